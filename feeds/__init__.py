@@ -1,0 +1,1 @@
+"""Everything that needs no screen: venues, measuring, judging, advising, and the processes around them."""

@@ -1,0 +1,1 @@
+"""Simulated venues that speak the real protocols on loopback, and incident scenarios."""

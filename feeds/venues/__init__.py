@@ -1,0 +1,1 @@
+"""Venues: facts and pure functions, one file each. ``registry`` names them all."""

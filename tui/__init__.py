@@ -1,0 +1,1 @@
+"""The screen: it knows frames and nothing else of feeds."""
