@@ -111,8 +111,8 @@ class PairRow(Struct, frozen=True, kw_only=True):
     tick: float | None = None
     spread_bps: float | None = None
     depth: dict[str, Depth] = {}
-    """By band in bp (``"10"``, ``"25"``, ``"50"``, ``"100"``): quote currency within that distance of mid. A side that the
-    book does not reach to is None."""
+    """By band in bp (``"10"``, ``"25"``, ``"50"``, ``"100"``): quote currency within that distance of mid.
+    A side that the book does not reach to is None."""
     normal_depth: Depth | None = None
     """The route's own normal within 10 bp."""
     normal_spread_bps: float | None = None
