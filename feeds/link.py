@@ -1,0 +1,257 @@
+"""Frames between processes: a collector serves, screens attach and go.
+
+The wire is a 4-byte big-endian length and a msgpack body, both ways: ``Message`` to the screen, ``Command`` back.
+An address is a path (Unix socket, mode 0600) or, where there are none, ``tcp:PORT:TOKEN`` on loopback, where the client
+sends the token first. A slow screen is dropped to the latest frame; it never holds the collector.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hmac
+import os
+import secrets
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from feeds.frame import Command, Frame, Goodbye, History, Message, Past, Shown
+
+MAX_MESSAGE_BYTES = 64 * 1024 * 1024
+MAX_COMMAND_BYTES = 64 * 1024
+STUCK_S = 30.0
+"""A screen that takes nothing for this long is cut."""
+TOKEN_BYTES = 32
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode_message = msgspec.msgpack.Decoder(Message).decode
+_decode_command = msgspec.msgpack.Decoder(Command).decode
+
+
+class LinkError(Exception):
+    """A collector cannot be reached or does not speak our protocol; the text is one sentence for the user."""
+
+
+class Address(Struct, frozen=True):
+    """Where a collector listens: either ``path`` or ``port`` with ``token``."""
+
+    path: str | None = None
+    port: int | None = None
+    token: str = ""
+
+    def __str__(self) -> str:
+        return self.path if self.path is not None else f"tcp:{self.port}:{self.token}"
+
+
+def parse_address(text: str) -> Address:
+    """The inverse of ``str(Address)``. Raises LinkError."""
+    if not text.startswith("tcp:"):
+        return Address(path=text)
+    parts = text.split(":")
+    if len(parts) != 3 or not parts[1].isdigit() or not 0 < int(parts[1]) < 65536:
+        raise LinkError(f"address {text!r} is neither a socket path nor tcp:PORT:TOKEN")
+    return Address(port=int(parts[1]), token=parts[2])
+
+
+def new_address(folder: Path) -> Address:
+    """A fresh address in ``folder``, which is made private to the user."""
+    if not hasattr(socket, "AF_UNIX") or sys.platform == "win32":
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            return Address(port=free.getsockname()[1], token=secrets.token_hex(TOKEN_BYTES))
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return Address(path=str(folder / f"{os.getpid()}-{secrets.token_hex(4)}.sock"))
+
+
+def _frame_bytes(message: Message | Command) -> bytes:
+    body = _encode(message)
+    return len(body).to_bytes(4, "big") + body
+
+
+async def _read(reader: asyncio.StreamReader, limit: int) -> bytes:
+    size = int.from_bytes(await reader.readexactly(4), "big")
+    if size > limit:
+        raise LinkError(f"a message of {size} bytes is over the limit of {limit}")
+    return await reader.readexactly(size)
+
+
+class _Screen:
+    """One attached screen: at most one frame waits for it."""
+
+    def __init__(self) -> None:
+        self.wake = asyncio.Event()
+        self.number = -1
+
+
+class Server:
+    """Serves frames to any number of screens."""
+
+    def __init__(self, history: Callable[[], History], command: Callable[[Command], None]) -> None:
+        self._history = history
+        self._command = command
+        self._screens: set[_Screen] = set()
+        self._latest: Frame | None = None
+        self._encoded: bytes | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._server: asyncio.AbstractServer | None = None
+        self._address: Address | None = None
+        self._why: str | None = None
+
+    @property
+    def screens(self) -> int:
+        return len(self._screens)
+
+    async def start(self, address: Address) -> None:
+        """Raises LinkError when another collector listens there or the place cannot be used."""
+        self._address = address
+        try:
+            if address.path is not None:
+                await _clear_stale_socket(address.path)
+                old = os.umask(0o177)
+                try:
+                    self._server = await asyncio.start_unix_server(self._accept, address.path)
+                finally:
+                    os.umask(old)
+            else:
+                self._server = await asyncio.start_server(self._accept, "127.0.0.1", address.port)
+        except OSError as error:
+            raise LinkError(f"cannot listen at {address.path or address.port}: {error.strerror or error}") from error
+
+    def publish(self, frame: Frame) -> None:
+        self._latest = frame
+        self._encoded = None
+        for screen in self._screens:
+            screen.wake.set()
+
+    async def close(self, why: str) -> None:
+        """Tells every screen why, then stops listening."""
+        self._why = why
+        for screen in self._screens:
+            screen.wake.set()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=1.0)
+        for task in self._tasks:
+            task.cancel()
+        if self._server is not None:
+            self._server.close()
+        if self._address is not None and self._address.path is not None:
+            with contextlib.suppress(OSError):
+                Path(self._address.path).unlink()
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        screen = _Screen()
+        listening: asyncio.Task[None] | None = None
+        try:
+            if self._address is not None and self._address.path is None:
+                given = await asyncio.wait_for(reader.readexactly(TOKEN_BYTES * 2), 5.0)
+                if not hmac.compare_digest(given, self._address.token.encode()):
+                    return
+            self._screens.add(screen)
+            listening = asyncio.create_task(self._listen(reader, screen))
+            await self._talk(writer, screen, listening)
+        except (OSError, LinkError, asyncio.IncompleteReadError, TimeoutError, asyncio.CancelledError):
+            # the screen has gone, is stuck, or does not speak our protocol: it loses its link, nothing else happens
+            pass
+        finally:
+            self._screens.discard(screen)
+            self._tasks.discard(task)
+            if listening is not None:
+                listening.cancel()
+            writer.transport.abort()
+
+    async def _talk(self, writer: asyncio.StreamWriter, screen: _Screen, listening: asyncio.Task[None]) -> None:
+        writer.transport.set_write_buffer_limits(high=0)  # drain() waits until the kernel has taken all of it
+        await self._send(writer, _frame_bytes(Past(self._history())))
+        while not listening.done():
+            screen.wake.clear()
+            latest = self._latest
+            if latest is not None and latest.number != screen.number:
+                screen.number = latest.number
+                if self._encoded is None:
+                    self._encoded = _frame_bytes(Shown(latest))
+                await self._send(writer, self._encoded)
+            if self._why is not None:
+                await self._send(writer, _frame_bytes(Goodbye(self._why)))
+                return
+            await screen.wake.wait()
+
+    async def _send(self, writer: asyncio.StreamWriter, data: bytes) -> None:
+        writer.write(data)
+        await asyncio.wait_for(writer.drain(), STUCK_S)
+
+    async def _listen(self, reader: asyncio.StreamReader, screen: _Screen) -> None:
+        try:
+            while True:
+                self._command(_decode_command(await _read(reader, MAX_COMMAND_BYTES)))
+        except (OSError, LinkError, asyncio.IncompleteReadError, msgspec.MsgspecError):
+            screen.wake.set()  # so that the talking side notices that this one has ended
+
+
+async def _clear_stale_socket(path: str) -> None:
+    """Removes a socket that nobody listens on. Raises LinkError when somebody does."""
+    if not Path(path).is_socket():
+        return
+    try:
+        _, writer = await asyncio.open_unix_connection(path)
+    except OSError:
+        Path(path).unlink(missing_ok=True)
+        return
+    writer.close()
+    raise LinkError(f"another collector already listens at {path}")
+
+
+class Attachment:
+    """A screen's end of the link; fulfils the screen's ``Source``."""
+
+    def __init__(self, address: Address, patience_s: float = 10.0) -> None:
+        self._address = address
+        self._patience_s = patience_s
+        self._writer: asyncio.StreamWriter | None = None
+
+    async def messages(self) -> AsyncIterator[Message]:
+        """History first, then frames as they come; ends after Goodbye. Raises LinkError when nobody answers."""
+        reader, writer = await self._connect()
+        self._writer = writer
+        try:
+            while True:
+                message = _decode_message(await _read(reader, MAX_MESSAGE_BYTES))
+                yield message
+                if isinstance(message, Goodbye):
+                    return
+        except (OSError, asyncio.IncompleteReadError):
+            yield Goodbye("the collector's process has ended")
+        except msgspec.MsgspecError as error:
+            raise LinkError("the collector speaks another version of the protocol") from error
+        finally:
+            self._writer = None
+            writer.transport.abort()
+
+    async def send(self, command: Command) -> None:
+        """Lost without a sound when the link is down: the screen shows that by itself."""
+        if self._writer is not None:
+            self._writer.write(_frame_bytes(command))
+            with contextlib.suppress(OSError):
+                await self._writer.drain()
+
+    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._patience_s
+        while True:
+            try:
+                if self._address.path is not None:
+                    return await asyncio.open_unix_connection(self._address.path)
+                reader, writer = await asyncio.open_connection("127.0.0.1", self._address.port)
+                writer.write(self._address.token.encode())
+                return reader, writer
+            except OSError as error:
+                if loop.time() >= deadline:
+                    raise LinkError(f"no collector answers at {self._address.path or self._address.port}") from error
+                await asyncio.sleep(0.02)
