@@ -1,0 +1,75 @@
+"""The last half hour at one-second steps, kept by the collector for screens that attach."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from feeds.frame import HISTORY_S, Frame, History
+from feeds.model import SEVERITY
+
+STEP_S = 1.0
+
+
+def points(frame: Frame) -> dict[str, float | None]:
+    """One value a series, named as ``History.series`` names them. What is not current is None."""
+    values: dict[str, float | None] = {}
+    for row in frame.routes:
+        values[f"rest:{row.route}"] = row.rest_ms.p50
+        values[f"lost:{row.route}"] = row.rest_ms.lost
+        values[f"age:{row.route}"] = row.feed_age_ms.p50
+        values[f"score:{row.route}"] = row.score
+        values[f"state:{row.route}"] = SEVERITY[row.state]
+    for pair in frame.pairs:
+        live = pair.state == "live"
+        near = pair.depth.get("10")
+        key = f"{pair.route}:{pair.symbol}"
+        values[f"spread:{key}"] = pair.spread_bps if live else None
+        values[f"bid10:{key}"] = near.bid if live and near is not None else None
+        values[f"ask10:{key}"] = near.ask if live and near is not None else None
+    return values
+
+
+class Keeper:
+    """A ring of ``HISTORY_S`` steps a series; NaN stands for None inside."""
+
+    def __init__(self) -> None:
+        self._series: dict[str, npt.NDArray[np.float64]] = {}
+        self._at = 0
+        self._filled = 0
+        self._end_ns = 0
+
+    def due(self, t_ns: int) -> bool:
+        return t_ns - self._end_ns >= STEP_S * 1e9
+
+    def add(self, frame: Frame) -> None:
+        """Steps that were missed (a stall of ours) stay empty."""
+        step_ns = int(STEP_S * 1e9)
+        skipped = 0 if self._end_ns == 0 else min(HISTORY_S, max(0, (frame.t_ns - self._end_ns) // step_ns - 1))
+        for _ in range(skipped):
+            self._advance()
+        self._advance()
+        for name, value in points(frame).items():
+            ring = self._series.get(name)
+            if ring is None:
+                ring = self._series[name] = np.full(HISTORY_S, np.nan)
+            ring[self._at] = np.nan if value is None else value
+        self._end_ns = frame.t_ns if self._end_ns == 0 else self._end_ns + (skipped + 1) * step_ns
+
+    def _advance(self) -> None:
+        self._at = (self._at + 1) % HISTORY_S
+        self._filled = min(HISTORY_S, self._filled + 1)
+        for ring in self._series.values():
+            ring[self._at] = np.nan
+
+    def history(self) -> History:
+        """Oldest first; series begin at the oldest step that is held."""
+        order = np.arange(self._at - self._filled + 1, self._at + 1) % HISTORY_S
+        return History(
+            end_ns=self._end_ns,
+            step_s=STEP_S,
+            series={
+                name: [None if value != value else value for value in ring[order].tolist()]
+                for name, ring in self._series.items()
+            },
+        )
