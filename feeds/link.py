@@ -131,14 +131,17 @@ class Server:
     async def close(self, why: str) -> None:
         """Tells every screen why, then stops listening."""
         self._why = why
+        if self._server is not None:
+            self._server.close()
+        for _ in range(4):  # the loop's steps from an accepted connection to its task
+            await asyncio.sleep(0)
         for screen in self._screens:
             screen.wake.set()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=1.0)
         for task in self._tasks:
             task.cancel()
-        if self._server is not None:
-            self._server.close()
+        await asyncio.sleep(0)  # aborted transports close their sockets
         if self._address is not None and self._address.path is not None:
             with contextlib.suppress(OSError):
                 Path(self._address.path).unlink()
