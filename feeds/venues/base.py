@@ -11,13 +11,20 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from enum import IntEnum
-from typing import Protocol, TypeAlias
+from typing import Annotated, Protocol, TypeAlias
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from feeds.model import BookDelta, BookSnapshot, Channel, Event, Fault, Instrument, Product, StatusNotice
 
 Payload: TypeAlias = str | bytes
+
+Price: TypeAlias = Annotated[float, Meta(gt=0, lt=1e18)]
+"""For typed decoding; with ``strict=False`` decimal text is read too. msgspec refuses NaN, infinities and negatives
+while it decodes, so that no loop of ours has to look at every level again."""
+Size: TypeAlias = Annotated[float, Meta(ge=0, lt=1e18)]
+Millis: TypeAlias = Annotated[int, Meta(ge=0, lt=1 << 43)]
+"""A venue's time stamp, ms since the epoch; bounded so that nanoseconds of it fit 64 bits. 0 means not sent."""
 
 
 class RateLimit(Struct, frozen=True):
@@ -219,6 +226,10 @@ class Venue(Protocol):
     def dial_url(self, plan: SocketPlan, base: str, answer: Answer | None) -> str:
         """The URL to open; ``answer`` is that of ``plan.handshake``. Raises VenueError."""
 
+    def read_close(self, code: int) -> Fault | None:
+        """What a close code of the venue's own says; ``OUR_LIMIT``: we asked too much or read too slowly.
+        None: nothing beyond a lost connection."""
+
 
 class VenueDefaults:
     """What most venues need not say. A venue replaces single methods; nothing here names a venue."""
@@ -231,6 +242,9 @@ class VenueDefaults:
 
     def dial_url(self, plan: SocketPlan, base: str, answer: Answer | None) -> str:
         return base + plan.path
+
+    def read_close(self, code: int) -> Fault | None:
+        return None
 
 
 class RuleDefaults(ABC):
