@@ -131,10 +131,10 @@ class Server:
     async def close(self, why: str) -> None:
         """Tells every screen why, then stops listening."""
         self._why = why
+        for _ in range(4):  # the loop's steps from a waiting connection to its task
+            await asyncio.sleep(0)
         if self._server is not None:
             self._server.close()
-        for _ in range(4):  # the loop's steps from an accepted connection to its task
-            await asyncio.sleep(0)
         for screen in self._screens:
             screen.wake.set()
         if self._tasks:
