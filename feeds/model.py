@@ -154,6 +154,9 @@ class BookSnapshot(Struct, gc=False, kw_only=True):
     engine_ns: int | None = None
     gateway_ns: int | None = None
     checksum: int | None = None
+    levels_limit: int | None = None
+    """At most this many levels a side were asked for or are sent: a side with fewer is whole. None: nobody knows, so
+    nothing beyond a side's worst price counts as known."""
 
 
 class BookDelta(Struct, gc=False, kw_only=True):
