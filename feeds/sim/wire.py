@@ -1,0 +1,50 @@
+"""Small things that wire formats share: milliseconds, bare decimals, JSON text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from msgspec import json
+
+from feeds.sim.twin import Response
+
+_JSON = {"content-type": "application/json; charset=utf-8"}
+
+
+def ms(time_ns: int) -> int:
+    return time_ns // 1_000_000
+
+
+def ms_text(time_ns: int | None) -> str:
+    """Milliseconds as decimal text, "" for None."""
+    return "" if time_ns is None else str(time_ns // 1_000_000)
+
+
+def bare(number: str) -> str:
+    """Decimal text without trailing zeros: ``30316.0`` -> ``30316``."""
+    return number.rstrip("0").rstrip(".") if "." in number else number
+
+
+def times(price: str, size: str) -> str:
+    """Product of two decimal texts as decimal text without exponent."""
+    return bare(f"{Decimal(price) * Decimal(size):f}")
+
+
+def text(message: object) -> str:
+    """A websocket text frame."""
+    return json.encode(message).decode()
+
+
+def json_response(body: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(body=json.encode(body), status=status, headers={**_JSON, **(headers or {})})
+
+
+def count_in(query: Mapping[str, str], name: str, default: int, most: int) -> int | None:
+    """A whole number between 1 and ``most`` out of a query string (cut at ``most``); None where it is neither."""
+    value = query.get(name, "")
+    if not value:
+        return default
+    if not (value.isascii() and value.isdigit()) or len(value) > 9 or int(value) < 1:
+        return None
+    return min(int(value), most)
