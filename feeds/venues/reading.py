@@ -1,0 +1,30 @@
+"""Reading text and bytes that may hold anything, for venues whose numbers are text and may be empty."""
+
+from __future__ import annotations
+
+from msgspec import MsgspecError
+
+UNREADABLE: tuple[type[Exception], ...] = (MsgspecError, ValueError, IndexError, RecursionError)
+"""All that reading hostile bytes can raise: malformed, wrongly typed, not UTF-8, no row where one must be, too deep."""
+
+NS_PER_MS = 1_000_000
+
+
+def number(text: str) -> float | None:
+    """Decimal text of either sign -> float; "" is None. Raises ValueError for NaN, infinities and the absurd."""
+    if not text:
+        return None
+    value = float(text)
+    if not abs(value) < 1e18:
+        raise ValueError("not a finite number")
+    return value
+
+
+def ms_ns(text: str) -> int | None:
+    """Milliseconds since the epoch as text -> ns; "" and "0" are None. Raises ValueError."""
+    if not text or text == "0":
+        return None
+    ms = int(text)
+    if not 0 < ms < 1 << 43:
+        raise ValueError("not a time")
+    return ms * NS_PER_MS
