@@ -49,6 +49,8 @@ class Timing(Struct, kw_only=True):
     """The kernel's smoothed round trip when the exchange ended."""
     sent_ns: int | None = None
     """Our wall clock when the request was written."""
+    ended_mono_ns: int | None = None
+    """Monotonic clock at the last byte."""
     retried: bool = False
     """A kept-alive connection turned out to be closed, and a new one was opened."""
 
@@ -194,6 +196,7 @@ class _Wire(asyncio.Protocol):
         if self.first_ns is not None and self.last_ns is not None:
             timing.first_byte_ms = (self.first_ns - self._written_ns) / MS
             timing.body_ms = (self.last_ns - self.first_ns) / MS
+            timing.ended_mono_ns = self.last_ns
         info = None if self.transport is None else tcp_info(self.transport.get_extra_info("socket"))
         timing.tcp_rtt_ms = None if info is None or self.closed else info.srtt_ms
 
