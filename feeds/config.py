@@ -1,0 +1,385 @@
+"""The user's file: one TOML document, read whole and checked whole before anything uses it.
+
+A wrong key or value is one sentence (``ConfigError``) that names file, line, key, the nearest valid spelling and what
+is allowed. No file at all is fine: every key has a default. ``feeds.config_file`` writes it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import platform
+import tomllib
+from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NoReturn, TypeAlias
+from urllib.parse import urlsplit
+
+from msgspec import Struct
+
+from feeds.model import Product, route_of
+from feeds.paths import config_file
+from feeds.toml_lines import line_of, syntax_line
+from feeds.watchlists import (
+    DEFAULT_NAME,
+    DEFAULT_NOTIONAL,
+    DEFAULT_SYMBOLS,
+    MAX_NOTIONAL,
+    MAX_NOTIONALS,
+    MAX_SYMBOLS,
+    NAME_RULE,
+    Watchlist,
+    default_watchlist,
+    expand,
+    guess_symbol,
+    is_name,
+    pairs_of,
+    product_of,
+)
+
+MAX_FILE_BYTES = 1_000_000
+FRAMES_PER_S = 4.0
+WITNESSES = ("1.1.1.1:443", "8.8.8.8:443")
+"""Two anycast resolvers of different operators: both unreachable means that our own uplink is."""
+
+TOP_KEYS = ("vantage", "watchlist", "frames_per_s", "watchlists", "fees", "endpoints", "witness", "screen", "keys")
+WATCHLIST_KEYS = ("symbols", "routes", "home", "notionals", "side")
+FEE_KEYS = ("taker",)
+ENDPOINT_KEYS = ("rest", "ws")
+WITNESS_KEYS = ("targets",)
+SCREEN_KEYS = ("theme",)
+
+KeyPath: TypeAlias = tuple[str, ...]
+"""A key's path from the document's root."""
+
+
+class ConfigError(ValueError):
+    """One sentence for the user; the file is untouched."""
+
+
+class Endpoint(Struct, frozen=True):
+    """Hosts that replace a venue's published ones; None keeps the published one."""
+
+    rest: str | None = None
+    ws: str | None = None
+
+
+class Config(Struct, frozen=True, kw_only=True):
+    path: Path
+    """Where it was read from, or would be written to."""
+    vantage: str
+    watchlist: str
+    """Name of the watchlist in use."""
+    watchlists: Mapping[str, Watchlist]
+    frames_per_s: float = FRAMES_PER_S
+    fees: Mapping[str, float] = {}
+    """The user's own taker fee by route, a fraction of notional."""
+    endpoints: Mapping[str, Endpoint] = {}
+    witnesses: tuple[str, ...] = WITNESSES
+    """``host:port`` of neutral targets."""
+    theme: str | None = None
+    keys: Mapping[str, str] = {}
+    """Action id -> key, on top of the screen's own bindings."""
+
+    def chosen(self, name: str | None = None) -> Watchlist:
+        """A watchlist by name, or the one in use. Raises ConfigError."""
+        if name is None:
+            return self.watchlists[self.watchlist]
+        if name not in self.watchlists:
+            raise ConfigError(f"{self.path}: there is no watchlist {name!r}{_hint(name, self.watchlists)}.")
+        return self.watchlists[name]
+
+
+class Known(Struct, frozen=True, kw_only=True):
+    """What a document is checked against. None means that nothing is known, so anything well-formed passes."""
+
+    routes: tuple[str, ...]
+    listed: Callable[[str], Collection[str] | None] = lambda route: None
+    """Symbols a route lists, as far as the market cache knows."""
+    actions: Collection[str] | None = None
+    """Ids of the screen's actions."""
+    themes: Collection[str] | None = None
+
+
+def known_routes() -> tuple[str, ...]:
+    """Every route there is a venue for, in the registry's order."""
+    from feeds.venues.registry import VENUES  # venue modules are not needed by whoever passes routes itself
+
+    return tuple(route_of(name, product) for name, venue in VENUES.items() for product in venue.products)
+
+
+def load(path: Path | None = None, known: Known | None = None) -> Config:
+    """Read the user's file. ``path`` given means ``--config``: then it must exist. Raises ConfigError."""
+    file = config_file() if path is None else path
+    return parse(read_text(file, required=path is not None), file, known)
+
+
+def read_text(file: Path, *, required: bool = False) -> str:
+    """The file's text, empty when there is none. Raises ConfigError."""
+    try:
+        with file.open("rb") as stream:
+            data = stream.read(MAX_FILE_BYTES + 1)
+    except FileNotFoundError:
+        if not required:
+            return ""
+        raise ConfigError(f"{file}: there is no such file.") from None
+    except OSError as error:
+        raise ConfigError(f"{file}: cannot be read ({error.strerror}).") from None
+    if len(data) > MAX_FILE_BYTES:
+        raise ConfigError(f"{file}: larger than {MAX_FILE_BYTES} bytes, which no config file needs.")
+    try:
+        # universal newlines, as tomllib.load has them
+        return data.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise ConfigError(f"{file}, line {line}: is not UTF-8 text.") from None
+
+
+def parse(text: str, file: Path, known: Known | None = None) -> Config:
+    """A document's text -> what it says, defaults filled in. Raises ConfigError."""
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        line = syntax_line(str(error)) or max(1, len(text.splitlines()))
+        what = str(error).partition(" (at ")[0]
+        raise ConfigError(f"{file}, line {line}: is not valid TOML ({what[:1].lower()}{what[1:]}).") from None
+    return _Reader(text, file, known if known is not None else Known(routes=known_routes())).config(document)
+
+
+def check_watchlist(source: str, name: str, body: Mapping[str, Any], known: Known) -> Watchlist:
+    """One watchlist that is not in any file yet, checked as one in a file is; ``source`` is named in the complaint.
+
+    Raises ConfigError.
+    """
+    reader = _Reader("", Path(source), known)
+    if not is_name(name):
+        reader.fail((), f"{name!r} cannot be a watchlist's name, which is {NAME_RULE}")
+    return reader.watchlist(name, body)
+
+
+def _hint(word: str, allowed: Collection[str]) -> str:
+    """``; nearest is "x" (allowed: x, y)``: the end of a complaint about a word."""
+    folded = {name.lower(): name for name in allowed}
+    near = difflib.get_close_matches(word.lower(), folded, n=1, cutoff=0.5)
+    nearest = f'; nearest is "{folded[near[0]]}"' if near else ""
+    names = list(allowed)
+    more = f" and {len(names) - 20} more" if len(names) > 20 else ""
+    return f"{nearest} (allowed: {', '.join(names[:20])}{more})"
+
+
+def _kind(value: object) -> str:
+    words = {bool: "true or false", int: "a number", float: "a number", str: "a text", list: "a list", dict: "a table"}
+    return words.get(type(value), "a date or time")
+
+
+class _Reader:
+    """Checks one document; every complaint passes through ``fail``."""
+
+    def __init__(self, text: str, file: Path, known: Known) -> None:
+        self.text = text
+        self.file = file
+        self.known = known
+
+    def fail(self, at: KeyPath, what: str, element: str | None = None) -> NoReturn:
+        line = line_of(self.text, at, element)
+        where = f"{self.file}, line {line}" if line else str(self.file)
+        key = ".".join(f'"{part}"' if "." in part else part for part in at)
+        raise ConfigError(f"{where}, {key}: {what}." if key else f"{where}: {what}.")
+
+    # values
+
+    def table(self, at: KeyPath, value: object, allowed: Sequence[str] | None = None) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            self.fail(at, f"must be a table, not {_kind(value)}")
+        for key in value:
+            if allowed is not None and key not in allowed:
+                self.fail((*at, key), f'unknown key "{key}"{_hint(key, allowed)}')
+        return value
+
+    def word(self, at: KeyPath, value: object, longest: int = 60) -> str:
+        if not isinstance(value, str):
+            self.fail(at, f"must be a text in quotes, not {_kind(value)}")
+        if not value.strip() or len(value) > longest or not value.isprintable():
+            self.fail(at, f"must be a printable text of 1 to {longest} characters")
+        return value
+
+    def number(self, at: KeyPath, value: object, low: float, high: float, what: str) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            self.fail(at, f"must be {what}, not {_kind(value)}")
+        if not low <= value <= high:  # NaN is refused here too
+            self.fail(at, f"{value} is not {what}")
+        return float(value)
+
+    def words(self, at: KeyPath, value: object, most: int) -> tuple[str, ...]:
+        if not isinstance(value, list) or not value or len(value) > most:
+            self.fail(at, f"must be a list of 1 to {most} texts")
+        found = tuple(self.word(at, item) for item in value)
+        if double := next((w for i, w in enumerate(found) if w in found[:i]), None):
+            self.fail(at, f'"{double}" is listed twice', double)
+        return found
+
+    def choice(self, at: KeyPath, value: object, allowed: Collection[str], what: str) -> str:
+        found = self.word(at, value)
+        if found not in allowed:
+            self.fail(at, f'unknown {what} "{found}"{_hint(found, allowed)}')
+        return found
+
+    # the document
+
+    def config(self, document: dict[str, Any]) -> Config:
+        self.table((), document, TOP_KEYS)
+        watchlists = {DEFAULT_NAME: default_watchlist(self.known.routes)}
+        for name, body in self.table(("watchlists",), document.get("watchlists", {})).items():
+            if not is_name(name):
+                self.fail(("watchlists", name), f"a watchlist's name is {NAME_RULE}")
+            watchlists[name] = self.watchlist(name, body)
+        vantage = document.get("vantage", platform.node().partition(".")[0] or "here")
+        screen = self.table(("screen",), document.get("screen", {}), SCREEN_KEYS)
+        return Config(
+            path=self.file,
+            vantage=self.word(("vantage",), vantage),
+            watchlist=self.choice(("watchlist",), document.get("watchlist", DEFAULT_NAME), watchlists, "watchlist"),
+            watchlists=watchlists,
+            frames_per_s=self.number(
+                ("frames_per_s",), document.get("frames_per_s", FRAMES_PER_S), 0.5, 20, "a number from 0.5 to 20"
+            ),
+            fees=self.fees(document.get("fees", {})),
+            endpoints=self.endpoints(document.get("endpoints", {})),
+            witnesses=self.witnesses(document.get("witness", {})),
+            theme=self.theme(screen["theme"]) if "theme" in screen else None,
+            keys=self.keys(document.get("keys", {})),
+        )
+
+    def watchlist(self, name: str, body: object) -> Watchlist:
+        at = ("watchlists", name)
+        values = self.table(at, body, WATCHLIST_KEYS)
+        if "symbols" not in values:
+            self.fail(at, 'misses the key "symbols", a list such as ["BTC/USDT", "BTC/USDT:USDT"]')
+        symbols = self.words((*at, "symbols"), values["symbols"], MAX_SYMBOLS)
+        products = {self.product((*at, "symbols"), symbol) for symbol in symbols}
+        patterns = self.words((*at, "routes"), values.get("routes", ["*"]), 200)
+        matched = {r for pattern in patterns for r in self.matches((*at, "routes"), pattern)}
+        routes = tuple(r for r in self.known.routes if r in matched and r.partition(".")[2] in products)
+        if not routes:
+            self.fail(at, "none of its routes trades the kind of its symbols (spot is BTC/USDT, linear BTC/USDT:USDT)")
+        self.check_listed((*at, "symbols"), routes, symbols)
+        home = None
+        if "home" in values:
+            home = self.choice((*at, "home"), values["home"], self.known.routes, "route")
+            if home not in matched:
+                self.fail((*at, "home"), f'"{home}" is not among the routes of this watchlist{_hint(home, routes)}')
+        side = self.choice((*at, "side"), values.get("side", "buy"), ("buy", "sell"), "side")
+        return Watchlist(
+            name=name,
+            symbols=symbols,
+            patterns=patterns,
+            routes=routes,
+            home=home,
+            notionals=self.notionals((*at, "notionals"), values.get("notionals", [DEFAULT_NOTIONAL])),
+            side="buy" if side == "buy" else "sell",
+        )
+
+    def product(self, at: KeyPath, symbol: str) -> Product:
+        product = product_of(symbol)
+        if product is None:
+            near = guess_symbol(symbol)
+            nearest = f'; nearest is "{near}"' if near else ""
+            self.fail(at, f'"{symbol}" is no symbol{nearest} (allowed: BASE/QUOTE, BASE/QUOTE:SETTLE)', symbol)
+        return product
+
+    def check_listed(self, at: KeyPath, routes: Sequence[str], symbols: Sequence[str]) -> None:
+        for symbol in symbols:
+            listings = [self.known.listed(route) for route, _ in pairs_of(routes, [symbol])]
+            if any(names is None or symbol in names for names in listings):
+                continue  # listed, or a route whose listing we have not seen may list it
+            names = sorted({n for listing in listings if listing is not None for n in listing})
+            near = difflib.get_close_matches(symbol, names, n=1, cutoff=0.5)
+            if not near and (guess := guess_symbol(symbol)) in DEFAULT_SYMBOLS:
+                near = [str(guess)]
+            nearest = f'; nearest is "{near[0]}"' if near else ""
+            self.fail(
+                at,
+                f'no route of this watchlist lists "{symbol}"{nearest} (allowed: {len(names)} listed symbols)',
+                symbol,
+            )
+
+    def matches(self, at: KeyPath, pattern: str) -> tuple[str, ...]:
+        found = expand(pattern, self.known.routes)
+        if not found:
+            venues = {route.partition(".")[0] + ".*": None for route in self.known.routes}
+            self.fail(at, f'unknown route "{pattern}"{_hint(pattern, (*self.known.routes, *venues))}', pattern)
+        return found
+
+    def notionals(self, at: KeyPath, value: object) -> tuple[float, ...]:
+        if not isinstance(value, list) or not 1 <= len(value) <= MAX_NOTIONALS:
+            self.fail(at, f"must be a list of 1 to {MAX_NOTIONALS} numbers")
+        what = f"an amount of quote currency from 1 to {MAX_NOTIONAL:.0f}"
+        return tuple(self.number(at, item, 1, MAX_NOTIONAL, what) for item in value)
+
+    def by_route(self, at: KeyPath, value: object, allowed: Sequence[str]) -> dict[str, tuple[KeyPath, dict[str, Any]]]:
+        """Tables by route, whether written ``[fees."binance.linear"]`` or ``[fees.binance.linear]``."""
+        found: dict[str, tuple[KeyPath, dict[str, Any]]] = {}
+        for key, body in self.table(at, value).items():
+            here = (*at, key)
+            if "." in key:
+                self.choice(here, key, self.known.routes, "route")
+                found[key] = here, self.table(here, body, allowed)
+                continue
+            self.choice(here, key, dict.fromkeys(r.partition(".")[0] for r in self.known.routes), "venue")
+            products = [r.partition(".")[2] for r in self.known.routes if r.startswith(f"{key}.")]
+            for product, inner in self.table(here, body, products).items():
+                found[f"{key}.{product}"] = (*here, product), self.table((*here, product), inner, allowed)
+        return found
+
+    def fees(self, value: object) -> dict[str, float]:
+        what = "a fraction of notional from -0.001 to 0.01 (0.0005 is 5 bp)"
+        return {
+            route: self.number((*at, "taker"), body["taker"], -0.001, 0.01, what)
+            for route, (at, body) in self.by_route(("fees",), value, FEE_KEYS).items()
+            if "taker" in body
+        }
+
+    def endpoints(self, value: object) -> dict[str, Endpoint]:
+        return {
+            route: Endpoint(
+                rest=self.url((*at, "rest"), body["rest"], ("http", "https")) if "rest" in body else None,
+                ws=self.url((*at, "ws"), body["ws"], ("ws", "wss")) if "ws" in body else None,
+            )
+            for route, (at, body) in self.by_route(("endpoints",), value, ENDPOINT_KEYS).items()
+        }
+
+    def url(self, at: KeyPath, value: object, schemes: tuple[str, str]) -> str:
+        found = self.word(at, value, 300)
+        try:
+            parts = urlsplit(found)
+            good = parts.scheme in schemes and parts.hostname and parts.port != 0 and not parts.query + parts.fragment
+        except ValueError:  # a port that is no number, a broken IPv6 address
+            good = False
+        if not good or parts.username is not None:
+            self.fail(at, f'"{found}" is no base URL (allowed: {schemes[0]}:// or {schemes[1]}://host[:port][/path])')
+        return found.rstrip("/")
+
+    def witnesses(self, value: object) -> tuple[str, ...]:
+        body = self.table(("witness",), value, WITNESS_KEYS)
+        at = ("witness", "targets")
+        targets = self.words(at, body.get("targets", list(WITNESSES)), 8)
+        for target in targets:
+            host, _, port = target.rpartition(":")
+            if not host or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
+                self.fail(at, f'"{target}" is no target (allowed: host:port, such as {WITNESSES[0]})', target)
+        return targets
+
+    def theme(self, value: object) -> str:
+        at = ("screen", "theme")
+        return self.word(at, value) if self.known.themes is None else self.choice(at, value, self.known.themes, "theme")
+
+    def keys(self, value: object) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for action, key in self.table(("keys",), value, self.allowed_actions()).items():
+            at = ("keys", action)
+            found[action] = self.word(at, key, 30)
+            if taken := next((a for a, k in found.items() if k == key and a != action), None):
+                self.fail(at, f'"{key}" is the key of "{taken}" already')
+        return found
+
+    def allowed_actions(self) -> Sequence[str] | None:
+        return None if self.known.actions is None else sorted(self.known.actions)
