@@ -27,8 +27,7 @@ class _Side:
     def shown(self) -> list[TextLevel]:
         return list(self._shown.values())
 
-    def apply(self, changes: Sequence[TextLevel]) -> list[TextLevel]:
-        """Best first: what a client that holds the window before these changes must be told."""
+    def absorb(self, changes: Sequence[TextLevel]) -> None:
         for price, size in changes:
             rank = self._sign * float(price)
             if float(size) == 0.0:
@@ -38,6 +37,9 @@ class _Side:
                 if rank not in self._levels:
                     insort(self._ranks, rank)
                 self._levels[rank] = (price, size)
+
+    def news(self) -> list[TextLevel]:
+        """Best first: what a client that was told everything until the last news must be told now."""
         before, after = self._shown, self._top()
         self._shown = after
         told = [(rank, level) for rank, level in after.items() if before.get(rank) != level]
@@ -54,15 +56,21 @@ class DepthWindow:
         self._asks = _Side(image.asks, 1, depth)
 
     def bids(self) -> list[TextLevel]:
+        """The window as of the last news."""
         return self._bids.shown()
 
     def asks(self) -> list[TextLevel]:
         return self._asks.shown()
 
-    def apply(self, change: Change) -> tuple[list[TextLevel], list[TextLevel]] | None:
-        """(bids, asks) to send, both empty when only levels beyond the window changed; None for a change that the
-        window already has."""
+    def absorb(self, change: Change) -> bool:
+        """False, and nothing done, for a change that the window already has."""
         if change.seq <= self.seq:
-            return None
+            return False
         self.seq = change.seq
-        return self._bids.apply(change.bids), self._asks.apply(change.asks)
+        self._bids.absorb(change.bids)
+        self._asks.absorb(change.asks)
+        return True
+
+    def news(self) -> tuple[list[TextLevel], list[TextLevel]]:
+        """(bids, asks) that changed in the window since the last news; both empty when only others did."""
+        return self._bids.news(), self._asks.news()

@@ -210,11 +210,10 @@ class OkxSession:
     def change(self, instrument: SimInstrument, change: Change) -> Sequence[Out]:
         out: list[Out] = []
         for feed in self._of(instrument, BOOK_DEPTHS):
-            told = feed.window.apply(change) if feed.window is not None else None
-            if told is None:
+            if feed.window is None or not feed.window.absorb(change):
                 continue
             feed.seq = change.seq
-            bids, asks = told
+            bids, asks = feed.window.news()
             if feed.arg.channel == "books5":
                 out += self._image(feed, change.gateway_ns) if bids or asks else ()
                 continue

@@ -1,0 +1,388 @@
+"""Bybit (API v5), simulated: one public websocket a category, system status on its own, REST in ``bybit_rest``.
+
+Written from the protocol sheet, ccxt 4.5.90 (``pro/bybit.py``) and captures of August 2026, never from our decoder.
+Spot and linear differ in words (``ret_msg``), in the order of keys and in what a ticker carries; linear sends data
+before the acknowledgement, spot after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import count
+from typing import Any
+from zlib import crc32
+
+from msgspec import DecodeError, Struct, ValidationError, json
+
+from feeds.model import Product
+from feeds.sim.listing import listed
+from feeds.sim.twin import (
+    Change,
+    Close,
+    Out,
+    Request,
+    Response,
+    SimInstrument,
+    SimLiquidation,
+    SimMark,
+    SimTrade,
+    Top,
+    TwinFacts,
+    World,
+)
+from feeds.sim.venues import bybit_rest as rest
+from feeds.sim.window import DepthWindow
+from feeds.sim.wire import ms, text
+
+S = 1_000_000_000
+DEPTHS = ("50", "200", "1000")
+SPOT_ARGS = 10
+ARGS_CHARACTERS = 21_000
+REPEAT_NS = 3 * S
+TICKER_NS: Mapping[str, int] = {"spot": S // 20, "linear": S // 10, "inverse": S // 10}
+IDLE_NS = 600 * S
+STATUS_TOPIC = "system.status"
+TRADES_A_MESSAGE = 1024
+
+
+class _Ask(Struct):
+    op: str = ""
+    args: list[Any] | None = None
+    req_id: str | None = None
+
+
+_read = json.Decoder(_Ask).decode
+
+
+class _Feed:
+    """One subscribed topic: what its client holds and when it was last told."""
+
+    def __init__(self, topic: str, instrument: SimInstrument | None) -> None:
+        self.topic, self.instrument = topic, instrument
+        self.kind = topic.rpartition(".")[0] if instrument is not None else topic
+        self.window: DepthWindow | None = None
+        self.unsent = 0
+        """Changes beyond the window: they make no message, and ``u`` counts messages."""
+        self.pushed_ns = 0
+        self.latest = ""
+        self.told: rest.Row = {}
+        self.sent: list[rest.Row] = []
+
+
+class BybitSession:
+    """One connection to ``/v5/public/{category}`` or ``/v5/public/misc/status``."""
+
+    def __init__(self, world: World, category: str, conn_id: str) -> None:
+        self._world, self._category, self._conn_id = world, category, conn_id
+        self._spot = category == "spot"
+        self._feeds: dict[str, _Feed] = {}
+        self._args_length = 0
+        self._active_ns = world.now_ns()
+        self._tops: dict[str, Top] = {}
+        self._last: dict[str, SimTrade] = {}
+        self._marks: dict[str, SimMark] = {}
+        self._direction: dict[str, str] = {}
+
+    # -- the client's frames
+
+    def opened(self, now_ns: int) -> Sequence[Out]:
+        self._active_ns = now_ns
+        return ()
+
+    def receive(self, raw: bytes, now_ns: int) -> Sequence[Out]:
+        self._active_ns = now_ns
+        try:
+            ask = _read(raw)
+        except (DecodeError, ValidationError, UnicodeDecodeError):
+            start = raw[:1].decode("utf-8", "replace")
+            words = f"Failed to decode incoming data:readObjectStart: expect {{ or n, but found {start}"
+            return (self._reply("", False, words, None),)
+        match ask.op:
+            case "ping":
+                return (self._pong(ask.req_id),)
+            case "subscribe":
+                return self._subscribe(ask)
+            case "unsubscribe":
+                for topic in ask.args or ():
+                    self._feeds.pop(str(topic), None)
+                return (self._reply(ask.op, True, "unsubscribe" if self._spot else "", ask.req_id),)
+            case _:
+                return (self._reply(ask.op, False, "error:invalid op", ask.req_id),)
+
+    def _subscribe(self, ask: _Ask) -> Sequence[Out]:
+        """All topics or none: one that cannot be had refuses the whole request."""
+        topics = [str(topic) for topic in ask.args or ()]
+        refusal = self._refusal(topics)
+        if refusal is not None:
+            return (self._reply(ask.op, False, refusal, ask.req_id),)
+        self._args_length += sum(map(len, topics))
+        data: list[Out] = []
+        for topic in dict.fromkeys(topics):
+            feed = _Feed(topic, self._instrument(topic))
+            self._feeds[topic] = feed
+            data += self._first(feed)
+        words = "subscribe" if self._spot else ""
+        acknowledged = self._reply(ask.op, True, words, ask.req_id)
+        return (acknowledged, *data) if self._spot else (*data, acknowledged)
+
+    def _refusal(self, topics: Sequence[str]) -> str | None:
+        if self._spot and len(topics) > SPOT_ARGS:
+            return "args size >10"
+        if self._args_length + sum(map(len, topics)) > ARGS_CHARACTERS:
+            return "error:args length exceeds 21000 characters"
+        if not topics:
+            return "error:request args is empty"
+        for topic in topics:
+            if not self._exists(topic):
+                return f"Invalid symbol :[{topic}]" if self._spot else f"error:handler not found,topic:{topic}"
+            if topic in self._feeds:
+                return f"error:already subscribed,topic:{topic}"
+        return None
+
+    def _exists(self, topic: str) -> bool:
+        if self._category == "misc/status":
+            return topic == STATUS_TOPIC
+        if self._instrument(topic) is None:
+            return False
+        match topic.split("."):
+            case ["orderbook", depth, _]:
+                return depth == "1" or depth in DEPTHS
+            case ["publicTrade" | "tickers", _]:
+                return True
+            case ["allLiquidation", _]:
+                return not self._spot
+            case _:
+                return False
+
+    def _instrument(self, topic: str) -> SimInstrument | None:
+        product = rest.CATEGORIES.get(self._category)
+        return None if product is None else self._world.find(rest.VENUE, topic.rpartition(".")[2], product)
+
+    # -- what is pushed
+
+    def _first(self, feed: _Feed) -> Iterable[Out]:
+        """What a new subscription is told at once; trades and liquidations wait for the next one."""
+        one = feed.instrument
+        if one is None:
+            return self._status(feed)
+        if feed.kind == "tickers":
+            return self._ticker(feed, "snapshot")
+        if feed.kind == "orderbook.1":
+            top = rest.top_of(one, self._world)
+            return () if top is None else self._bbo(feed, top)
+        if feed.kind.startswith("orderbook."):
+            image = self._world.book(one)
+            window = feed.window = DepthWindow(image, int(feed.kind.removeprefix("orderbook.")))
+            levels = rest.levels(one, window.bids()), rest.levels(one, window.asks())
+            return self._book(feed, "snapshot", *levels, image.seq, image.engine_ns, self._world.now_ns())
+        return ()
+
+    def change(self, instrument: SimInstrument, change: Change) -> Sequence[Out]:
+        out: list[Out] = []
+        for depth in DEPTHS:
+            feed = self._feed(instrument, f"orderbook.{depth}")
+            told = feed.window.apply(change) if feed is not None and feed.window is not None else None
+            if feed is None or told is None:
+                continue
+            bids, asks = told
+            if not bids and not asks:
+                feed.unsent += 1
+                continue
+            levels = rest.levels(instrument, bids), rest.levels(instrument, asks)
+            out += self._book(feed, "delta", *levels, change.seq, change.engine_ns, change.gateway_ns)
+        return out
+
+    def top(self, instrument: SimInstrument, top: Top) -> Sequence[Out]:
+        known = self._tops.get(instrument.venue_id)
+        if not self._ours(instrument) or (known is not None and top.seq < known.seq):
+            return ()
+        self._tops[instrument.venue_id] = top
+        feed = self._feed(instrument, "orderbook.1")
+        return [*(self._bbo(feed, top) if feed is not None else ()), *self._tickers(instrument)]
+
+    def trades(self, instrument: SimInstrument, trades: Sequence[SimTrade]) -> Sequence[Out]:
+        if not self._ours(instrument):
+            return ()
+        out: list[Out] = []
+        feed = self._feed(instrument, "publicTrade")
+        seq = rest.cross_seq(instrument, self._world.book(instrument, 1).seq) if feed is not None else 0
+        for start in range(0, len(trades), TRADES_A_MESSAGE):
+            batch = trades[start : start + TRADES_A_MESSAGE]
+            rows = [self._trade(instrument, trade, seq) for trade in batch]
+            if feed is not None:
+                out.append(self._message(feed, "snapshot", batch[-1].gateway_ns, rows))
+        return [*out, *self._tickers(instrument)]
+
+    def liquidation(self, instrument: SimInstrument, liquidation: SimLiquidation) -> Sequence[Out]:
+        """``S`` is the side of the position: ``Buy`` means that a long was closed."""
+        feed = self._feed(instrument, "allLiquidation")
+        if feed is None:
+            return ()
+        row = {
+            "T": ms(liquidation.engine_ns), "s": instrument.venue_id,
+            "S": "Buy" if liquidation.side == "sell" else "Sell", "v": rest.size(instrument, liquidation.size),
+            "p": rest.price(instrument, liquidation.price),
+        }  # fmt: skip
+        return (self._message(feed, "snapshot", liquidation.gateway_ns, [row]),)
+
+    def mark(self, instrument: SimInstrument, mark: SimMark) -> Sequence[Out]:
+        if not self._ours(instrument):
+            return ()
+        self._marks[instrument.venue_id] = mark
+        return self._tickers(instrument)
+
+    def tick(self, now_ns: int) -> Sequence[Out]:
+        out: list[Out] = []
+        for feed in list(self._feeds.values()):
+            if feed.kind == "orderbook.1" and feed.latest and now_ns - feed.pushed_ns >= REPEAT_NS:
+                out.append(feed.latest)
+                feed.pushed_ns = now_ns
+            elif feed.kind == "tickers" and feed.instrument is not None:
+                out += self._tickers(feed.instrument)
+            elif feed.instrument is None:
+                out += self._status(feed)
+        if out:
+            self._active_ns = now_ns
+        elif now_ns - self._active_ns >= IDLE_NS:
+            return (Close(1001, "idle"),)
+        return out
+
+    def farewell(self, planned: bool) -> Sequence[Out]:
+        """Bybit announces no cut on the socket."""
+        return ()
+
+    # -- forms
+
+    def _ours(self, instrument: SimInstrument) -> bool:
+        return instrument.product == rest.CATEGORIES.get(self._category)
+
+    def _feed(self, instrument: SimInstrument, kind: str) -> _Feed | None:
+        return self._feeds.get(f"{kind}.{instrument.venue_id}") if self._ours(instrument) else None
+
+    def _message(self, feed: _Feed, kind: str, push_ns: int, data: object, tail: rest.Row | None = None) -> str:
+        """Spot writes ``ts`` before ``type``, linear after."""
+        self._active_ns = feed.pushed_ns = self._world.now_ns()
+        at = {"ts": ms(push_ns)}
+        head = at | {"type": kind} if self._spot else {"type": kind} | at
+        return text({"topic": feed.topic} | head | {"data": data} | (tail or {}))
+
+    def _book(
+        self, feed: _Feed, kind: str, bids: object, asks: object, seq: int, engine_ns: int, push_ns: int
+    ) -> list[Out]:
+        one = feed.instrument
+        if one is None:
+            return []
+        data = {
+            "s": one.venue_id, "b": bids, "a": asks, "u": rest.update_id(one, seq) - feed.unsent,
+            "seq": rest.cross_seq(one, seq),
+        }  # fmt: skip
+        return [self._message(feed, kind, push_ns, data, {"cts": ms(engine_ns)})]
+
+    def _bbo(self, feed: _Feed, top: Top) -> list[Out]:
+        one = feed.instrument
+        if one is None:
+            return []
+        levels = rest.levels(one, (top.bid,)), rest.levels(one, (top.ask,))
+        out = self._book(feed, "snapshot", *levels, top.seq, top.engine_ns, top.gateway_ns)
+        feed.latest = str(out[0])
+        return out
+
+    def _trade(self, one: SimInstrument, trade: SimTrade, seq: int) -> rest.Row:
+        before = self._last.get(one.venue_id)
+        if before is None or float(trade.price) == float(before.price):
+            direction = "Zero" + self._direction.get(one.venue_id, "PlusTick")
+        else:
+            direction = "PlusTick" if float(trade.price) > float(before.price) else "MinusTick"
+        self._last[one.venue_id], self._direction[one.venue_id] = trade, direction.removeprefix("Zero")
+        named = {"i": rest.trade_id(one, trade)}
+        at, side = {"T": ms(trade.engine_ns)}, {"S": trade.side.capitalize()}
+        amount, paid = {"v": rest.size(one, trade.size)}, {"p": rest.price(one, trade.price)}
+        flags, symbol = {"BT": False, "RPI": False}, {"s": one.venue_id}
+        if self._spot:
+            return named | at | paid | amount | side | {"seq": seq} | symbol | flags
+        return at | symbol | side | amount | paid | {"L": direction} | named | flags | {"seq": seq}
+
+    def _tickers(self, instrument: SimInstrument) -> list[Out]:
+        feed = self._feed(instrument, "tickers")
+        if feed is None or self._world.now_ns() - feed.pushed_ns < TICKER_NS[self._category]:
+            return []
+        return self._ticker(feed, "delta")
+
+    def _ticker(self, feed: _Feed, kind: str) -> list[Out]:
+        """Linear: everything, then only what changed. Spot: everything, whenever something changed."""
+        one = feed.instrument
+        if one is None:
+            return []
+        name = one.venue_id
+        trade = self._last.get(name) or self._world.last_trade(one)
+        top = self._tops.get(name) or rest.top_of(one, self._world)
+        if self._spot:
+            row = rest.spot_ticker(one, trade)
+        else:
+            mark = self._marks.get(name) or self._world.mark(one)
+            row = rest.linear_ticker(one, top, trade, mark) | {"tickDirection": self._direction.get(name, "PlusTick")}
+        changed = {key: value for key, value in row.items() if feed.told.get(key) != value}
+        if not changed:
+            return []
+        feed.told = row
+        now_ns = self._world.now_ns()
+        self._active_ns = feed.pushed_ns = now_ns
+        cross, at = {"cs": rest.cross_seq(one, top.seq if top is not None else 0)}, {"ts": ms(now_ns)}
+        if self._spot:
+            return [text({"topic": feed.topic} | at | {"type": "snapshot"} | cross | {"data": row})]
+        data = row if kind == "snapshot" else {"symbol": name} | changed
+        return [text({"topic": feed.topic, "type": kind, "data": data} | cross | at)]
+
+    def _status(self, feed: _Feed) -> list[Out]:
+        rows = rest.status_rows(self._world.notices(rest.VENUE))
+        fresh = [row for row in rows if row not in feed.sent]
+        feed.sent = rows
+        now_ns = self._world.now_ns()
+        return [text({"topic": STATUS_TOPIC, "ts": ms(now_ns), "data": fresh})] if fresh else []
+
+    def _pong(self, req_id: str | None) -> str:
+        """Spot does not echo ``req_id``; linear does, as "" where none was sent."""
+        head = {"success": True, "ret_msg": "pong", "conn_id": self._conn_id}
+        return text(head | ({} if self._spot else {"req_id": req_id or ""}) | {"op": "ping"})
+
+    def _reply(self, op: str, success: bool, words: str, req_id: str | None) -> str:
+        head = {"success": success, "ret_msg": words, "conn_id": self._conn_id}
+        named = {} if self._spot and req_id is None else {"req_id": req_id or ""}
+        return text(head | named | {"op": op})
+
+
+class BybitTwin:
+    """Spot and linear perpetuals, each on a socket of its own."""
+
+    name = rest.VENUE
+    facts: Mapping[Product, TwinFacts] = {"spot": TwinFacts(book_ms=20.0), "linear": TwinFacts(book_ms=20.0)}
+    ws_paths: Mapping[Product, str] = {"spot": "/v5/public/spot", "linear": "/v5/public/linear"}
+
+    def __init__(self) -> None:
+        self._numbers = count(1)
+
+    def instruments(self) -> Sequence[SimInstrument]:
+        """Ticks and lots as captured in August 2026, fees of the default tier."""
+        return (
+            *listed(
+                self.name, "spot", venue_id="{}{}".format, taker_fee="0.001", maker_fee="0.001",
+                lots={"BTC": "0.000001", "ETH": "0.00001", "SOL": "0.001", "XRP": "0.01", "DOGE": "0.1"},
+            ),
+            *listed(
+                self.name, "linear", venue_id="{}{}".format, taker_fee="0.00055", maker_fee="0.0002",
+                ticks={"BTC": "0.10"}, lots={"ETH": "0.01"},
+            ),
+        )  # fmt: skip
+
+    def rest(self, request: Request, world: World) -> Response | None:
+        return rest.answer(request, world)
+
+    def error(self, kind: str, status: int) -> Response:
+        return rest.failure(kind, status)
+
+    def open(self, product: Product, path: str, query: Mapping[str, str], world: World) -> BybitSession | None:
+        category = path.removeprefix("/v5/public/")
+        if category not in (*self.facts, "misc/status"):
+            return None
+        number = next(self._numbers)
+        return BybitSession(world, category, f"d9avt8shteepr{crc32(str(number).encode()):07x}-{number:05x}")
