@@ -70,6 +70,8 @@ class Config(Struct, frozen=True, kw_only=True):
     watchlist: str
     """Name of the watchlist in use."""
     watchlists: Mapping[str, Watchlist]
+    written: tuple[str, ...] = ()
+    """Names of the watchlists that the file itself has; the built-in default need not be one of them."""
     frames_per_s: float = FRAMES_PER_S
     fees: Mapping[str, float] = {}
     """The user's own taker fee by route, a fraction of notional."""
@@ -228,7 +230,8 @@ class _Reader:
     def config(self, document: dict[str, Any]) -> Config:
         self.table((), document, TOP_KEYS)
         watchlists = {DEFAULT_NAME: default_watchlist(self.known.routes)}
-        for name, body in self.table(("watchlists",), document.get("watchlists", {})).items():
+        written = self.table(("watchlists",), document.get("watchlists", {}))
+        for name, body in written.items():
             if not is_name(name):
                 self.fail(("watchlists", name), f"a watchlist's name is {NAME_RULE}")
             watchlists[name] = self.watchlist(name, body)
@@ -239,6 +242,7 @@ class _Reader:
             vantage=self.word(("vantage",), vantage),
             watchlist=self.choice(("watchlist",), document.get("watchlist", DEFAULT_NAME), watchlists, "watchlist"),
             watchlists=watchlists,
+            written=tuple(written),
             frames_per_s=self.number(
                 ("frames_per_s",), document.get("frames_per_s", FRAMES_PER_S), 0.5, 20, "a number from 0.5 to 20"
             ),

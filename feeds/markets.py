@@ -13,7 +13,7 @@ import math
 import re
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -185,7 +185,7 @@ async def _ask(job: Job, timeout_s: float, done: Callable[[Outcome], None]) -> t
                 process.stdin.write(msgspec.json.encode(job))
                 await process.stdin.drain()
             process.stdin.close()
-            while line := await process.stdout.readline():
+            async for line in _lines(process.stdout):
                 try:
                     outcome = msgspec.json.decode(line, type=Outcome)
                 except msgspec.DecodeError:
@@ -195,14 +195,19 @@ async def _ask(job: Job, timeout_s: float, done: Callable[[Outcome], None]) -> t
                     done(outcome)
     except TimeoutError:
         return outcomes, f"no answer within {timeout_s:g} s"
-    except ValueError:
-        return outcomes, "the process that asks talks nonsense"
     finally:
         if process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
             await process.wait()
     return outcomes, "the process that asks ended early"
+
+
+async def _lines(stream: asyncio.StreamReader) -> AsyncIterator[bytes]:
+    """Lines until the end, or until one is longer than the reader's limit."""
+    with contextlib.suppress(ValueError):
+        while line := await stream.readline():
+            yield line
 
 
 def _read(path: Path, route: str, now_ns: int) -> Stored | None:
