@@ -1,0 +1,105 @@
+"""The live screen and its collector process, and the screen alone on a collector that runs elsewhere."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from feeds import config, link, paths
+
+LOG_TAIL_BYTES = 2000
+
+
+def live(options: argparse.Namespace) -> int:
+    """``detour`` and ``detour demo``: starts the collector first, so that it measures while the screen is loading."""
+    simulated = options.scenario if options.command == "demo" else getattr(options, "sim", None)
+    path: Path | None = getattr(options, "config", None)
+    watchlist: str | None = getattr(options, "watchlist", None)
+    try:
+        configuration = config.load(path)
+        configuration.chosen(watchlist)
+        if simulated is not None:
+            from feeds.sim.scenario import check
+
+            check(simulated)
+    except ValueError as error:  # a sentence about the file, the watchlist or the scenario
+        print(f"detour: {error}", file=sys.stderr)
+        return 2
+    if not sys.stdout.isatty():
+        print("detour: the live screen needs a terminal; use 'detour log' to measure without one", file=sys.stderr)
+        return 2
+    address = link.new_address(paths.runtime_dir())
+    arguments = ["--link", str(address), "--speed", str(getattr(options, "speed", 1.0))]
+    if path is not None:
+        arguments += ["--config", str(path)]
+    if watchlist is not None:
+        arguments += ["--watchlist", watchlist]
+    if simulated is not None:
+        arguments += ["--sim", simulated]
+    log = paths.state_dir() / "collector.log"
+    with _collector(arguments, log):
+        code = _screen(address, configuration)
+    return code
+
+
+def attach(options: argparse.Namespace) -> int:
+    """``detour attach``: without an address, the only collector that runs here."""
+    try:
+        address = link.parse_address(options.address) if options.address else _only_collector()
+        configuration = config.load()
+    except (link.LinkError, config.ConfigError) as error:
+        print(f"detour: {error}", file=sys.stderr)
+        return 2
+    return _screen(address, configuration)
+
+
+def _screen(address: link.Address, configuration: config.Config) -> int:
+    from tui.app import run  # Textual: only once it is needed
+
+    try:
+        return run(link.Attachment(address), theme=configuration.theme, keys=dict(configuration.keys))
+    except link.LinkError as error:
+        print(f"detour: {error}", file=sys.stderr)
+        return 1
+
+
+def _only_collector() -> link.Address:
+    found = sorted(paths.runtime_dir().glob("*.sock"))
+    if len(found) == 1:
+        return link.Address(path=str(found[0]))
+    if not found:
+        raise link.LinkError("no collector runs here: start one with 'detour log --serve'")
+    raise link.LinkError("several collectors run here, name one: " + ", ".join(str(path) for path in found))
+
+
+@contextlib.contextmanager
+def _collector(arguments: list[str], log: Path) -> Iterator[None]:
+    """Runs the collector while the block runs. Its end is ours: it watches its standard input."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as sink:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "feeds.collect", *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=sink,
+            start_new_session=True,  # Ctrl-C belongs to the screen
+        )
+    try:
+        yield
+    finally:
+        early = process.poll()
+        assert process.stdin is not None
+        process.stdin.close()
+        try:
+            process.wait(5.0)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        if early:
+            with log.open("rb") as said:
+                said.seek(max(0, log.stat().st_size - LOG_TAIL_BYTES))
+                print(said.read().decode(errors="replace").strip(), file=sys.stderr)
