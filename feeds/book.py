@@ -187,7 +187,7 @@ class Book:
         return delta.checksum is None or self._agrees(delta.checksum)
 
     def _replace(self, snapshot: BookSnapshot, received_ns: int) -> Outcome:
-        kept = self._kept
+        kept, counted = self._kept, (self.applied, self.skipped) if self.synced else None
         if self.rule.rest_snapshot and self.synced and not self._lies_under(snapshot):
             return Outcome.SKIPPED
         bids, asks = _levels(snapshot.bids), _levels(snapshot.asks)
@@ -215,7 +215,10 @@ class Book:
         if kept is None:
             return Outcome.APPLIED
         self._kept = None
-        return self._catch_up(kept)
+        outcome = self._catch_up(kept)
+        if counted is not None:
+            self.applied, self.skipped = counted  # these deltas were counted when they came
+        return outcome
 
     def _catch_up(self, kept: deque[tuple[BookDelta, int]]) -> Outcome:
         """Lay the kept deltas on the snapshot; when they do not reach down to it, keep them for the next one."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from feeds.venues.base import Venue
 from feeds.venues.binance import Binance
+from feeds.venues.bybit import Bybit
+from feeds.venues.okx import Okx
 
-VENUES: dict[str, Venue] = {venue.name: venue for venue in (Binance(),)}
+VENUES: dict[str, Venue] = {venue.name: venue for venue in (Binance(), Okx(), Bybit())}
 """By our word for it, in the order in which lists show them."""
 
 
