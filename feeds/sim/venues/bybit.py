@@ -35,7 +35,8 @@ from feeds.sim.window import DepthWindow
 from feeds.sim.wire import ms, text
 
 S = 1_000_000_000
-DEPTHS = ("50", "200", "1000")
+PUSH_NS: Mapping[str, int] = {"50": 0, "200": S // 10, "1000": S // 5}
+"""By depth: at most one message in so long; 50 levels go out with every change."""
 SPOT_ARGS = 10
 ARGS_CHARACTERS = 21_000
 REPEAT_NS = 3 * S
@@ -61,8 +62,11 @@ class _Feed:
         self.topic, self.instrument = topic, instrument
         self.kind = topic.rpartition(".")[0] if instrument is not None else topic
         self.window: DepthWindow | None = None
+        self.held = 0
+        """Changes taken into the window since the last message."""
         self.unsent = 0
-        """Changes beyond the window: they make no message, and ``u`` counts messages."""
+        """Changes that made no message of their own."""
+        self.engine_ns = 0
         self.pushed_ns = 0
         self.latest = ""
         self.told: rest.Row = {}
@@ -82,6 +86,7 @@ class BybitSession:
         self._last: dict[str, SimTrade] = {}
         self._marks: dict[str, SimMark] = {}
         self._direction: dict[str, str] = {}
+        self._seqs: dict[str, int] = {}
 
     # -- the client's frames
 
@@ -146,7 +151,7 @@ class BybitSession:
             return False
         match topic.split("."):
             case ["orderbook", depth, _]:
-                return depth == "1" or depth in DEPTHS
+                return depth == "1" or depth in PUSH_NS
             case ["publicTrade" | "tickers", _]:
                 return True
             case ["allLiquidation", _]:
@@ -178,19 +183,32 @@ class BybitSession:
         return ()
 
     def change(self, instrument: SimInstrument, change: Change) -> Sequence[Out]:
+        if not self._ours(instrument):
+            return ()
+        self._seqs[instrument.venue_id] = change.seq
         out: list[Out] = []
-        for depth in DEPTHS:
+        for depth, every_ns in PUSH_NS.items():
             feed = self._feed(instrument, f"orderbook.{depth}")
-            told = feed.window.apply(change) if feed is not None and feed.window is not None else None
-            if feed is None or told is None:
+            if feed is None or feed.window is None or not feed.window.absorb(change):
                 continue
-            bids, asks = told
-            if not bids and not asks:
-                feed.unsent += 1
-                continue
-            levels = rest.levels(instrument, bids), rest.levels(instrument, asks)
-            out += self._book(feed, "delta", *levels, change.seq, change.engine_ns, change.gateway_ns)
+            feed.held += 1
+            feed.engine_ns = change.engine_ns
+            if change.gateway_ns - feed.pushed_ns >= every_ns:
+                out += self._held(feed, change.gateway_ns)
         return out
+
+    def _held(self, feed: _Feed, push_ns: int) -> list[Out]:
+        """One delta of all changes held back. ``u`` counts messages, and changes beyond the window make none."""
+        one, window = feed.instrument, feed.window
+        if one is None or window is None or not feed.held:
+            return []
+        bids, asks = window.news()
+        feed.unsent += feed.held - (1 if bids or asks else 0)
+        feed.held = 0
+        if not bids and not asks:
+            return []
+        levels = rest.levels(one, bids), rest.levels(one, asks)
+        return self._book(feed, "delta", *levels, window.seq, feed.engine_ns, push_ns)
 
     def top(self, instrument: SimInstrument, top: Top) -> Sequence[Out]:
         known = self._tops.get(instrument.venue_id)
@@ -205,7 +223,7 @@ class BybitSession:
             return ()
         out: list[Out] = []
         feed = self._feed(instrument, "publicTrade")
-        seq = rest.cross_seq(instrument, self._world.book(instrument, 1).seq) if feed is not None else 0
+        seq = rest.cross_seq(instrument, self._seq(instrument))
         for start in range(0, len(trades), TRADES_A_MESSAGE):
             batch = trades[start : start + TRADES_A_MESSAGE]
             rows = [self._trade(instrument, trade, seq) for trade in batch]
@@ -241,6 +259,8 @@ class BybitSession:
                 out += self._tickers(feed.instrument)
             elif feed.instrument is None:
                 out += self._status(feed)
+            else:
+                out += self._held(feed, now_ns)
         if out:
             self._active_ns = now_ns
         elif now_ns - self._active_ns >= IDLE_NS:
@@ -255,6 +275,13 @@ class BybitSession:
 
     def _ours(self, instrument: SimInstrument) -> bool:
         return instrument.product == rest.CATEGORIES.get(self._category)
+
+    def _seq(self, instrument: SimInstrument) -> int:
+        """The number of the last batch of the book."""
+        name = instrument.venue_id
+        if name not in self._seqs:
+            self._seqs[name] = self._world.book(instrument, 1).seq
+        return self._seqs[name]
 
     def _feed(self, instrument: SimInstrument, kind: str) -> _Feed | None:
         return self._feeds.get(f"{kind}.{instrument.venue_id}") if self._ours(instrument) else None
@@ -327,7 +354,7 @@ class BybitSession:
         feed.told = row
         now_ns = self._world.now_ns()
         self._active_ns = feed.pushed_ns = now_ns
-        cross, at = {"cs": rest.cross_seq(one, top.seq if top is not None else 0)}, {"ts": ms(now_ns)}
+        cross, at = {"cs": rest.cross_seq(one, self._seq(one))}, {"ts": ms(now_ns)}
         if self._spot:
             return [text({"topic": feed.topic} | at | {"type": "snapshot"} | cross | {"data": row})]
         data = row if kind == "snapshot" else {"symbol": name} | changed

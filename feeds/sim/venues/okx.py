@@ -101,6 +101,7 @@ class OkxSession:
         self._feeds: dict[Arg, _Feed] = {}
         self._sent_ns = world.now_ns()
         self._requests: deque[int] = deque()
+        self._seqs: dict[str, int] = {}
         self._last: dict[str, SimTrade] = {}
         self._best: dict[str, tuple[TextLevel | None, TextLevel | None]] = {}
 
@@ -208,6 +209,7 @@ class OkxSession:
                 return self._push(feed, [rest.funding_row(one, self._world.mark(one))])
 
     def change(self, instrument: SimInstrument, change: Change) -> Sequence[Out]:
+        self._seqs[instrument.venue_id] = change.seq
         out: list[Out] = []
         for feed in self._of(instrument, BOOK_DEPTHS):
             if feed.window is None or not feed.window.absorb(change):
@@ -315,7 +317,9 @@ class OkxSession:
             return []
         extra: rest.Row = {}
         if feed.arg.channel == "trades":
-            extra = {"count": "1", "seqId": seq_id(one, self._world.book(one, 1).seq)}
+            if one.venue_id not in self._seqs:
+                self._seqs[one.venue_id] = self._world.book(one, 1).seq
+            extra = {"count": "1", "seqId": seq_id(one, self._seqs[one.venue_id])}
         return [frame for trade in trades for frame in self._push(feed, [rest.trade_row(one, trade) | extra])]
 
     def _tickers(self, instrument: SimInstrument) -> list[Out]:
