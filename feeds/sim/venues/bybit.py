@@ -193,7 +193,7 @@ class BybitSession:
                 continue
             feed.held += 1
             feed.engine_ns = change.engine_ns
-            if change.gateway_ns - feed.pushed_ns >= every_ns:
+            if self._world.now_ns() - feed.pushed_ns >= every_ns:
                 out += self._held(feed, change.gateway_ns)
         return out
 
