@@ -295,7 +295,8 @@ class Book:
         """
         if self.rule.rest_snapshot:
             return self._bid_known, self._ask_known
-        limit = self._depth_limit if self._levels_limit is None else self._levels_limit
+        limits = [limit for limit in (self._depth_limit, self._levels_limit) if limit is not None]
+        limit = min(limits, default=None)
         bid_whole = not self.bids or (limit is not None and len(self.bids) < limit)
         ask_whole = not self.asks or (limit is not None and len(self.asks) < limit)
         return UNBOUNDED_BID if bid_whole else min(self.bids), UNBOUNDED_ASK if ask_whole else max(self.asks)

@@ -1,0 +1,495 @@
+"""What a trader relies on: the book is the venue's book or nothing, and its figures count the money that is there."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from fractions import Fraction
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from feeds import book as book_module
+from feeds.book import Book, Ladder, Outcome
+from feeds.ladder import derive
+from feeds.model import BookDelta, BookSnapshot, Instrument, Side
+from feeds.venues.base import BookSides, Contiguous, PrevEquals, Unsequenced
+from tests.feeds.venues.wire import instrument
+
+LINEAR = instrument("binance.linear", "BTC/USDT:USDT", "BTCUSDT")
+SYMBOL = LINEAR.symbol
+
+
+class OverRest(Contiguous):
+    rest_snapshot = True
+
+
+class BestThree(PrevEquals):
+    depth_limit: int | None = 3
+
+
+class Counted(PrevEquals):
+    """Checksum: number of levels, None while the book is empty."""
+
+    def checksum(self, book: BookSides, instrument: Instrument) -> int | None:
+        return len(book.bids) + len(book.asks) or None
+
+
+def snapshot(
+    seq: int | None = 10,
+    bids: Sequence[tuple[float, float]] = ((99.0, 1.0), (98.0, 2.0)),
+    asks: Sequence[tuple[float, float]] = ((101.0, 1.0), (102.0, 2.0)),
+    *,
+    limit: int | None = None,
+    checksum: int | None = None,
+    engine_ns: int | None = None,
+) -> BookSnapshot:
+    return BookSnapshot(
+        symbol=SYMBOL, bids=bids, asks=asks, seq=seq, levels_limit=limit, checksum=checksum, engine_ns=engine_ns
+    )
+
+
+def delta(
+    first: int | None,
+    last: int | None,
+    bids: Sequence[tuple[float, float]] = (),
+    asks: Sequence[tuple[float, float]] = (),
+    *,
+    prev: int | None = None,
+    checksum: int | None = None,
+    engine_ns: int | None = None,
+    gateway_ns: int | None = None,
+) -> BookDelta:
+    return BookDelta(
+        symbol=SYMBOL,
+        bids=bids,
+        asks=asks,
+        first_seq=first,
+        last_seq=last,
+        prev_seq=prev,
+        checksum=checksum,
+        engine_ns=engine_ns,
+        gateway_ns=gateway_ns,
+    )
+
+
+# ---- sequence
+
+
+def test_deltas_wait_for_the_rest_snapshot_and_are_laid_on_it() -> None:
+    book = Book(LINEAR, OverRest())
+    assert book.wants_snapshot
+    assert book.apply(delta(9, 10, [(99.0, 7.0)]), 1) is Outcome.BUFFERED
+    assert book.apply(delta(11, 12, [(99.0, 0.0), (97.5, 3.0)]), 2) is Outcome.BUFFERED
+    assert not book.synced and not book.bids and book.buffered == 2
+    assert book.apply(snapshot(10), 3) is Outcome.APPLIED
+    assert book.synced and not book.wants_snapshot and book.buffered == 0
+    assert book.bids == {98.0: 2.0, 97.5: 3.0}
+    assert (book.seq, book.applied, book.skipped) == (12, 1, 1)
+    assert book.apply(delta(13, 13, asks=[(101.0, 0.0)]), 4) is Outcome.APPLIED
+    assert book.asks == {102.0: 2.0}
+
+
+def test_a_snapshot_older_than_what_was_kept_is_refused_and_the_next_one_taken() -> None:
+    book = Book(LINEAR, OverRest())
+    book.apply(delta(15, 16, [(99.0, 5.0)]), 1)
+    book.apply(delta(17, 18, [(99.0, 6.0)]), 2)
+    assert book.apply(snapshot(10), 3) is Outcome.GAP
+    assert book.wants_snapshot and not book.bids and book.buffered == 2
+    assert book.apply(snapshot(16), 4) is Outcome.APPLIED
+    assert book.bids[99.0] == 6.0 and book.seq == 18
+
+
+def test_a_missing_message_empties_the_book_and_starts_the_next_sync_with_what_came() -> None:
+    book = Book(LINEAR, OverRest())
+    book.apply(snapshot(10), 1)
+    version = book.version
+    assert book.apply(delta(12, 13, [(99.0, 5.0)]), 2) is Outcome.GAP
+    assert not book.synced and book.wants_snapshot and book.version > version
+    assert not book.bids and book.ladder().best_bid is None
+    assert book.apply(delta(14, 14, [(98.5, 1.0)]), 3) is Outcome.BUFFERED
+    assert book.apply(snapshot(11), 4) is Outcome.APPLIED
+    assert book.bids == {99.0: 5.0, 98.0: 2.0, 98.5: 1.0}
+
+
+def test_without_rest_snapshots_a_gap_is_said_once_and_only_a_snapshot_heals_it() -> None:
+    book = Book(LINEAR, PrevEquals())
+    assert book.apply(delta(None, 11, [(99.0, 1.0)], prev=10), 1) is Outcome.SKIPPED
+    assert not book.wants_snapshot
+    book.apply(snapshot(10), 2)
+    assert book.apply(delta(None, 12, [(99.0, 3.0)], prev=10), 3) is Outcome.APPLIED
+    assert book.apply(delta(None, 15, [(99.0, 4.0)], prev=13), 4) is Outcome.GAP
+    assert book.apply(delta(None, 16, [(99.0, 4.0)], prev=15), 5) is Outcome.SKIPPED
+    assert not book.synced and not book.bids
+    assert book.apply(snapshot(20), 6) is Outcome.APPLIED
+    assert book.synced and book.seq == 20
+
+
+def test_an_old_delta_changes_nothing() -> None:
+    book = Book(LINEAR, OverRest())
+    book.apply(snapshot(10), 1)
+    book.apply(delta(11, 12, [(99.0, 4.0)]), 2)
+    assert book.apply(delta(11, 12, [(99.0, 9.0)]), 3) is Outcome.SKIPPED
+    assert book.bids[99.0] == 4.0 and book.received_ns == 2
+
+
+def test_a_new_snapshot_replaces_everything() -> None:
+    book = Book(LINEAR, Unsequenced())
+    book.apply(snapshot(None), 1)
+    book.apply(snapshot(None, [(50.0, 1.0), (49.0, 0.0)], [(51.0, 1.0)]), 2)
+    assert (book.bids, book.asks) == ({50.0: 1.0}, {51.0: 1.0})
+
+
+def test_reset_forgets_what_was_kept() -> None:
+    book = Book(LINEAR, OverRest())
+    book.apply(delta(11, 12, [(99.0, 4.0)]), 1)
+    book.reset()
+    assert book.buffered == 0 and book.wants_snapshot
+    book.apply(snapshot(10), 2)
+    assert book.bids[99.0] == 1.0
+
+
+def test_what_is_kept_for_a_snapshot_is_bounded_by_count_and_by_levels(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(book_module, "KEPT_DELTAS", 5)
+    book = Book(LINEAR, OverRest())
+    for seq in range(20):
+        book.apply(delta(seq, seq, [(1.0, 1.0)]), seq)
+    assert book.buffered == 5
+    monkeypatch.setattr(book_module, "KEPT_LEVELS", 10)
+    for seq in range(20, 24):
+        book.apply(delta(seq, seq, [(float(price), 1.0) for price in range(1, 5)]), seq)
+    assert book.buffered == 2
+    assert book.apply(snapshot(21), 99) is Outcome.APPLIED
+    assert book.seq == 23
+
+
+def test_a_book_cannot_grow_without_bound_and_admits_what_it_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(book_module, "SIDE_LEVELS", 100)
+    book = Book(LINEAR, OverRest())
+    book.apply(snapshot(10, [(200.0, 1.0)], [(201.0, 1.0)], limit=1000), 1)
+    book.apply(delta(11, 11, [(float(price), 1.0) for price in range(1, 150)]), 2)
+    assert len(book.bids) == 50 and max(book.bids) == 200.0 and min(book.bids) == 101.0
+    assert book.ladder().depth(9_000)[0] is None
+    assert book.ladder().depth(9_000)[1] == 201.0
+
+
+# ---- clocks and versions
+
+
+def clocks(book: Book) -> tuple[int | None, ...]:
+    return book.engine_ns, book.gateway_ns, book.received_ns, book.changed_ns
+
+
+def test_clocks_are_those_of_the_last_message_and_a_heartbeat_is_no_change() -> None:
+    book = Book(LINEAR, PrevEquals())
+    assert book.received_ns is None and book.changed_ns is None
+    book.apply(snapshot(10, engine_ns=5), 100)
+    assert clocks(book) == (5, None, 100, 100)
+    version = book.version
+    book.apply(delta(None, 10, prev=10, engine_ns=7, gateway_ns=8), 200)
+    assert clocks(book) == (7, 8, 200, 100)
+    assert book.version == version
+    book.apply(delta(None, 11, [(99.0, 2.0)], prev=10), 300)
+    assert clocks(book) == (None, None, 300, 300)
+    assert book.version > version
+
+
+def test_a_ladder_is_built_once_a_version_and_never_changes_afterwards() -> None:
+    book = Book(LINEAR, Unsequenced())
+    book.apply(snapshot(), 1)
+    before = book.ladder()
+    assert book.ladder() is before
+    book.apply(delta(None, None, [(99.5, 3.0)]), 2)
+    assert before.best_bid == 99.0 and book.ladder().best_bid == 99.5
+    with pytest.raises(ValueError):
+        before.bid_px[0] = 1.0
+
+
+# ---- depth limit and checksum
+
+
+def test_levels_pushed_out_of_the_window_are_dropped() -> None:
+    book = Book(LINEAR, BestThree())
+    book.apply(snapshot(10, [(99.0, 1.0), (98.0, 1.0), (97.0, 1.0)], [(101.0, 1.0), (102.0, 1.0), (103.0, 1.0)]), 1)
+    book.apply(delta(None, 11, [(98.5, 1.0)], [(100.5, 1.0), (101.5, 1.0)], prev=10), 2)
+    assert sorted(book.bids) == [98.0, 98.5, 99.0]
+    assert sorted(book.asks) == [100.5, 101.0, 101.5]
+
+
+def test_a_wrong_checksum_ends_the_book_and_a_right_or_dead_one_does_not() -> None:
+    book = Book(LINEAR, Counted())
+    assert book.apply(snapshot(10, checksum=4), 1) is Outcome.APPLIED
+    assert book.apply(delta(None, 11, [(97.0, 1.0)], prev=10, checksum=5), 2) is Outcome.APPLIED
+    assert book.apply(delta(None, 12, [(96.0, 1.0)], prev=11, checksum=5), 3) is Outcome.BAD_CHECKSUM
+    assert not book.synced and not book.bids
+    assert book.apply(snapshot(20, checksum=3), 4) is Outcome.BAD_CHECKSUM
+    assert book.apply(snapshot(20, (), (), checksum=77), 5) is Outcome.APPLIED
+    plain = Book(LINEAR, PrevEquals())
+    assert plain.apply(snapshot(10, checksum=12345), 6) is Outcome.APPLIED
+
+
+# ---- the known range
+
+
+def test_depth_beyond_a_limited_snapshot_is_unknown_and_stays_so_when_levels_appear_there() -> None:
+    book = Book(LINEAR, OverRest())
+    book.apply(snapshot(10, [(99.9, 1.0), (99.8, 1.0)], [(100.1, 1.0), (100.2, 1.0)], limit=2), 1)
+    assert book.ladder().depth(20) == pytest.approx((199.7, 200.3))
+    assert book.ladder().depth(25) == (None, None)
+    book.apply(delta(11, 11, [(99.0, 50.0)], [(101.0, 50.0)]), 2)
+    assert book.ladder().depth(200) == (None, None)
+    reach = book.ladder().reach_bps
+    assert reach == pytest.approx((20, 20))
+
+
+def test_a_side_with_fewer_levels_than_asked_for_is_whole() -> None:
+    book = Book(LINEAR, OverRest())
+    book.apply(snapshot(10, [(99.9, 1.0)], [(100.1, 1.0), (100.2, 1.0)], limit=2), 1)
+    bid, ask = book.ladder().depth(500)
+    assert bid == pytest.approx(99.9) and ask is None
+
+
+def test_an_empty_band_of_a_known_book_holds_nothing_and_not_unknown() -> None:
+    book = Book(LINEAR, OverRest())
+    book.apply(snapshot(10, [(90.0, 1.0)], [(110.0, 1.0)], limit=1000), 1)
+    assert book.ladder().depth(10) == (0.0, 0.0)
+
+
+def test_best_prices_outside_the_known_range_are_not_shown() -> None:
+    book = Book(LINEAR, OverRest())
+    book.apply(snapshot(10, [(99.9, 1.0), (99.8, 1.0)], [(100.1, 1.0), (100.2, 1.0)], limit=2), 1)
+    book.apply(delta(11, 11, [(99.9, 0.0), (99.8, 0.0), (99.0, 5.0)]), 2)
+    ladder = book.ladder()
+    assert ladder.best_bid is None and ladder.mid is None and ladder.spread_bps is None and ladder.reach_bps is None
+    assert ladder.best_ask == 100.1
+    assert ladder.depth(10) == (None, None)
+    assert ladder.walk("sell", 10.0) is None
+    assert ladder.walk("buy", 10.0) is not None
+
+
+def test_a_window_that_the_venue_keeps_is_known_down_to_its_worst_level() -> None:
+    book = Book(LINEAR, Unsequenced())
+    book.apply(snapshot(None, [(99.9, 1.0), (99.8, 1.0)], [(100.1, 1.0), (100.2, 1.0)], limit=2), 1)
+    assert book.ladder().depth(20)[0] is not None and book.ladder().depth(25)[0] is None
+    book.apply(delta(None, None, [(99.9, 0.0), (99.0, 1.0)]), 2)
+    assert book.ladder().bid_known == 99.0
+    book.apply(delta(None, None, [(99.0, 0.0)]), 3)
+    assert book.ladder().depth(9_000)[0] == pytest.approx(99.8)
+
+
+def test_a_cut_window_is_known_to_where_it_was_cut_however_much_the_snapshot_held() -> None:
+    book = Book(LINEAR, BestThree())
+    bids = [(99.0 - i, 1.0) for i in range(6)]
+    book.apply(snapshot(10, bids, [(101.0, 1.0)], limit=25), 1)
+    assert book.ladder().bid_known == 97.0
+    assert book.ladder().ask_known == math.inf
+
+
+def test_a_fresh_snapshot_widens_a_synced_book_without_losing_a_message() -> None:
+    book = Book(LINEAR, OverRest())
+    book.apply(snapshot(10, [(99.0, 1.0), (98.0, 1.0)], [(101.0, 1.0), (102.0, 1.0)], limit=2), 1)
+    assert book.apply(snapshot(9, [(1.0, 1.0)], [(2.0, 1.0)], limit=2), 2) is Outcome.SKIPPED
+    book.await_snapshot()
+    book.apply(delta(11, 12, [(99.0, 0.0), (98.0, 3.0)], [(101.0, 0.0), (103.0, 1.0)]), 3)
+    book.apply(delta(13, 14, [(97.0, 4.0)]), 4)
+    counted = book.applied
+    answer = snapshot(12, [(98.0, 3.0), (96.0, 9.0)], [(102.0, 1.0), (103.0, 1.0)], limit=2)
+    assert book.apply(answer, 5) is Outcome.APPLIED
+    assert book.synced and book.seq == 14 and book.applied == counted
+    assert book.bids == {98.0: 3.0, 97.0: 4.0, 96.0: 9.0}
+    assert book.asks == {102.0: 1.0, 103.0: 1.0}
+    assert (book.ladder().bid_known, book.ladder().ask_known) == (96.0, 103.0)
+    assert book.apply(delta(15, 15, [(96.0, 0.0)]), 6) is Outcome.APPLIED
+
+
+def test_a_snapshot_newer_than_the_stream_replaces_even_what_lay_beyond_it() -> None:
+    book = Book(LINEAR, OverRest())
+    book.apply(snapshot(10, [(99.0, 1.0), (90.0, 1.0)], [(101.0, 1.0), (110.0, 1.0)], limit=2), 1)
+    assert book.apply(snapshot(20, [(99.0, 1.0), (98.0, 1.0)], [(101.0, 1.0), (102.0, 1.0)], limit=2), 2) == 0
+    assert sorted(book.bids) == [98.0, 99.0] and book.ladder().bid_known == 98.0
+    assert book.apply(delta(19, 20, [(98.0, 7.0)]), 3) is Outcome.SKIPPED
+    assert book.apply(delta(21, 21, [(98.0, 8.0)]), 4) is Outcome.APPLIED
+
+
+# ---- figures
+
+
+def test_crossed_and_locked_books_are_seen() -> None:
+    book = Book(LINEAR, Unsequenced())
+    book.apply(snapshot(None, [(101.0, 1.0)], [(100.0, 1.0)]), 1)
+    ladder = book.ladder()
+    assert ladder.crossed and (ladder.spread_bps or 0) < 0 and ladder.depth(50) == (None, None)
+    book.apply(snapshot(None, [(100.0, 1.0)], [(100.0, 1.0)]), 2)
+    assert book.ladder().crossed and book.ladder().spread_bps == 0
+    book.apply(snapshot(None, [(100.0, 1.0)], [(100.1, 1.0)]), 3)
+    assert not book.ladder().crossed
+
+
+def test_an_empty_side_has_no_figures() -> None:
+    ladder = derive({}, {101.0: 1.0}, LINEAR)
+    assert ladder.best_bid is None and ladder.mid is None and ladder.spread_bps is None and not ladder.crossed
+    assert ladder.depth(10) == (None, None)
+    assert ladder.walk("sell", 100.0) is None
+    assert ladder.walk("buy", 0.0) is None and ladder.walk("buy", math.nan) is None
+
+
+def test_contracts_become_base_coin_and_quote_currency() -> None:
+    okx = instrument("okx.linear", "BTC/USDT:USDT", "BTC-USDT-SWAP", contract_size=0.01)
+    ladder = derive({99.9: 200.0}, {100.1: 100.0}, okx)
+    assert ladder.bid_sz[0] == 2.0 and ladder.ask_sz[0] == 1.0
+    assert ladder.depth(10) == pytest.approx((199.8, 100.1))
+    inverse = instrument("binance.inverse", "BTC/USD:BTC", "BTCUSD_PERP", contract_size=100.0, inverse=True)
+    ladder = derive({49_990.0: 5.0}, {50_010.0: 10.0}, inverse)
+    assert ladder.ask_sz[0] == pytest.approx(1000 / 50_010)
+    assert ladder.depth(10) == pytest.approx((500, 1000))
+    fill = ladder.walk("buy", 500.0)
+    assert fill is not None
+    assert fill.filled_quote == 500 and fill.filled_base == pytest.approx(500 / 50_010)
+    assert fill.average_px == pytest.approx(50_010)
+
+
+def test_band_edges_are_inside() -> None:
+    ladder = derive({99.9: 1.0, 99.0: 1.0}, {100.1: 1.0, 101.0: 1.0}, LINEAR)
+    assert ladder.depth(10) == pytest.approx((99.9, 100.1))
+    assert ladder.depth(9.99) == (0.0, 0.0)
+    assert ladder.depth(100) == pytest.approx((198.9, 201.1))
+
+
+def test_a_walk_takes_levels_in_order_and_the_last_in_part() -> None:
+    ladder = derive({99.0: 1.0, 98.0: 1.0, 90.0: 10.0}, {100.0: 1.0, 110.0: 1.0, 120.0: 5.0}, LINEAR)
+    fill = ladder.walk("buy", 155.0)
+    assert fill is not None
+    assert (fill.best_px, fill.worst_px, fill.filled_quote) == (100.0, 110.0, 155.0)
+    assert fill.filled_base == pytest.approx(1.5) and fill.average_px == pytest.approx(155 / 1.5)
+    fill = ladder.walk("sell", 197.0)
+    assert fill is not None
+    assert (fill.worst_px, fill.filled_base, fill.average_px) == (98.0, 2.0, 98.5)
+    fill = ladder.walk("buy", 1_000_000.0)
+    assert fill is not None
+    assert (fill.filled_quote, fill.filled_base, fill.worst_px) == (810.0, 7.0, 120.0)
+
+
+def test_a_walk_ends_where_the_known_range_ends() -> None:
+    ladder = derive({99.0: 1.0, 90.0: 100.0}, {101.0: 1.0, 120.0: 100.0}, LINEAR, bid_known=95.0, ask_known=110.0)
+    for side, px in (("buy", 101.0), ("sell", 99.0)):
+        fill = ladder.walk("buy" if side == "buy" else "sell", 5_000.0)
+        assert fill is not None and fill.worst_px == px and fill.filled_quote == px
+
+
+def test_a_hostile_price_near_zero_breaks_nothing() -> None:
+    inverse = instrument("binance.inverse", "BTC/USD:BTC", "BTCUSD_PERP", contract_size=100.0, inverse=True)
+    ladder = derive({5e-324: 1e17}, {1e17: 1e17}, inverse)
+    assert ladder.spread_bps is not None
+
+
+# ---- properties
+
+TICKS = st.integers(1, 400)
+SIZES = st.integers(0, 50)
+CHANGES = st.lists(st.tuples(TICKS, SIZES), max_size=12)
+
+
+def _px(ticks: int) -> float:
+    return ticks / 4  # exact in binary, so that the reference can be exact
+
+
+@given(
+    start=st.tuples(CHANGES, CHANGES),
+    deltas=st.lists(st.tuples(CHANGES, CHANGES), max_size=15),
+    band_bps=st.sampled_from([1.0, 10.0, 25.0, 50.0, 100.0, 2500.0]),
+    notional=st.integers(1, 200_000),
+    side=st.sampled_from(["buy", "sell"]),
+    contract_size=st.sampled_from([1.0, 0.25, 8.0]),
+)
+def test_random_books_equal_a_naive_reference(
+    start: tuple[list[tuple[int, int]], list[tuple[int, int]]],
+    deltas: list[tuple[list[tuple[int, int]], list[tuple[int, int]]]],
+    band_bps: float,
+    notional: int,
+    side: Side,
+    contract_size: float,
+) -> None:
+    traded = instrument("okx.linear", "X/USDT:USDT", "X", contract_size=contract_size)
+    book = Book(traded, Unsequenced())
+    bids: dict[float, float] = {}
+    asks: dict[float, float] = {}
+    for number, (bid_changes, ask_changes) in enumerate([start, *deltas]):
+        raw_bids = [(_px(t), float(s)) for t, s in bid_changes]
+        raw_asks = [(_px(t + 395), float(s)) for t, s in ask_changes]
+        if number == 0:
+            outcome = book.apply(snapshot(None, raw_bids, raw_asks, limit=10_000), number)
+        else:
+            outcome = book.apply(delta(None, None, raw_bids, raw_asks), number)
+        assert outcome is Outcome.APPLIED
+        for levels, changes in ((bids, raw_bids), (asks, raw_asks)):
+            for price, size in changes:
+                levels[price] = size
+        bids = {p: s for p, s in bids.items() if s}
+        asks = {p: s for p, s in asks.items() if s}
+    ladder = book.ladder()
+    best_bids, best_asks = sorted(bids.items(), reverse=True), sorted(asks.items())
+    assert list(ladder.bid_px) == [p for p, _ in best_bids]
+    assert list(ladder.ask_px) == [p for p, _ in best_asks]
+    assert list(ladder.bid_sz) == [s * contract_size for _, s in best_bids]
+    assert list(ladder.ask_sz) == [s * contract_size for _, s in best_asks]
+    assert ladder.best_bid == (best_bids[0][0] if bids else None)
+    assert ladder.best_ask == (best_asks[0][0] if asks else None)
+    assert ladder.crossed == (bool(bids) and bool(asks) and best_bids[0][0] >= best_asks[0][0])
+    _same_depth(ladder, best_bids, best_asks, band_bps, contract_size)
+    _same_walk(ladder, side, best_asks if side == "buy" else best_bids, notional, contract_size)
+
+
+def _same_depth(
+    ladder: Ladder,
+    bids: list[tuple[float, float]],
+    asks: list[tuple[float, float]],
+    band_bps: float,
+    contract_size: float,
+) -> None:
+    if ladder.crossed or not bids or not asks:
+        assert ladder.depth(band_bps) == (None, None)
+        return
+    mid = (Fraction(bids[0][0]) + Fraction(asks[0][0])) / 2
+    width = mid * Fraction(band_bps) / 10_000
+    want_bid = sum((Fraction(p) * Fraction(s) for p, s in bids if p >= mid - width), Fraction(0))
+    want_ask = sum((Fraction(p) * Fraction(s) for p, s in asks if p <= mid + width), Fraction(0))
+    got_bid, got_ask = ladder.depth(band_bps)
+    assert got_bid == pytest.approx(float(want_bid) * contract_size, rel=1e-12)
+    assert got_ask == pytest.approx(float(want_ask) * contract_size, rel=1e-12)
+
+
+def _same_walk(
+    ladder: Ladder, side: Side, levels: list[tuple[float, float]], notional: int, contract_size: float
+) -> None:
+    fill = ladder.walk(side, float(notional))
+    if not levels:
+        assert fill is None
+        return
+    assert fill is not None
+    left, quote, base, worst = Fraction(notional), Fraction(0), Fraction(0), levels[0][0]
+    for price, size in levels:
+        if left <= 0:
+            break
+        take = min(left, Fraction(price) * Fraction(size) * Fraction(contract_size))
+        left, quote, base, worst = left - take, quote + take, base + take / Fraction(price), price
+    assert fill.filled_quote == pytest.approx(float(quote), rel=1e-12)
+    assert fill.filled_base == pytest.approx(float(base), rel=1e-12)
+    assert fill.average_px == pytest.approx(float(quote / base), rel=1e-12)
+    assert (fill.best_px, fill.worst_px) == (levels[0][0], worst)
+    assert fill.filled_quote + float(left) == pytest.approx(notional)
+    assert min(fill.best_px, worst) <= fill.average_px <= max(fill.best_px, worst)
+
+
+@given(
+    levels=st.dictionaries(TICKS, st.integers(1, 50), min_size=1, max_size=30),
+    notionals=st.lists(st.integers(1, 50_000), min_size=2, max_size=6),
+)
+def test_a_larger_order_never_gets_a_better_price(levels: dict[int, int], notionals: list[int]) -> None:
+    ladder = derive({}, {_px(t): float(s) for t, s in levels.items()}, LINEAR)
+    fills = [ladder.walk("buy", float(n)) for n in sorted(notionals)]
+    for small, large in pairwise(fills):
+        assert small is not None and large is not None
+        assert large.average_px >= small.average_px * (1 - 1e-12)
+        assert large.filled_quote >= small.filled_quote
