@@ -68,7 +68,7 @@ class _Feed:
         """Changes that made no message of their own."""
         self.engine_ns = 0
         self.pushed_ns = 0
-        self.latest = ""
+        self.top: Top | None = None
         self.told: rest.Row = {}
         self.sent: list[rest.Row] = []
 
@@ -252,9 +252,8 @@ class BybitSession:
     def tick(self, now_ns: int) -> Sequence[Out]:
         out: list[Out] = []
         for feed in list(self._feeds.values()):
-            if feed.kind == "orderbook.1" and feed.latest and now_ns - feed.pushed_ns >= REPEAT_NS:
-                out.append(feed.latest)
-                feed.pushed_ns = now_ns
+            if feed.kind == "orderbook.1":
+                out += self._again(feed, now_ns)
             elif feed.kind == "tickers" and feed.instrument is not None:
                 out += self._tickers(feed.instrument)
             elif feed.instrument is None:
@@ -305,14 +304,22 @@ class BybitSession:
         }  # fmt: skip
         return [self._message(feed, kind, push_ns, data, {"cts": ms(engine_ns)})]
 
-    def _bbo(self, feed: _Feed, top: Top) -> list[Out]:
+    def _bbo(self, feed: _Feed, top: Top, at_ns: int | None = None) -> list[Out]:
         one = feed.instrument
         if one is None:
             return []
         levels = rest.levels(one, (top.bid,)), rest.levels(one, (top.ask,))
-        out = self._book(feed, "snapshot", *levels, top.seq, top.engine_ns, top.gateway_ns)
-        feed.latest = str(out[0])
-        return out
+        feed.top = top
+        return self._book(feed, "snapshot", *levels, top.seq, top.engine_ns, top.gateway_ns if at_ns is None else at_ns)
+
+    def _again(self, feed: _Feed, now_ns: int) -> list[Out]:
+        """Best prices that have stood for three seconds are sent again; a channel that lost its news is not."""
+        top, one = feed.top, feed.instrument
+        if top is None or one is None or now_ns - feed.pushed_ns < REPEAT_NS:
+            return []
+        now = rest.top_of(one, self._world)
+        same = now is not None and (now.bid, now.ask) == (top.bid, top.ask)
+        return self._bbo(feed, top, now_ns) if same else []
 
     def _trade(self, one: SimInstrument, trade: SimTrade, seq: int) -> rest.Row:
         before = self._last.get(one.venue_id)

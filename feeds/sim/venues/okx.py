@@ -275,10 +275,8 @@ class OkxSession:
             channel, waited_ns = feed.arg.channel, now_ns - feed.pushed_ns
             if channel == "status":
                 out += self._status(feed)
-            elif channel == "books" and feed.instrument is not None and waited_ns >= HEARTBEAT_NS:
-                same = seq_id(feed.instrument, feed.seq)
-                row = self._levels((), (), now_ns, same) | {"checksum": 0, "prevSeqId": same}
-                out += self._push(feed, [row], "update")
+            elif channel == "books" and waited_ns >= HEARTBEAT_NS:
+                out += self._heartbeat(feed, now_ns)
             elif channel == "tickers" and feed.pending and feed.instrument is not None:
                 out += self._tickers(feed.instrument)
         if not out and now_ns - self._sent_ns >= IDLE_NS:
@@ -306,6 +304,15 @@ class OkxSession:
         if feed.arg.channel == "books5":
             return self._push(feed, [row | {"instId": one.venue_id}])
         return self._push(feed, [row | {"checksum": 0, "prevSeqId": -1}], "snapshot")
+
+    def _heartbeat(self, feed: _Feed, now_ns: int) -> list[Out]:
+        """Nothing changed. A channel whose news were lost says nothing instead."""
+        one = feed.instrument
+        if one is None or self._world.book(one, 1).seq != feed.seq:
+            return []
+        same = seq_id(one, feed.seq)
+        row = self._levels((), (), now_ns, same) | {"checksum": 0, "prevSeqId": same}
+        return self._push(feed, [row], "update")
 
     def _levels(self, bids: Sequence[TextLevel], asks: Sequence[TextLevel], at_ns: int, seq: int) -> rest.Row:
         return {"asks": rest.levels(asks), "bids": rest.levels(bids), "ts": ms_text(at_ns), "seqId": seq}

@@ -103,6 +103,14 @@ def test_a_quiet_book_sends_a_heartbeat_of_equal_sequence_ids(session: OkxSessio
     assert frame["data"][0]["asks"] == frame["data"][0]["bids"] == []
 
 
+def test_a_book_whose_news_were_lost_sends_no_heartbeat(session: OkxSession, world: FixedWorld) -> None:
+    ask(session, world, subscribe(book()))
+    world.change(bids=[("100.50", "0")])
+    world.ns += 61 * S
+    ask(session, world, b"ping")
+    assert session.tick(world.ns) == []
+
+
 def test_one_unknown_instrument_is_refused_and_its_neighbours_live(session: OkxSession, world: FixedWorld) -> None:
     frames = ask(session, world, subscribe(book(name="NOPE-USDT"), book()))
     assert frames[0]["event"] == "error"
