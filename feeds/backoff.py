@@ -48,62 +48,59 @@ def retry_after_s(value: str | None, now_s: float) -> float | None:
     return min(max(seconds, 0.0), 86_400.0) if seconds == seconds else None
 
 
-class Bucket:
-    """Token bucket: on average ``rate`` units a second, at most ``burst`` at once. Times in seconds, any zero."""
+class WindowLimit:
+    """At most ``weight`` units within *any* ``window_s`` seconds (a token bucket lets twice that through at once).
 
-    def __init__(self, *, rate: float, burst: float) -> None:
-        self._rate, self._burst = rate, burst
-        self._level = burst
-        self._at_s: float | None = None
+    Times in seconds, any zero, never backwards.
+    """
 
-    def _refill(self, now_s: float) -> None:
-        if self._at_s is not None:
-            self._level = min(self._burst, self._level + max(0.0, now_s - self._at_s) * self._rate)
-        self._at_s = now_s
+    def __init__(self, weight: float, window_s: float) -> None:
+        self._weight, self._window_s = weight, window_s
+        self._spent: deque[tuple[float, float]] = deque()
+        self._sum = 0.0
 
     def wait_s(self, amount: float, now_s: float) -> float:
-        """Until ``amount`` may be taken. What is larger than the whole bucket needs a full one."""
-        self._refill(now_s)
-        missing = min(amount, self._burst) - self._level
-        return 0.0 if missing <= 1e-9 else missing / self._rate
+        """Until ``amount`` may be taken. What is larger than the whole limit needs an empty window."""
+        self._forget(now_s)
+        over = self._sum + amount - self._weight
+        if not self._spent or over <= 1e-9:
+            return 0.0
+        freed_s = now_s
+        for at_s, spent in self._spent:
+            over -= spent
+            freed_s = at_s + self._window_s
+            if over <= 1e-9:
+                break
+        return max(0.0, freed_s - now_s)
 
     def take(self, amount: float, now_s: float) -> None:
-        """Take it whether or not it is there; the level may go below zero and is paid back by waiting."""
-        self._refill(now_s)
-        self._level -= amount
+        """Count it, whether or not it was allowed."""
+        self._forget(now_s)
+        self._spent.append((now_s, amount))
+        self._sum += amount
 
+    def spent(self, now_s: float) -> float:
+        """Units within the window that ends now."""
+        self._forget(now_s)
+        return self._sum
 
-class ConnectLimiter:
-    """New connections to one host, shared by all our streams: never more than our share of what the venue allows."""
-
-    def __init__(self, limit: RateLimit, *, share: float = 0.5) -> None:
-        self._allowed = max(1, int(limit.weight * share))
-        self._window_s = limit.window_s
-        self._dials: deque[float] = deque()
-
-    def wait_s(self, now_s: float) -> float:
-        """Until one more connection may be opened."""
-        while self._dials and now_s - self._dials[0] >= self._window_s:
-            self._dials.popleft()
-        if len(self._dials) < self._allowed:
-            return 0.0
-        return self._dials[0] + self._window_s - now_s
-
-    def count(self, now_s: float) -> None:
-        """A connection is being opened."""
-        self._dials.append(now_s)
+    def _forget(self, now_s: float) -> None:
+        while self._spent and now_s - self._spent[0][0] >= self._window_s:
+            self._sum -= self._spent.popleft()[1]
+        if not self._spent:
+            self._sum = 0.0  # no rounding error outlives an empty window
 
 
 class ConnectLimits:
-    """One ``ConnectLimiter`` per host of this process."""
+    """New connections by host, shared by all streams of this process: our share of what the venue allows an IP."""
 
     def __init__(self, *, share: float = 0.5) -> None:
         self._share = share
-        self._by_host: dict[str, ConnectLimiter] = {}
+        self._by_host: dict[str, WindowLimit] = {}
 
-    def of(self, url: str, limit: RateLimit) -> ConnectLimiter:
-        """The limiter of the URL's host; the first caller's limit holds."""
+    def of(self, url: str, limit: RateLimit) -> WindowLimit:
+        """The limit of the URL's host; the first caller's figures hold."""
         host = urlsplit(url).netloc.rpartition("@")[2].lower()
         if host not in self._by_host:
-            self._by_host[host] = ConnectLimiter(limit, share=self._share)
+            self._by_host[host] = WindowLimit(max(1.0, limit.weight * self._share), limit.window_s)
         return self._by_host[host]

@@ -6,9 +6,7 @@ gets ``REQUEST_SHARE`` beside that; neither can take from the other. Times are m
 
 from __future__ import annotations
 
-from collections import deque
-
-from feeds.backoff import Bucket
+from feeds.backoff import WindowLimit
 from feeds.model import Fault
 from feeds.venues.base import ProbeReading, RateLimit
 
@@ -29,11 +27,9 @@ class RestBudget:
     ) -> None:
         self.limit = limit
         rate = limit.weight / limit.window_s
-        self._probes = Bucket(rate=rate * probe_share, burst=limit.weight * probe_share)
-        self._requests = Bucket(rate=rate * request_share, burst=limit.weight * request_share)
+        self._probes = WindowLimit(limit.weight * probe_share, limit.window_s)
+        self._requests = WindowLimit(limit.weight * request_share, limit.window_s)
         self._probe_rate = rate * probe_share
-        self._spent: deque[tuple[float, float]] = deque()
-        self._spent_sum = 0.0
         self._held_until_s = 0.0
         self._holds = 0
         self._told: tuple[float, float] | None = None
@@ -55,11 +51,9 @@ class RestBudget:
 
     def probe_spent(self, weight: float, now_s: float) -> None:
         self._probes.take(weight, now_s)
-        self._count(weight, now_s)
 
     def request_spent(self, weight: float, now_s: float) -> None:
         self._requests.take(weight, now_s)
-        self._count(weight, now_s)
 
     def held_s(self, now_s: float) -> float:
         """For how long the venue is left alone from now; 0 when it is not."""
@@ -84,18 +78,6 @@ class RestBudget:
 
     def used_share(self, now_s: float) -> float:
         """Used weight over the limit, 0 to 1: as the venue's headers tell for this IP, else our own count."""
-        self._forget(now_s)
         if self._told is not None and now_s - self._told[0] < self.limit.window_s:
             return min(1.0, self._told[1] / self.limit.weight)
-        return min(1.0, self._spent_sum / self.limit.weight)
-
-    def _count(self, weight: float, now_s: float) -> None:
-        self._forget(now_s)
-        self._spent.append((now_s, weight))
-        self._spent_sum += weight
-
-    def _forget(self, now_s: float) -> None:
-        while self._spent and now_s - self._spent[0][0] >= self.limit.window_s:
-            self._spent_sum -= self._spent.popleft()[1]
-        if not self._spent:
-            self._spent_sum = 0.0
+        return min(1.0, (self._probes.spent(now_s) + self._requests.spent(now_s)) / self.limit.weight)
