@@ -316,4 +316,4 @@ class Book:
 
 
 def _levels(levels: Levels) -> dict[float, float]:
-    return {price: size for price, size in levels if size}
+    return {price: size for price, size in dict(levels).items() if size}
