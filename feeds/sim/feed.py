@@ -36,7 +36,7 @@ class Item(Struct, frozen=True):
 
 
 class RouteFeed:
-    """Runs only while somebody listens. ``clients`` are all of the venue's, since one socket may carry every product."""
+    """Runs only while somebody listens. ``clients`` are all of the venue's: one socket may carry every product."""
 
     def __init__(self, route: str, market: Market, facts: TwinFacts, clients: Sequence[Client], seed: int) -> None:
         self.route = route
@@ -94,15 +94,16 @@ class RouteFeed:
         now_s = loop.time()
         dt_s, self._last_s = min(now_s - self._last_s, LATEST_S), now_s
         self._beats += 1
-        items = self._happenings(now_s, dt_s)
+        lag_ms, items = self._happenings(now_s, dt_s)
         if items:
-            self._enqueue(now_s, items)
+            self._enqueue(now_s + lag_ms / 1e3, items)
         self._next_s += self._beat_s
         if self._next_s < now_s - LATEST_S:
             self._next_s = now_s + self._beat_s
         self._stepping = loop.call_at(self._next_s, self._step)
 
-    def _happenings(self, now_s: float, dt_s: float) -> list[Item]:
+    def _happenings(self, now_s: float, dt_s: float) -> tuple[float, list[Item]]:
+        """What one beat brought, and how many ms the venue needs from its engine to its gateway."""
         market = self._market
         market.advance()
         market.stepped(self.route)
@@ -134,7 +135,7 @@ class RouteFeed:
                 self._push(items, pair, gateway_ns, Channel.BOOK in silent)
             if marks and instrument.product != "spot" and Channel.MARK not in silent:
                 items.append(Item(pair, pair.mark(mid, gateway_ns)))
-        return items
+        return lag_ms, items
 
     def _push(self, items: list[Item], pair: SimPair, gateway_ns: int, silent: bool) -> None:
         change = pair.publish(gateway_ns, pair in self._wrong_checksums)
@@ -145,15 +146,14 @@ class RouteFeed:
         self._gaps.discard(pair)
         items.append(Item(pair, change, delivered=not (silent or lost)))
 
-    def _enqueue(self, now_s: float, items: list[Item]) -> None:
+    def _enqueue(self, pushed_s: float, items: list[Item]) -> None:
         clock = self._market.clock
         t_s = clock.scenario_s()
         condition = clock.timeline.route(self.route, t_s)
         profile = self.pairs[0].profile
-        due_s = now_s + (profile.engine_lag_ms + condition.engine_lag_ms) / 1e3
-        due_s += feed_delay_s(profile, condition, self._rng)
+        due_s = pushed_s + feed_delay_s(profile, condition, self._rng)
         if condition.held_until_s is not None:
-            due_s = max(due_s, now_s + (condition.held_until_s - t_s) / clock.speed)
+            due_s = max(due_s, pushed_s + (condition.held_until_s - t_s) / clock.speed)
         if self._line:
             due_s = max(due_s, self._line[-1][0])
         self._line.append((due_s, items))

@@ -25,6 +25,10 @@ class Clock:
         self.speed = speed
         self.start_ns = now_ns()
 
+    def start(self) -> None:
+        """The scenario begins now."""
+        self.start_ns = self.now_ns()
+
     def elapsed_s(self) -> float:
         return (self.now_ns() - self.start_ns) / 1e9
 

@@ -224,17 +224,7 @@ def check(scenario: Scenario, origin: str) -> None:
     for number, phase in enumerate(scenario.phase, 1):
         check_phase(phase, f"{origin}: phase {number}")
     for number, event in enumerate(scenario.event, 1):
-        place = f"{origin}: event {number}"
-        _sourced(event.published, event.assumed, place)
-        _patterns(event.routes, place)
-        if event.every_s is not None and event.every_s < 0.05:
-            raise ScenarioError(f"{place}: every_s must be at least 0.05")
-        if event.kind == "stall" and not 0 < event.stall_ms <= 10_000:
-            raise ScenarioError(f"{place}: stall_ms must be above 0 and at most 10000")
-        if not 1 <= event.bytes <= 32_000_000:
-            raise ScenarioError(f"{place}: bytes must be between 1 and 32000000")
-        if event.code is not None and not 1000 <= event.code <= 4999:
-            raise ScenarioError(f"{place}: code must be between 1000 and 4999")
+        check_event(event, f"{origin}: event {number}")
     for number, entry in enumerate(scenario.notice, 1):
         place = f"{origin}: notice {number}"
         _sourced(entry.published, entry.assumed, place)
@@ -273,6 +263,22 @@ def check_phase(phase: Phase, place: str) -> None:
         raise ScenarioError(f"{place}: price_bps must be above -10000, or nothing is left of the price")
     if (phase.wave_s is not None and phase.wave_s <= 0) or not 0 < phase.duty <= 1:
         raise ScenarioError(f"{place}: wave_s must be above 0, duty above 0 and at most 1")
+
+
+def check_event(event: Event, place: str) -> None:
+    """Raises ScenarioError naming ``place``."""
+    _sourced(event.published, event.assumed, place)
+    _patterns(event.routes, place)
+    if event.at_s < 0:
+        raise ScenarioError(f"{place}: at_s must be at least 0")
+    if event.every_s is not None and event.every_s < 0.05:
+        raise ScenarioError(f"{place}: every_s must be at least 0.05")
+    if event.kind == "stall" and not 0 < event.stall_ms <= 10_000:
+        raise ScenarioError(f"{place}: stall_ms must be above 0 and at most 10000")
+    if not 1 <= event.bytes <= 32_000_000:
+        raise ScenarioError(f"{place}: bytes must be between 1 and 32000000")
+    if event.code is not None and not 1000 <= event.code <= 4999:
+        raise ScenarioError(f"{place}: code must be between 1000 and 4999")
 
 
 def matches(patterns: tuple[str, ...], name: str) -> bool:

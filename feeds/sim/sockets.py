@@ -13,6 +13,7 @@ import struct
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 
+from feeds.model import Product
 from feeds.sim.twin import Close, Out, Payload, TwinSession
 
 TEXT, BINARY, CLOSE, PING, PONG = 0x1, 0x2, 0x8, 0x9, 0xA
@@ -47,11 +48,15 @@ def close_frame(code: int, reason: str) -> bytes:
 class Client:
     """What goes out to one websocket: at once, after a while, or when the road is open again; always in order."""
 
-    def __init__(self, route: str, session: TwinSession, transport: asyncio.Transport) -> None:
+    def __init__(self, route: str, product: Product, session: TwinSession, transport: asyncio.Transport) -> None:
         self.route = route
         """Whose port it came in on; the route's roads are this client's roads."""
+        self.product: Product = product
         self.session = session
         self.closing = False
+        """Nothing more is sent."""
+        self.closes = False
+        """We sent a close frame and wait for the client's."""
         self.pings_unanswered = 0
         self.last_ping_s = 0.0
         self.last_tick_s = 0.0
@@ -135,8 +140,13 @@ class Client:
             self.abort()
             return
         self._write(close_frame(close.code, close.reason))
-        self.closing = True
+        self.closing = self.closes = True
         self._loop.call_later(CLOSE_WAIT_S, self._transport.abort)
+
+    def answer_close(self, code: int | None) -> None:
+        """The client's close frame came: it gets one back, unless it is itself the answer to ours."""
+        if not self.closes:
+            self._write(close_frame(code or 1000, ""))
 
 
 class Port:

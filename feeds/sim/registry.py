@@ -1,0 +1,12 @@
+"""The venues that can be simulated: one line each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from feeds.sim.twin import Twin
+from feeds.sim.venues.binance import BinanceTwin
+from feeds.sim.venues.bybit import BybitTwin
+from feeds.sim.venues.okx import OkxTwin
+
+TWINS: Mapping[str, Callable[[], Twin]] = {"binance": BinanceTwin, "okx": OkxTwin, "bybit": BybitTwin}

@@ -1,0 +1,186 @@
+"""Everything that runs together: venues, witnesses, the control endpoint, and the scenario that moves them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Sequence
+from random import Random
+from time import time_ns
+from typing import Any
+
+from feeds.sim.control import Control
+from feeds.sim.faults import Timeline
+from feeds.sim.market import Clock, Market
+from feeds.sim.pair import SimPair
+from feeds.sim.registry import TWINS
+from feeds.sim.scenario import Event, Scenario, matches
+from feeds.sim.server import SimVenue
+from feeds.sim.sockets import BINARY, TEXT, Client, Port, Silent, endpoint, frame
+from feeds.sim.twin import Close
+
+HOUSEKEEPING_S = 0.05
+WITNESSES = 2
+MAX_STALL_MS = 10_000.0
+
+
+class Simulation:
+    """Open it, print ``ready()``, wait, close it. Raises OSError when a port is taken."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        venues: Sequence[str] = (),
+        *,
+        seed: int | None = None,
+        speed: float = 1.0,
+        port_base: int = 0,
+        now_ns: Callable[[], int] = time_ns,
+    ) -> None:
+        self.scenario = scenario
+        self.seed = scenario.seed if seed is None else seed
+        self.clock = Clock(now_ns, Timeline(scenario), speed)
+        twins = [make() for name, make in TWINS.items() if not venues or name in venues]
+        self.market = Market(twins, self.clock, self.seed)
+        self._port_base = port_base
+        self._ports = 0
+        self._rng = Random(f"simulation {self.seed}")
+        self._seen_s = 0.0
+        self._task: asyncio.Task[None] | None = None
+        self._witnessed: set[asyncio.Transport] = set()
+        self.venues: dict[str, SimVenue] = {}
+        self.witnesses: list[Port] = []
+        for twin in twins:
+            self.venues[twin.name] = SimVenue(twin, self.market, self.seed, self._next_port)
+        for _ in range(WITNESSES):
+            self.witnesses.append(Port(lambda: Silent(self._witnessed), self._next_port()))
+        routes = [door.route for venue in self.venues.values() for door in venue.doors.values()]
+        self.control = Control(self.clock, routes, lambda: self.failures, self._happen_now, self._next_port())
+
+    @property
+    def failures(self) -> int:
+        """Times a twin raised."""
+        return sum(
+            venue.failures + sum(feed.failures for feed in venue.feeds.values()) for venue in self.venues.values()
+        )
+
+    def start(self) -> None:
+        """The scenario's clock starts now."""
+        self.clock.start()
+        for venue in self.venues.values():
+            venue.start()
+        for witness in self.witnesses:
+            witness.start()
+        self.control.start()
+        self._task = asyncio.get_running_loop().create_task(self._keep(), name="scenario")
+
+    async def close(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+        for venue in self.venues.values():
+            await venue.close()
+        for witness in self.witnesses:
+            await witness.close()
+        for transport in list(self._witnessed):
+            transport.abort()
+        await self.control.close()
+
+    def ready(self) -> dict[str, Any]:
+        """The line that tells other programs where everything is."""
+        venues: dict[str, dict[str, dict[str, str]]] = {}
+        endpoints: dict[str, dict[str, str]] = {}
+        for name, venue in self.venues.items():
+            for product, door in venue.doors.items():
+                bases = endpoint(door.port)
+                endpoints[door.route] = dict(bases)
+                path = venue.twin.ws_paths[product]
+                venues.setdefault(name, {})[product] = {"rest": bases["rest"], "ws": bases["ws"] + path}
+        return {
+            "ready": True,
+            "venues": venues,
+            "endpoints": endpoints,
+            "witness": [f"127.0.0.1:{witness.number}" for witness in self.witnesses],
+            "control": self.control.url,
+            "scenario": self.scenario.name,
+            "duration_s": self.scenario.duration_s,
+            "speed": self.clock.speed,
+            "start_ns": self.clock.start_ns,
+        }
+
+    def _next_port(self) -> int:
+        if not self._port_base:
+            return 0
+        self._ports += 1
+        return self._port_base + self._ports - 1
+
+    async def _keep(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(HOUSEKEEPING_S)
+            t_s = self.clock.scenario_s()
+            deaf = self.clock.timeline.witness_down(t_s)
+            for witness in self.witnesses:
+                await witness.set_deaf(deaf)
+            for venue in self.venues.values():
+                venue.housekeep(loop.time())
+                for door in venue.doors.values():
+                    await door.follow_scenario()
+            for event, number in self.clock.timeline.events(self._seen_s, t_s):
+                self._happen(event, number)
+            self._seen_s = t_s
+
+    def _happen_now(self, event: Event) -> None:
+        asyncio.get_running_loop().call_later(event.at_s / self.clock.speed, self._happen, event, 0)
+
+    def _happen(self, event: Event, number: int) -> None:
+        match event.kind:
+            case "stall":
+                stall_ms = min(event.stall_ms * event.growth**number, MAX_STALL_MS)
+                task = asyncio.get_running_loop().create_task(self.control.order_stall(stall_ms))
+                task.add_done_callback(lambda done: done.cancelled() or done.exception())
+            case "gap":
+                for venue in self.venues.values():
+                    for feed in venue.feeds.values():
+                        feed.lose(self._pairs(feed.pairs, event))
+            case "checksum":
+                for venue in self.venues.values():
+                    for feed in venue.feeds.values():
+                        feed.corrupt(self._pairs(feed.pairs, event))
+            case "close":
+                for client in self._clients(event):
+                    self._cut(client, event)
+            case "garbage":
+                for client in self._clients(event):
+                    client.send_bytes(self._garbage(event.bytes))
+            case "oversize":
+                data = frame(TEXT, b"x" * event.bytes)
+                for client in self._clients(event):
+                    client.send_bytes(data)
+
+    def _cut(self, client: Client, event: Event) -> None:
+        if event.code is not None:
+            client.send([Close(event.code)])
+            return
+        notice_s = event.notice_s / self.clock.speed
+        for out in client.session.farewell(event.planned):
+            client.send([out], notice_s if isinstance(out, Close) else 0.0)
+
+    def _garbage(self, length: int) -> bytes:
+        """Half of it is text that is not JSON, half of it bytes that are not text."""
+        if self._rng.random() < 0.5:
+            return frame(TEXT, ("{" + "".join(chr(self._rng.randrange(33, 127)) for _ in range(length - 1))).encode())
+        return frame(BINARY, self._rng.randbytes(length))
+
+    def _clients(self, event: Event) -> list[Client]:
+        return [
+            client for venue in self.venues.values() for client in venue.clients if matches(event.routes, client.route)
+        ]
+
+    def _pairs(self, pairs: Sequence[SimPair], event: Event) -> list[SimPair]:
+        return [
+            pair
+            for pair in pairs
+            if matches(event.routes, pair.instrument.route) and matches(event.symbols, pair.instrument.symbol)
+        ]

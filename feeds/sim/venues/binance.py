@@ -1,0 +1,324 @@
+"""Binance spot and USD-M futures, simulated: REST answers, error bodies, weights, websocket paths.
+
+Written from the protocol sheet (venues/binance.md, October 2026) and from ccxt 4.5.90's clients.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from feeds.model import Product
+from feeds.sim.listing import decimals_of, listed
+from feeds.sim.once import Once
+from feeds.sim.twin import Request, Response, SimInstrument, TwinFacts, TwinSession, World
+from feeds.sim.venues.binance_streams import StreamSession, book_id
+from feeds.sim.venues.binance_wsapi import ApiSession
+
+MS = 1_000_000
+PERPETUAL_DELIVERY_MS = 4_133_404_800_000
+WEIGHT_LIMITS: Mapping[str, int] = {"spot": 6_000, "linear": 2_400}
+"""Per minute and IP (sheet, heading 2)."""
+SPOT_DEPTH_WEIGHTS = ((100, 5), (500, 25), (1_000, 50), (5_000, 250))
+LINEAR_DEPTH_WEIGHTS = ((50, 2), (100, 5), (500, 10), (1_000, 20))
+LINEAR_DEPTH_LIMITS = (5, 10, 20, 50, 100, 500, 1_000)
+ERRORS: Mapping[str, tuple[int, str]] = {
+    "overload": (-1008, "Request throttled by system-level protection. Reduce-only/close-position orders are exempt."),
+    "limit": (-1003, "Too many requests; current limit of IP is 2400 requests per minute."),
+    "ban": (-1003, "Way too many requests; IP banned until 9999999999999. Please use the websocket for live updates."),
+    "maintenance": (-1016, "This service is no longer available."),
+    "timeout": (-1007, "Timeout waiting for response from backend server. Send status unknown; execution unknown."),
+}
+GEO_TEXT = (
+    "Service unavailable from a restricted location according to 'b. Eligibility' in "
+    "https://www.binance.com/en/terms. Please contact customer service if you believe you received this message in "
+    "error."
+)
+WINDOW_NS = 60_000_000_000
+
+
+class BinanceTwin:
+    """One for both products. Keeps the used weight of the running minute, as the venue does for one IP."""
+
+    name = "binance"
+    facts: Mapping[Product, TwinFacts] = {
+        "spot": TwinFacts(book_ms=100.0, control_ping_s=20.0),
+        "linear": TwinFacts(book_ms=100.0, control_ping_s=180.0),
+    }
+    ws_paths: Mapping[Product, str] = {"spot": "/stream", "linear": "/public/stream"}
+
+    def __init__(self) -> None:
+        self._spot = listed(
+            "binance",
+            "spot",
+            venue_id=lambda base, quote: base + quote,
+            taker_fee="0.001",
+            maker_fee="0.001",
+            ticks={"BTC": "0.01"},
+            pad_price=8,
+            pad_size=8,
+        )
+        self._linear = listed(
+            "binance",
+            "linear",
+            venue_id=lambda base, quote: base + quote,
+            taker_fee="0.0005",
+            maker_fee="0.0002",
+            ticks={"BTC": "0.10"},
+            lots={"SOL": "0.01"},
+        )
+        self._encoded: Once[str] = Once()
+        self._weights: dict[str, tuple[int, int]] = {}
+
+    def instruments(self) -> Sequence[SimInstrument]:
+        return (*self._spot, *self._linear)
+
+    def open(self, product: Product, path: str, query: Mapping[str, str], world: World) -> TwinSession | None:
+        parts = [part for part in path.split("/") if part]
+        if product == "linear" and parts[:1] == ["ws-fapi"]:
+            return ApiSession("linear", world)
+        if product == "spot" and parts[:1] == ["ws-api"]:
+            return ApiSession("spot", world)
+        category = ""
+        if product == "linear" and parts[:1] in (["public"], ["market"], ["private"]):
+            category = parts.pop(0)
+        if not parts or parts[0] not in ("ws", "stream"):
+            return None
+        combined = parts[0] == "stream"
+        streams = query.get("streams", "").split("/") if combined else parts[1:]
+        # clients append a bare number to keep several sockets apart; only names with @ or ! are streams
+        named = [stream for stream in streams if "@" in stream or stream.startswith("!")]
+        return StreamSession(product, category, combined, named, world, self._encoded)
+
+    def error(self, kind: str, status: int) -> Response:
+        if kind == "geo":
+            return _json({"code": 0, "msg": GEO_TEXT}, status)
+        if kind == "overload" and status == 503:
+            # USD-M's own overload body is bare text (sheet, heading 2)
+            return Response(body="Service Unavailable.", status=503, headers={"Content-Type": "text/plain"})
+        code, text = ERRORS.get(kind, (-1000, "An unknown error occurred while processing the request."))
+        answer = _json({"code": code, "msg": text}, status)
+        if status in (418, 429):
+            return Response(body=answer.body, status=status, headers={**answer.headers, "Retry-After": "30"})
+        return answer
+
+    def rest(self, request: Request, world: World) -> Response | None:
+        path = request.path
+        if path == "/sapi/v1/system/status":
+            return _json(_system_status(world))
+        if path.startswith("/api/v3/"):
+            return self._product(request, world, "spot", path.removeprefix("/api/v3/"))
+        if path.startswith("/fapi/v1/"):
+            return self._product(request, world, "linear", path.removeprefix("/fapi/v1/"))
+        if path == "/dapi/v1/exchangeInfo":
+            # coin-margined futures exist on other hosts; ccxt asks for them by default
+            return _json({**_limits(world, "linear"), "symbols": []})
+        if path == "/eapi/v1/exchangeInfo":
+            return _json({**_limits(world, "linear"), "optionSymbols": []})
+        return None
+
+    def _product(self, request: Request, world: World, product: Product, name: str) -> Response | None:
+        weight = _weight(product, name, request.query)
+        if weight is None:
+            return None
+        used, refused = self._count(product, weight, world.now_ns())
+        headers = {"x-mbx-used-weight": str(used), "x-mbx-used-weight-1m": str(used)}
+        if refused is not None:
+            return refused
+        answer = _answer(product, name, request.query, world)
+        return Response(body=answer.body, status=answer.status, headers={**answer.headers, **headers})
+
+    def _count(self, product: Product, weight: int, now_ns: int) -> tuple[int, Response | None]:
+        window = now_ns // WINDOW_NS
+        last_window, used = self._weights.get(product, (window, 0))
+        used = used + weight if window == last_window else weight
+        self._weights[product] = (window, used)
+        limit = WEIGHT_LIMITS[product]
+        if used > 2 * limit:
+            return used, self.error("ban", 418)
+        return used, self.error("limit", 429) if used > limit else None
+
+
+def _json(body: object, status: int = 200) -> Response:
+    return Response(
+        body=msgspec.json.encode(body), status=status, headers={"Content-Type": "application/json;charset=UTF-8"}
+    )
+
+
+def _bad(code: int, text: str) -> Response:
+    return _json({"code": code, "msg": text}, 400)
+
+
+def _weight(product: Product, name: str, query: Mapping[str, str]) -> int | None:
+    """Of one call, None for a path that does not exist."""
+    single = "symbol" in query
+    if name == "depth":
+        limit = _limit(query)
+        steps = SPOT_DEPTH_WEIGHTS if product == "spot" else LINEAR_DEPTH_WEIGHTS
+        return next((weight for most, weight in steps if limit <= most), steps[-1][1])
+    common = {"ping": 1, "time": 1, "exchangeInfo": 20 if product == "spot" else 1}
+    common["ticker/bookTicker"] = 2 if single else 4 if product == "spot" else 5
+    if product == "linear":
+        common |= {"premiumIndex": 1 if single else 10, "fundingInfo": 1, "openInterest": 1}
+    return common.get(name)
+
+
+def _limit(query: Mapping[str, str]) -> int:
+    text = query.get("limit", "")
+    if not text:
+        return 100
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1
+
+
+def _answer(product: Product, name: str, query: Mapping[str, str], world: World) -> Response:
+    if name == "ping":
+        return _json({})
+    if name == "time":
+        return _json({"serverTime": world.now_ns() // MS})
+    if name == "exchangeInfo":
+        return _json(_exchange_info(product, world))
+    if name == "fundingInfo":
+        # lists only symbols that differ from 8 h; none does here
+        return _json([])
+    symbol = query.get("symbol")
+    if symbol is None:
+        if name in ("depth", "openInterest"):
+            return _bad(-1102, "Mandatory parameter 'symbol' was not sent, was empty/null, or malformed.")
+        return _json([_row(product, name, one, world) for one in world.instruments("binance", product)])
+    instrument = world.find("binance", symbol, product)
+    if instrument is None:
+        return _bad(-1121, "Invalid symbol.")
+    if name != "depth":
+        return _json(_row(product, name, instrument, world))
+    limit = _limit(query)
+    if limit < 1 or (product == "linear" and limit not in LINEAR_DEPTH_LIMITS):
+        return _bad(-4021, f"{query.get('limit')} is not valid depth limit.")
+    return _json(depth(product, instrument, limit, world))
+
+
+def depth(product: Product, instrument: SimInstrument, limit: int, world: World) -> dict[str, Any]:
+    """A depth answer. Its id lies inside the next event's range, as a snapshot taken between two events has it."""
+    image = world.book(instrument, min(limit, 5_000))
+    body: dict[str, Any] = {"lastUpdateId": book_id(image.seq) + 1}
+    if product == "linear":
+        body |= {"E": world.now_ns() // MS, "T": image.engine_ns // MS}
+    return body | {"bids": image.bids, "asks": image.asks}
+
+
+def _row(product: Product, name: str, instrument: SimInstrument, world: World) -> dict[str, Any]:
+    now_ms = world.now_ns() // MS
+    if name == "premiumIndex":
+        mark = world.mark(instrument)
+        return {
+            "symbol": instrument.venue_id,
+            "markPrice": mark.mark,
+            "indexPrice": mark.index,
+            "estimatedSettlePrice": mark.index,
+            "lastFundingRate": mark.funding_rate,
+            "interestRate": "0.00010000",
+            "nextFundingTime": mark.next_funding_ns // MS,
+            "time": now_ms,
+        }
+    if name == "openInterest":
+        return {"openInterest": "84210.512", "symbol": instrument.venue_id, "time": now_ms}
+    return book_ticker(product, instrument, world)
+
+
+def book_ticker(product: Product, instrument: SimInstrument, world: World) -> dict[str, Any]:
+    image = world.book(instrument, 1)
+    bid, ask = (image.bids or (("0", "0"),))[0], (image.asks or (("0", "0"),))[0]
+    row: dict[str, Any] = {"symbol": instrument.venue_id, "bidPrice": bid[0], "bidQty": bid[1]}
+    row |= {"askPrice": ask[0], "askQty": ask[1]}
+    if product == "linear":
+        row |= {"time": image.engine_ns // MS, "lastUpdateId": book_id(image.seq) + 1}
+    return row
+
+
+def _system_status(world: World) -> dict[str, Any]:
+    """Status 1 during maintenance; any other official word is only text beside status 0 (assumed)."""
+    for notice in world.notices("binance"):
+        if notice.state == "ongoing":
+            return {"status": 1, "msg": notice.text or "system_maintenance"}
+        if notice.state == "incident":
+            return {"status": 0, "msg": notice.text}
+    return {"status": 0, "msg": "normal"}
+
+
+def _limits(world: World, product: Product) -> dict[str, Any]:
+    weight = {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1}
+    limits: list[dict[str, Any]] = [{**weight, "limit": WEIGHT_LIMITS[product]}]
+    if product == "spot":
+        limits.append({"rateLimitType": "RAW_REQUESTS", "interval": "MINUTE", "intervalNum": 5, "limit": 300_000})
+    return {
+        "timezone": "UTC",
+        "serverTime": world.now_ns() // MS,
+        "rateLimits": limits,
+        "exchangeFilters": [],
+    }
+
+
+def _exchange_info(product: Product, world: World) -> dict[str, Any]:
+    symbol = _spot_symbol if product == "spot" else _linear_symbol
+    return {**_limits(world, product), "symbols": [symbol(one) for one in world.instruments("binance", product)]}
+
+
+def _filters(one: SimInstrument) -> list[dict[str, Any]]:
+    lot = {"minQty": one.min_size, "maxQty": "900000000", "stepSize": one.lot}
+    return [
+        {"filterType": "PRICE_FILTER", "minPrice": one.tick, "maxPrice": "100000000", "tickSize": one.tick},
+        {"filterType": "LOT_SIZE", **lot},
+        {"filterType": "MARKET_LOT_SIZE", **lot},
+    ]
+
+
+def _spot_symbol(one: SimInstrument) -> dict[str, Any]:
+    return {
+        "symbol": one.venue_id,
+        "status": "TRADING",
+        "baseAsset": one.base,
+        "baseAssetPrecision": 8,
+        "quoteAsset": one.quote,
+        "quotePrecision": 8,
+        "quoteAssetPrecision": 8,
+        "baseCommissionPrecision": 8,
+        "quoteCommissionPrecision": 8,
+        "orderTypes": ["LIMIT", "LIMIT_MAKER", "MARKET"],
+        "icebergAllowed": True,
+        "ocoAllowed": True,
+        "isSpotTradingAllowed": True,
+        "isMarginTradingAllowed": True,
+        "filters": [
+            *_filters(one),
+            {"filterType": "NOTIONAL", "minNotional": "5.00000000", "applyMinToMarket": True, "maxNotional": "9000000"},
+        ],
+        "permissions": [],
+        "permissionSets": [["SPOT", "MARGIN"]],
+    }
+
+
+def _linear_symbol(one: SimInstrument) -> dict[str, Any]:
+    return {
+        "symbol": one.venue_id,
+        "pair": one.venue_id,
+        "contractType": "PERPETUAL",
+        "deliveryDate": PERPETUAL_DELIVERY_MS,
+        "onboardDate": 1_569_398_400_000,
+        "status": "TRADING",
+        "baseAsset": one.base,
+        "quoteAsset": one.quote,
+        "marginAsset": one.quote,
+        "pricePrecision": decimals_of(one.tick),
+        "quantityPrecision": decimals_of(one.lot),
+        "baseAssetPrecision": 8,
+        "quotePrecision": 8,
+        "underlyingType": "COIN",
+        "underlyingSubType": ["PoW"],
+        "triggerProtect": "0.0500",
+        "liquidationFee": "0.012500",
+        "marketTakeBound": "0.05",
+        "filters": [*_filters(one), {"filterType": "MIN_NOTIONAL", "notional": "50"}],
+        "orderTypes": ["LIMIT", "MARKET"],
+        "timeInForce": ["GTC", "IOC", "FOK", "GTX"],
+    }
