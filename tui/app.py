@@ -1,0 +1,125 @@
+"""The Textual app: wires a source of frames, the desk and the screens together."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from typing import ClassVar
+
+from textual.app import App, SystemCommand
+from textual.binding import Binding
+from textual.screen import Screen
+
+from feeds.frame import Command
+from tui.commands import DetourCommands
+from tui.desk import Desk
+from tui.screens.dashboard import DashboardScreen
+from tui.screens.frame_screen import FrameScreen
+from tui.screens.help import HelpScreen
+from tui.screens.watchlists import WatchlistScreen
+from tui.source import Source
+from tui.theme import DARK, LIGHT, PALETTES, Paint, textual_theme
+
+_TICK_S = 0.5
+"""How often time is looked at when no frame comes."""
+
+
+class DetourApp(App[int]):
+    """``monotonic_s`` is the only clock the screen reads; wall time comes with the frames."""
+
+    TITLE = "detour"
+    CSS_PATH = "theme.tcss"
+    COMMANDS: ClassVar = {DetourCommands}
+    BINDINGS: ClassVar = [Binding("ctrl+c", "quit", show=False, priority=True)]
+
+    def __init__(
+        self, source: Source, *, monotonic_s: Callable[[], float] = time.monotonic, light: bool = False
+    ) -> None:
+        super().__init__()
+        self._source = source
+        self._paint = Paint(LIGHT if light else DARK)
+        for palette in PALETTES.values():
+            self.register_theme(textual_theme(palette))
+        self.theme = self._paint.palette.name
+        self.desk = Desk(monotonic_s, self._send, self.draw)
+
+    def get_default_screen(self) -> Screen[None]:
+        return DashboardScreen(self.desk, self._paint)
+
+    def on_mount(self) -> None:
+        self.run_worker(self._listen(), name="frames")
+        self.set_interval(_TICK_S, self.draw)
+
+    async def _listen(self) -> None:
+        """Ends with the source. A broken link is news for the screen, not an error of ours."""
+        try:
+            async for message in self._source.messages():
+                self.desk.take(message)
+        except OSError as error:
+            self.desk.hang_up(str(error))
+            return
+        if self.desk.view.goodbye is None:
+            self.desk.hang_up("it hung up")
+
+    def draw(self) -> None:
+        """Draw the topmost full screen; one that a dialogue covers is drawn behind it."""
+        if not self.is_running:
+            return
+        self.desk.tick()
+        for screen in reversed(self.screen_stack):
+            if isinstance(screen, FrameScreen):
+                screen.draw()
+                return
+
+    def perform(self, action: str) -> None:
+        """Run an action of the key table on whichever screen is in front."""
+        self.call_later(self.run_action, action, self.screen)
+
+    def _send(self, command: Command) -> None:
+        self.run_worker(self._deliver(command), name="command")
+
+    async def _deliver(self, command: Command) -> None:
+        try:
+            await self._source.send(command)
+        except OSError as error:
+            self.desk.say(f"the collector did not take it: {error}")
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """None of Textual's own: the key table holds all there is."""
+        return ()
+
+    def action_help(self) -> None:
+        self.push_screen(HelpScreen(self._paint))
+
+    def action_freeze(self) -> None:
+        self.desk.freeze()
+
+    def action_watchlists(self) -> None:
+        frame = self.desk.view.frame
+        if frame is None or not frame.watchlists:
+            self.desk.say("no watchlists known yet")
+            return
+
+        def picked(name: str | None) -> None:
+            if name is not None:
+                self.desk.use_watchlist(name)
+
+        self.push_screen(WatchlistScreen(frame.watchlists, frame.watchlist), picked)
+
+    def action_light(self) -> None:
+        palette = DARK if self._paint.palette is LIGHT else LIGHT
+        self._paint = Paint(palette)
+        self.theme = palette.name
+        for screen in self.screen_stack:
+            if isinstance(screen, FrameScreen):
+                screen.repaint(self._paint)
+
+    async def action_quit(self) -> None:
+        self.exit(0)
+
+
+def run(source: Source, *, light: bool = False) -> int:
+    """Show the screen until the user quits; the process's exit code."""
+    app = DetourApp(source, light=light)
+    app.run()
+    return app.return_value if app.return_value is not None else app.return_code or 0

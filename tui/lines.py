@@ -1,0 +1,51 @@
+"""What a pane hands to the screen: lines of (text, role). A role is a word of ``theme.py``, so drawing knows no colour."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, TypeAlias
+
+from rich.cells import cell_len
+
+from tui.format import fit
+
+Part: TypeAlias = tuple[str, str]
+"""Text and role, e.g. ``("842", "state.congested bold")``."""
+
+
+class Line(NamedTuple):
+    """One line. ``ground`` names its background: ``""``, ``select`` or ``pulse``."""
+
+    parts: tuple[Part, ...] = ()
+    ground: str = ""
+
+    @property
+    def text(self) -> str:
+        return "".join(part for part, _ in self.parts)
+
+
+EMPTY = Line()
+
+
+def line(*parts: Part, ground: str = "") -> Line:
+    return Line(tuple(part for part in parts if part[0]), ground)
+
+
+def note(text: str, role: str = "muted") -> Line:
+    """A line of plain words, indented like a table's rows."""
+    return Line(((f" {text}", role),))
+
+
+def title(width: int, number: int | None, name: str, detail: str = "", *, current: bool = False) -> Line:
+    """A pane's first line: a rule with its number, name and what it shows; brighter when the pane is the chosen one."""
+    head = f" {number} " if number is not None else " "
+    name_text = f"{name} "
+    room = max(0, width - 1 - cell_len(head) - cell_len(name_text) - 1)
+    detail_text = fit(f" {detail} ", min(room, cell_len(detail) + 2)) if detail and room > 4 else ""
+    rule = max(0, room + 1 - cell_len(detail_text))
+    return line(
+        ("─", "rule"),
+        (head, "key"),
+        (name_text, "title bold" if current else "title"),
+        (detail_text, "muted"),
+        ("─" * rule, "rule.current" if current else "rule"),
+    )

@@ -1,0 +1,168 @@
+"""What to do now with the chosen symbol: best route, second, split, home with its costs, who is out, and N-1."""
+
+from __future__ import annotations
+
+from feeds.frame import AdviceRow, Cost
+from tui.format import bps, clean, duration, fit, money, number
+from tui.lines import EMPTY, Line, Part, line, note, title
+from tui.view import View, advice_of, chosen_symbol
+
+_TAG = 5
+_PARTS: tuple[tuple[str, str], ...] = (
+    ("fee_bps", "fee"),
+    ("spread_bps", "spread"),
+    ("walk_bps", "walk"),
+    ("latency_bps", "latency"),
+    ("risk_bps", "risk"),
+    ("basis_bps", "basis"),
+)
+
+
+def advice_lines(view: View, width: int, height: int) -> list[Line]:
+    """Most useful first; what does not fit below is the least so."""
+    symbol = chosen_symbol(view)
+    advice = None if view.frame is None else advice_of(view.frame, symbol)
+    order = "" if advice is None else f"{advice.side} {money(advice.notional)} {clean(advice.symbol)}"
+    head = title(width, 5, "Advice", f"{order} · bp" if order else "", current=view.pane == "advice")
+    if view.frame is None:
+        return [head, note("waiting")]
+    if view.freshness == "gone":
+        return [head, note("too old to act on")]
+    if advice is None:
+        return [head, note("none yet: books and routes are warming up")]
+    blocks = (
+        _suggestions(advice, width),
+        _home(advice, width, view),
+        _out(advice, width),
+        _all(advice, width),
+        _without(advice, width),
+    )
+    lines = [head]
+    for block in blocks:
+        if not block or len(lines) + 2 > height:
+            continue
+        if len(lines) > 1 and len(lines) + len(block) + 1 <= height:
+            lines.append(EMPTY)
+        lines += block
+    return lines[:height]
+
+
+def _entry(tag: str, name: str, cost: str, rest: str, width: int, role: str = "text") -> Line:
+    room = max(8, width - 1 - _TAG - 6 - 12)
+    return line(
+        (" " + fit(tag, _TAG), "key" if tag == "go" else "muted"),
+        (fit(clean(name), min(20, room)), role),
+        (fit(cost, 6, right=True), role),
+        (f"  {rest}" if rest else "", "good" if rest.startswith("saves") else "muted"),
+    )
+
+
+def _saving(home: float | None, cost: float) -> str:
+    if home is None or abs(home - cost) < 0.05:
+        return ""
+    return f"saves {bps(home - cost)}" if home > cost else f"+{bps(cost - home)}"
+
+
+def _suggestions(advice: AdviceRow, width: int) -> list[Line]:
+    if advice.best is None:
+        return [line((" " + fit("go", _TAG), "key"), ("no usable route", "bright bold"))]
+    home = None if advice.best == advice.home else advice.home_cost_bps
+    cost = advice.best_cost_bps
+    rest = "" if cost is None else _saving(home, cost)
+    if advice.best == advice.home:
+        rest = "home"
+    lines = [_entry("go", advice.best, bps(cost), rest, width, "bright bold")]
+    others = [c for c in advice.costs if c.route != advice.best]
+    if others:
+        second = others[0]
+        rest = "home" if second.route == advice.home else _saving(home, second.total_bps)
+        lines.append(_entry("2nd", second.route, bps(second.total_bps), rest, width))
+    if len(advice.split) > 1:
+        shares = " + ".join(f"{clean(s.route)} {number(s.share * 100)} %" for s in advice.split)
+        tail = f"{bps(advice.split_cost_bps)} bp"
+        if len(shares) + len(tail) + _TAG + 4 <= width:
+            lines.append(line((" " + fit("split", _TAG), "muted"), (f"{shares}  ", "text"), (tail, "text")))
+        else:
+            lines.append(line((" " + fit("split", _TAG), "muted"), (tail, "text"), (" all in", "muted")))
+            lines += [
+                line(
+                    (" " * (_TAG + 1), "text"),
+                    (fit(f"{number(s.share * 100)} %", 5, right=True), "text"),
+                    (f" {clean(s.route)}", "text"),
+                )
+                for s in advice.split
+            ]
+    if advice.unallocated > 0:
+        lines.append(line((" " * (_TAG + 1), "text"), (f"{money(advice.unallocated)} finds no book", "bright bold")))
+    return lines
+
+
+def _home(advice: AdviceRow, width: int, view: View) -> list[Line]:
+    if advice.home is None:
+        return [note("no home route: press h on one")]
+    cost = next((c for c in advice.costs if c.route == advice.home), None)
+    if cost is None:
+        why = next((e.why for e in advice.excluded if e.route == advice.home), "cannot be priced")
+        return [line((" " + fit("home", _TAG), "muted"), (f"{clean(advice.home)} ", "text"), (clean(why), "bright"))]
+    lines = [] if advice.home == advice.best else [_entry("home", advice.home, bps(cost.total_bps), "", width)]
+    lines += _breakdown(cost, width)
+    if advice.why:
+        lines.append(line((" " * (_TAG + 1), "text"), (fit(clean(advice.why), width - _TAG - 2), "muted")))
+    if advice.since_ns is not None and view.frame is not None:
+        held = duration(view.frame.t_ns - advice.since_ns)
+        lines.append(line((" " * (_TAG + 1), "text"), (f"suggested for {held}", "faint")))
+    return lines
+
+
+def _breakdown(cost: Cost, width: int) -> list[Line]:
+    """Where the cost comes from; parts that are nothing are left out."""
+    parts: list[Part] = []
+    lines: list[Line] = []
+    used = 0
+    for field, word in _PARTS:
+        value: float = getattr(cost, field)
+        if abs(value) < 0.005:
+            continue
+        text = f"{word} {bps(value)}  "
+        if used + len(text) > width - _TAG - 2:
+            lines.append(line((" " * (_TAG + 1), "text"), *parts))
+            parts, used = [], 0
+        parts += [(f"{word} ", "muted"), (f"{bps(value)}  ", "text")]
+        used += len(text)
+    return [*lines, line((" " * (_TAG + 1), "text"), *parts)] if parts else lines
+
+
+def _out(advice: AdviceRow, width: int) -> list[Line]:
+    name = max((min(18, len(e.route)) for e in advice.excluded), default=0)
+    return [
+        line(
+            (" " + fit("out" if index == 0 else "", _TAG), "muted"),
+            (fit(clean(e.route), name + 1), "text"),
+            (fit(clean(e.why), max(4, width - _TAG - name - 3)), "muted"),
+        )
+        for index, e in enumerate(advice.excluded)
+    ]
+
+
+def _all(advice: AdviceRow, width: int) -> list[Line]:
+    """Every usable route beyond the two named above."""
+    named = {advice.best, advice.home, *(c.route for c in [c for c in advice.costs if c.route != advice.best][:1])}
+    lines = []
+    for cost in advice.costs:
+        if cost.route in named:
+            continue
+        short = "" if cost.filled >= advice.notional * 0.999 else f"only {money(cost.filled)}"
+        lines.append(_entry("also" if not lines else "", cost.route, bps(cost.total_bps), short, width))
+    return lines
+
+
+def _without(advice: AdviceRow, width: int) -> list[Line]:
+    lines = []
+    for index, row in enumerate(advice.n_minus_1):
+        unfilled = f"{money(row.unallocated)} unfilled" if row.unallocated > 0 else ""
+        lines.append(_entry("N-1" if index == 0 else "", f"no {row.without}", bps(row.cost_bps), unfilled, width))
+    if advice.hhi:
+        lines.append(
+            line((" " * (_TAG + 1), "text"), (f"capacity of {number(1 / advice.hhi, 1)} equal venues", "muted"))
+        )
+    return lines

@@ -1,0 +1,172 @@
+"""Depth of the chosen symbol by route, side by side. The same width of a bar is the same money all over the pane."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from feeds.frame import Depth, PairRow
+from feeds.model import venue_of
+from tui.format import DASH, bar, clean, fit, millions, number, seconds
+from tui.lines import EMPTY, Line, Part, line, note, title
+from tui.view import View, chosen_route, chosen_symbol, hues, pairs_of
+
+_GONE_MS = 10_000.0
+_FIGURE = 5
+_WAS = 10
+
+_NO_BOOK = {
+    "waiting": "waiting for its book",
+    "resyncing": "rebuilding its book",
+    "refused": "refused by the venue",
+    "absent": "not listed there",
+    "stale": "stale",
+    "live": "",
+}
+
+
+def depth_lines(view: View, width: int, height: int) -> list[Line]:
+    """One line a route, then the total, the total without the largest venue, and how many venues that amounts to."""
+    symbol = chosen_symbol(view)
+    detail = f"within {view.band} bp, M · bid | ask · {clean(symbol or '')}"
+    head = title(width, 3, "Depth", detail, current=view.pane == "depth")
+    if view.frame is None:
+        return [head, note("waiting")]
+    pairs = pairs_of(view.frame, symbol, view.query)
+    if not pairs:
+        return [head, note("no route of this view trades it")]
+    name = min(18, max(len(p.route) for p in pairs))
+    half = (width - name - 2 * _FIGURE - _WAS - 6) // 2
+    if half < 3:
+        return [head, note("too narrow for bars")]
+    most = _most(pairs, view.band)
+    venue_hue = hues(view.frame)
+    chosen = chosen_route(view)
+    room = max(1, height - 1 - 4)
+    lines = [head]
+    for pair in pairs[:room]:
+        role = f"hue.{venue_hue.get(venue_of(pair.route), 0)}"
+        selected = chosen is not None and pair.route == chosen.route
+        parts = [(" " if not selected else "▌", "key"), (fit(clean(pair.route), name), role)]
+        parts += _sides(view, pair, half, most, role)
+        lines.append(line(*parts, ground="select" if selected else ""))
+    if len(pairs) > room:
+        lines.append(note(f"+{len(pairs) - room} more routes"))
+    if view.freshness != "gone":
+        lines += _totals(view, pairs)
+    return lines
+
+
+def _most(pairs: Iterable[PairRow], band: str) -> float:
+    """The most money any bar of the pane has to show, its own normal included."""
+    values: list[float] = [1.0]
+    for pair in pairs:
+        both = [pair.depth.get(band), pair.normal_depth if band == "10" else None]
+        values += [v for depth in both if depth is not None for v in (depth.bid, depth.ask) if v is not None]
+    return max(values)
+
+
+def _current(pair: PairRow, band: str) -> Depth | None:
+    """What may be shown: live, or stale for less than ten seconds."""
+    old = pair.state == "stale" and (pair.quiet_ms is None or pair.quiet_ms >= _GONE_MS)
+    return None if pair.state not in ("live", "stale") or old else pair.depth.get(band)
+
+
+def _sides(view: View, pair: PairRow, half: int, most: float, role: str) -> list[Part]:
+    depth = None if view.freshness == "gone" else _current(pair, view.band)
+    if depth is None:
+        why = "old" if view.freshness == "gone" else _NO_BOOK[pair.state]
+        if pair.state == "stale":
+            why = f"stale for {seconds(pair.quiet_ms)}"
+        elif pair.state == "live" and not why:
+            why = "book does not reach that far"
+        return [(" " * (half - 1), "text"), (fit(why, half + 2 * _FIGURE), "muted")]
+    normal = pair.normal_depth if view.band == "10" else None
+    stale = pair.state == "stale"
+    ink = "faint" if stale else role
+    figure = "faint" if stale else "text"
+    thin = normal is not None and _thin(depth, normal)
+    return [
+        *_bar(depth.bid, normal.bid if normal else None, half, most, ink, leftwards=True),
+        (fit(millions(depth.bid), _FIGURE + 1, right=True), "bright bold" if thin and not stale else figure),
+        (" │ ", "rule"),
+        (fit(millions(depth.ask), _FIGURE), "bright bold" if thin and not stale else figure),
+        *_bar(depth.ask, normal.ask if normal else None, half, most, ink, leftwards=False),
+        (_was(pair, normal, thin), "muted"),
+    ]
+
+
+def _was(pair: PairRow, normal: Depth | None, thin: bool) -> str:
+    if pair.state == "stale":
+        return f" {seconds(pair.quiet_ms)} old"
+    if not thin or normal is None:
+        return ""
+    return f" was {millions(min((v for v in (normal.bid, normal.ask) if v is not None), default=None))}"
+
+
+def _thin(depth: Depth, normal: Depth) -> bool:
+    """Half of its own normal, or less, on either side."""
+    sides = ((depth.bid, normal.bid), (depth.ask, normal.ask))
+    return any(now is not None and was is not None and now <= was / 2 for now, was in sides)
+
+
+def _bar(
+    value: float | None, normal: float | None, width: int, most: float, role: str, *, leftwards: bool
+) -> list[Part]:
+    """The bar, and in its shadow what is missing to the route's own normal."""
+    drawn = bar((value or 0.0) / most * width, width, leftwards=leftwards).strip()
+    reach = 0 if normal is None else min(width, round(normal / most * width))
+    ghost = "░" * max(0, reach - len(drawn))
+    blank = " " * (width - len(drawn) - len(ghost))
+    parts = [(drawn, role), (ghost, "ghost"), (blank, "text")]
+    return parts[::-1] if leftwards else parts
+
+
+def _totals(view: View, pairs: list[PairRow]) -> list[Line]:
+    """Sums of what is live; a sum over missing sides says how many routes it counts."""
+    live = [(p, d) for p in pairs if p.state == "live" and (d := p.depth.get(view.band)) is not None]
+    known = [(p, d.bid, d.ask) for p, d in live if d.bid is not None and d.ask is not None]
+    if not known:
+        return [EMPTY, note("no live book to sum up")]
+    by_venue: dict[str, tuple[float, float]] = {}
+    for pair, bid, ask in known:
+        before = by_venue.get(venue_of(pair.route), (0.0, 0.0))
+        by_venue[venue_of(pair.route)] = (before[0] + bid, before[1] + ask)
+    bids, asks = (sum(side) for side in zip(*by_venue.values(), strict=True))
+    largest = max(by_venue, key=lambda venue: sum(by_venue[venue]))
+    rest = (bids - by_venue[largest][0], asks - by_venue[largest][1])
+    counted = "" if len(known) == len(pairs) else f"  ({len(known)} of {len(pairs)} books)"
+    then = _effective_then(view, pairs)
+    effective = f"{number(effective_venues([sum(v) for v in by_venue.values()]), 1)}"
+    return [
+        EMPTY,
+        line(
+            (" all ", "muted"),
+            (f"{millions(bids)} | {millions(asks)}", "text"),
+            (counted, "muted"),
+            (f"   without {clean(largest)} ", "muted"),
+            (f"{millions(rest[0])} | {millions(rest[1])}", "text"),
+        ),
+        line((" effective venues ", "muted"), (effective, "text"), (then, "muted")),
+    ]
+
+
+def effective_venues(depths: Iterable[float]) -> float | None:
+    """1 / sum of squared shares (the inverse of the Herfindahl-Hirschman index): 1 when one venue holds everything."""
+    values = list(depths)
+    total = sum(values)
+    return None if total <= 0 else 1 / sum((v / total) ** 2 for v in values)
+
+
+def _effective_then(view: View, pairs: list[PairRow]) -> str:
+    """The same at the beginning of what is remembered, when that is minutes ago."""
+    begin = view.tape.begin_s()
+    if begin is None or view.band != "10" or view.at_s - begin < 120:
+        return ""
+    by_venue: dict[str, float] = {}
+    for pair in pairs:
+        sides = [view.tape.at(f"{side}:{pair.route}:{pair.symbol}", begin + 5) for side in ("bid10", "ask10")]
+        if None not in sides:
+            venue = venue_of(pair.route)
+            by_venue[venue] = by_venue.get(venue, 0.0) + sum(s for s in sides if s is not None)
+    then = effective_venues(by_venue.values())
+    return f" ({(view.at_s - begin) // 60} min ago {number(then, 1)})" if then is not None else f" ({DASH} before)"

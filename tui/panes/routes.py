@@ -1,0 +1,149 @@
+"""The routes board, worst first, and beneath it why the highlighted route is judged as it is."""
+
+from __future__ import annotations
+
+from feeds.frame import RouteRow
+from feeds.model import SEVERITY, State, venue_of
+from tui.format import clean, clock, fit, level
+from tui.lines import EMPTY, Line, Part, line, note, title
+from tui.panes.columns import columns_for, glyph, header, row_parts
+from tui.view import View, chosen_route, hues, ordered, state_role
+
+_PULSE_NS = 1_500_000_000
+"""A changed state lights its row once, this long."""
+_STATES = {rank: state for state, rank in SEVERITY.items()}
+_STRIP_S = 900
+
+
+class Strips:
+    """History strips, kept until the tape moves on."""
+
+    def __init__(self) -> None:
+        self._key: tuple[int, int, int] = (-1, 0, 0)
+        self._strips: dict[str, tuple[Part, ...]] = {}
+
+    def of(self, view: View, route: str, width: int) -> tuple[Part, ...]:
+        """``width`` cells over the last quarter of an hour: height is the score, colour the state, a dot no data."""
+        key = (view.tape.revision, width, view.at_s)
+        if key != self._key:
+            self._key = key
+            self._strips.clear()
+        found = self._strips.get(route)
+        if found is None:
+            found = self._strips[route] = strip(view, route, width)
+        return found
+
+
+def strip(view: View, route: str, width: int) -> tuple[Part, ...]:
+    """The worst of each slice of time decides its cell."""
+    scores = view.tape.window(f"score:{route}", view.at_s, _STRIP_S)
+    states = view.tape.window(f"state:{route}", view.at_s, _STRIP_S)
+    cells: list[tuple[str, str]] = []
+    for x in range(width):
+        begin, end = x * _STRIP_S // width, (x + 1) * _STRIP_S // width
+        known = [s for s in states[begin:end] if s is not None]
+        if not known:
+            cells.append(("·", "ghost"))
+            continue
+        state = _STATES.get(int(max(known)), State.UNKNOWN)
+        score = max((s for s in scores[begin:end] if s is not None), default=None)
+        cells.append(("·" if score is None else level(score / 100), state_role(state)))
+    joined: list[Part] = []
+    for character, role in cells:
+        if joined and joined[-1][1] == role:
+            joined[-1] = (joined[-1][0] + character, role)
+        else:
+            joined.append((character, role))
+    return tuple(joined)
+
+
+def routes_lines(view: View, width: int, height: int, strips: Strips) -> list[Line]:
+    """Title, header, one line a route, then the reasons of the highlighted one, as far as ``height`` allows."""
+    detail = f"worst first · times in ms{f' · filter: {clean(view.query)}' if view.query else ''}"
+    head = title(width, 1, "Routes", detail, current=view.pane == "routes")
+    frame = view.frame
+    if frame is None:
+        return [head, note("waiting for the collector's first picture")]
+    rows = ordered(frame, view.query)
+    if not rows:
+        words = (
+            f"no route matches “{clean(view.query)}”: esc shows all" if view.query else "this watchlist has no routes"
+        )
+        return [head, note(words)]
+    name_width = min(24, max(14, *(len(row.route) for row in rows)))
+    columns, strip_width = columns_for(width, name_width)
+    gone = view.freshness == "gone"
+    chosen = chosen_route(view)
+    top = line(
+        (" " * 3 + fit("route", name_width), "muted"),
+        *header(columns),
+        (f"  {fit('15 min', strip_width)}" if strip_width else "", "muted"),
+    )
+    room = max(1, height - 2)
+    first = _first_shown(rows, chosen, room)
+    venue_hue = hues(frame)
+    lines = [head, top]
+    for row in rows[first : first + room]:
+        selected = row is chosen
+        pulsing = not gone and 0 <= view.now_ns - row.since_ns < _PULSE_NS and row.state is not State.UNKNOWN
+        lines.append(
+            line(
+                ("▌" if selected else " ", "key"),
+                (f"{glyph(row, gone=gone)} ", f"{state_role(row.state)} bold"),
+                (fit(clean(row.route), name_width), f"hue.{venue_hue[venue_of(row.route)]}"),
+                *row_parts(row, columns, frame.t_ns if gone else _now(view), gone=gone),
+                ("  ", "text"),
+                *(strips.of(view, row.route, strip_width) if strip_width else ()),
+                ground="pulse" if pulsing else "select" if selected else "",
+            )
+        )
+    below = room - min(room, len(rows))
+    if below >= 3 and chosen is not None:
+        lines += _grounds(chosen, width, below)
+    elif first + room < len(rows) or first:
+        lines[0] = title(
+            width, 1, "Routes", f"{detail} · {first + 1}–{min(len(rows), first + room)} of {len(rows)}",
+            current=view.pane == "routes",
+        )  # fmt: skip
+    return lines
+
+
+def _now(view: View) -> int:
+    """Durations stand still on a frozen screen."""
+    return view.frame.t_ns if view.frozen and view.frame is not None else view.now_ns
+
+
+def _first_shown(rows: list[RouteRow], chosen: RouteRow | None, room: int) -> int:
+    """The board scrolls only as far as the highlighted row needs."""
+    if chosen is None or len(rows) <= room:
+        return 0
+    return max(0, min(rows.index(chosen) - room + 1 + room // 4, len(rows) - room))
+
+
+def _grounds(row: RouteRow, width: int, room: int) -> list[Line]:
+    """Why this route is judged so, in as many lines as there are; ``enter`` shows the rest."""
+    role = state_role(row.state)
+    since = f"since {clock(row.since_ns)}"
+    lines = [EMPTY] if room > 3 else []
+    name = clean(row.route)
+    if not row.reasons:
+        words = {
+            State.OK: "nothing speaks against it",
+            State.UNKNOWN: "not judged yet: its own normal is not known",
+        }.get(row.state, "no measured reason was given")
+        lines.append(line((f"   {name} ", "bright"), (row.state.value, role), (f" {since}: {words}", "muted")))
+    else:
+        lines.append(line((f"   {name} ", "bright"), (row.state.value, role), (f" {since}, because", "muted")))
+    for reason in sorted(row.reasons, key=lambda r: -r.points)[: room - len(lines)]:
+        text = clean(reason.text) or clean(reason.signal)
+        lines.append(
+            line(
+                (f"   {fit(f'+{reason.points}', 4, right=True)}  ", role),
+                (fit(reason.evidence.value, 8), "muted"),
+                (fit(text, max(10, width - 40)), "text"),
+                (f" since {clock(reason.since_ns)}", "faint"),
+            )
+        )
+    for text in row.notes[: max(0, room - len(lines))]:
+        lines.append(line(("         ", "text"), (fit("note", 8), "muted"), (fit(clean(text), width - 20), "muted")))
+    return lines[:room]

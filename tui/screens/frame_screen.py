@@ -1,0 +1,51 @@
+"""What every full screen shares: it draws the view, and steps through routes, time and orders."""
+
+from __future__ import annotations
+
+from textual.screen import Screen
+
+from tui.desk import Desk
+from tui.panes.line_pane import LinePane
+from tui.theme import Paint
+
+
+class FrameScreen(Screen[None]):
+    """Drawn by the app whenever the view has changed."""
+
+    AUTO_FOCUS = ""
+
+    def __init__(self, desk: Desk, paint: Paint) -> None:
+        super().__init__()
+        self.desk = desk
+        self.paint = paint
+
+    def draw(self) -> None:
+        """Show the desk's view as it is now."""
+        raise NotImplementedError
+
+    def span_s(self) -> int:
+        """How much time the charts show."""
+        return 900
+
+    def repaint(self, paint: Paint) -> None:
+        self.paint = paint
+        self.draw()
+
+    def on_line_pane_sized(self, message: LinePane.Sized) -> None:
+        message.stop()
+        self.draw()
+
+    def action_route(self, by: int) -> None:
+        self.desk.move_route(by)
+
+    def action_back(self, steps: int) -> None:
+        self.desk.look_back(steps, self.span_s())
+
+    def action_home(self) -> None:
+        self.desk.make_home()
+
+    def action_flip_side(self) -> None:
+        self.desk.flip_side()
+
+    def action_notional(self, by: int) -> None:
+        self.desk.step_notional(by)

@@ -1,0 +1,79 @@
+"""A route's page: why it is judged as it is, down to every figure."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+
+from textual.app import ComposeResult
+
+from tui.bindings import bindings, footer_keys
+from tui.desk import Desk
+from tui.lines import Line
+from tui.panes.bars import footer_line, header_line, sentence_lines
+from tui.panes.chart import span_for
+from tui.panes.line_pane import LinePane
+from tui.panes.route_page import route_lines
+from tui.screens.frame_screen import FrameScreen
+from tui.theme import Paint
+from tui.view import chosen_route
+
+
+class RouteScreen(FrameScreen):
+    BINDINGS = bindings("route")
+
+    def __init__(self, desk: Desk, paint: Paint) -> None:
+        super().__init__(desk, paint)
+        self._top = 0
+        self._drawn: tuple[Hashable, list[Line]] = (None, [])
+
+    def compose(self) -> ComposeResult:
+        yield LinePane(id="header")
+        yield LinePane(id="sentence")
+        yield LinePane(id="page")
+        yield LinePane(id="footer")
+
+    def draw(self) -> None:
+        if not self.is_mounted:
+            return
+        view, paint, width = self.desk.view, self.paint, self.size.width
+        one_line = width >= 160
+        sentence = self.query_one("#sentence", LinePane)
+        sentence.set_class(one_line, "-one")
+        self.query_one("#header", LinePane).show([header_line(view, width)], paint)
+        sentence.show(sentence_lines(view, width, 1 if one_line else 2), paint)
+        page = self.query_one("#page", LinePane)
+        lines = self._lines(page.size.width)
+        self._top = max(0, min(self._top, len(lines) - page.size.height))
+        page.show(lines[self._top : self._top + page.size.height], paint, dimmed=view.freshness != "live")
+        more = len(lines) > page.size.height
+        keys = [("esc", "back"), *([("page ↑↓", "scroll")] if more else []), *footer_keys("route")]
+        self.query_one("#footer", LinePane).show([footer_line(keys, width, self.desk.notice)], paint)
+
+    def _lines(self, width: int) -> list[Line]:
+        """Made once a second: it holds charts."""
+        view = self.desk.view
+        row = chosen_route(view)
+        key = (
+            view.tape.revision if not view.frozen else view.at_s,
+            width,
+            view.freshness,
+            view.back_s,
+            view.frozen,
+            None if row is None else (row.route, row.state),
+        )
+        if key != self._drawn[0]:
+            self._drawn = (key, route_lines(view, row, width))
+        return self._drawn[1]
+
+    def span_s(self) -> int:
+        return span_for(self.desk.view.tape, 1800)
+
+    def action_scroll(self, by: int) -> None:
+        self._top += by
+        self.draw()
+
+    def action_escape(self) -> None:
+        if not self.desk.view.back_s:
+            self.dismiss()
+        else:
+            self.desk.leave()

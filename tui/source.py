@@ -1,0 +1,21 @@
+"""Where a screen gets its frames: the only thing it knows of the world behind them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+from feeds.frame import Command, Message
+
+
+class Source(Protocol):
+    """One collector, attached to. Latest wins: a slow screen skips frames, it never holds the collector."""
+
+    def messages(self) -> AsyncIterator[Message]:
+        """``Past`` once, then a ``Shown`` a frame, ``Goodbye`` when the collector ends.
+
+        The iterator may raise OSError when the link breaks; the screen then says that there is no news.
+        """
+
+    async def send(self, command: Command) -> None:
+        """Ask the collector for something; the next frames show the result. Raises OSError when the link is broken."""

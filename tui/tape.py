@@ -1,0 +1,112 @@
+"""The last half hour at one-second steps, as charts and strips read it."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+
+from feeds.frame import HISTORY_S, Frame, History
+from feeds.model import SEVERITY
+
+_SECOND_NS = 1_000_000_000
+
+
+class Tape:
+    """Series by the names of ``feeds.frame.History``, one value a second, all ending at ``end_s``.
+
+    Fed by ``History`` once and by every frame after; the last frame of a second stands for it.
+    """
+
+    def __init__(self) -> None:
+        self.end_s: int | None = None
+        self.revision = 0
+        """Counts seconds written; what is drawn from the tape stays valid while it stands still."""
+        self._series: dict[str, deque[float | None]] = {}
+        self._length = 0
+
+    def __len__(self) -> int:
+        return self._length
+
+    def load(self, history: History) -> None:
+        """Replace everything. Series of uneven length are cut to the newest common part."""
+        step = max(1, round(history.step_s))
+        self._series = {
+            name: deque((value for value in values for _ in range(step)), maxlen=HISTORY_S)
+            for name, values in history.series.items()
+        }
+        self._length = max((len(values) for values in self._series.values()), default=0)
+        for values in self._series.values():
+            values.extendleft([None] * (self._length - len(values)))
+        self.end_s = history.end_ns // _SECOND_NS
+        self.revision += 1
+
+    def write(self, frame: Frame) -> None:
+        """Add a frame. Seconds without one are gaps; a clock that went back (a replay begun again) starts anew."""
+        now_s = frame.t_ns // _SECOND_NS
+        if self.end_s is not None and now_s == self.end_s:
+            return
+        if self.end_s is None or now_s < self.end_s or now_s - self.end_s > HISTORY_S:
+            self._series.clear()
+            self._length = 0
+            self.end_s = now_s - 1
+        missing = now_s - self.end_s - 1
+        fresh = dict(_figures(frame))
+        if len(self._series) > 4 * len(fresh) + 64:  # watchlists came and went
+            self._series = {name: values for name, values in self._series.items() if name in fresh}
+        for name in fresh.keys() - self._series.keys():
+            self._series[name] = deque([None] * self._length, maxlen=HISTORY_S)
+        for name, values in self._series.items():
+            values.extend([None] * missing)
+            values.append(fresh.get(name))
+        self._length = min(HISTORY_S, self._length + missing + 1)
+        self.end_s = now_s
+        self.revision += 1
+
+    def at(self, name: str, t_s: int) -> float | None:
+        """The value of one second."""
+        values = self._series.get(name)
+        if values is None or self.end_s is None:
+            return None
+        index = self._length - 1 - (self.end_s - t_s)
+        return values[index] if 0 <= index < self._length else None
+
+    def window(self, name: str, end_s: int, span_s: int) -> list[float | None]:
+        """``span_s`` values up to and including ``end_s``, oldest first; what is not known is None."""
+        values = self._series.get(name)
+        if values is None or self.end_s is None:
+            return [None] * span_s
+        last = self._length - 1 - (self.end_s - end_s)
+        known = list(values)[max(0, last - span_s + 1) : max(0, last + 1)]
+        before = min(span_s, max(0, span_s - 1 - last))
+        return ([None] * before + known + [None] * span_s)[:span_s]
+
+    def begin_s(self) -> int | None:
+        """The oldest second held."""
+        return None if self.end_s is None else self.end_s - self._length + 1
+
+
+def _figures(frame: Frame) -> Iterable[tuple[str, float | None]]:
+    for row in frame.routes:
+        yield f"rest:{row.route}", row.rest_ms.p50
+        yield f"lost:{row.route}", row.rest_ms.lost
+        yield f"age:{row.route}", row.feed_age_ms.p50
+        yield f"score:{row.route}", row.score
+        yield f"state:{row.route}", SEVERITY[row.state]
+    for pair in frame.pairs:
+        live = pair.state == "live"
+        band = pair.depth.get("10")
+        yield f"spread:{pair.route}:{pair.symbol}", pair.spread_bps if live else None
+        yield f"bid10:{pair.route}:{pair.symbol}", band.bid if live and band is not None else None
+        yield f"ask10:{pair.route}:{pair.symbol}", band.ask if live and band is not None else None
+
+
+def buckets(values: list[float | None], first_s: int, width_s: int) -> list[tuple[int, float]]:
+    """(bucket, highest value) of each bucket that has one; buckets stand on whole multiples of ``width_s`` of the
+    clock, so that a moving window does not make the shape shimmer. Highest: a peak must survive the shrinking."""
+    peaks: dict[int, float] = {}
+    for offset, value in enumerate(values):
+        if value is not None:
+            bucket = (first_s + offset) // width_s
+            if value > peaks.get(bucket, float("-inf")):
+                peaks[bucket] = value
+    return sorted(peaks.items())

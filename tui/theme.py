@@ -1,0 +1,141 @@
+"""Colours: what each role and ground of ``lines.py`` looks like, dark and light.
+
+State colours and venue hues come from Okabe and Ito's set (https://jfly.uni-koeln.de/color/), lightened for black and
+darkened for white, so that they stay apart for the three common kinds of colour blindness. A glyph and a word always
+say the same, so sixteen colours, or none, lose nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from msgspec import Struct
+from rich.style import Style
+from textual.theme import Theme
+
+HUES: Final = 16
+
+
+class Palette(Struct, frozen=True, kw_only=True):
+    """Hex colours by role; ``grounds`` are backgrounds, ``""`` the screen's own."""
+
+    name: str
+    inks: dict[str, str]
+    grounds: dict[str, str]
+
+
+_DARK_HUES = (
+    "#56b4e9 #e69f00 #00b886 #f0e442 #cc79a7 #ff7f50 #8aa4ff #c8c8c8 "
+    "#9bd7f5 #ffc966 #7fe0c3 #fff5a0 #ebb8d3 #ffb59a #b8ccff #909090"
+).split()
+_LIGHT_HUES = (
+    "#0072b2 #a66a00 #00755a #7a6f00 #a0447a #b84a00 #3f51b5 #555555 "
+    "#2a8fc4 #c98600 #2b9a7d #9a8d1a #c06a9c #d06a2c #6a78d1 #808080"
+).split()
+
+
+def _hues(colours: list[str]) -> dict[str, str]:
+    return {f"hue.{i}": colour for i, colour in enumerate(colours)}
+
+
+DARK = Palette(
+    name="detour-dark",
+    inks={
+        "text": "#c5ccd3",
+        "bright": "#ffffff",
+        "muted": "#848d97",
+        "faint": "#59616a",
+        "ghost": "#3d444d",
+        "rule": "#30363d",
+        "rule.current": "#56b4e9",
+        "title": "#e6edf3",
+        "key": "#56b4e9",
+        "good": "#2fbf8f",
+        "state.ok": "#2fbf8f",
+        "state.suspect": "#f0e442",
+        "state.congested": "#f2a600",
+        "state.stalled": "#e08cc0",
+        "state.down": "#ff6a3d",
+        "state.halted": "#6cbcf0",
+        "state.blocked": "#a9b4ff",
+        "state.unknown": "#848d97",
+    }
+    | _hues(_DARK_HUES),
+    grounds={"": "#0a0c0f", "select": "#1d2733", "pulse": "#4a3a10", "banner": "#5a1f0c", "bar": "#14181d"},
+)
+
+LIGHT = Palette(
+    name="detour-light",
+    inks={
+        "text": "#2a3038",
+        "bright": "#000000",
+        "muted": "#5c6670",
+        "faint": "#8d97a1",
+        "ghost": "#c9d1d9",
+        "rule": "#c9d1d9",
+        "rule.current": "#0060a0",
+        "title": "#10151a",
+        "key": "#0060a0",
+        "good": "#00704f",
+        "state.ok": "#00704f",
+        "state.suspect": "#776800",
+        "state.congested": "#9c5800",
+        "state.stalled": "#953a74",
+        "state.down": "#b53200",
+        "state.halted": "#0060a0",
+        "state.blocked": "#4a55b0",
+        "state.unknown": "#5c6670",
+    }
+    | _hues(_LIGHT_HUES),
+    grounds={"": "#fbfcfd", "select": "#dce9f5", "pulse": "#fbe6b0", "banner": "#ffd9cc", "bar": "#eef1f4"},
+)
+
+PALETTES: Final = {palette.name: palette for palette in (DARK, LIGHT)}
+
+
+def textual_theme(palette: Palette) -> Theme:
+    """The same colours for Textual's own widgets: command palette, inputs, lists."""
+    inks, grounds = palette.inks, palette.grounds
+    return Theme(
+        name=palette.name,
+        primary=inks["key"],
+        secondary=inks["muted"],
+        accent=inks["key"],
+        warning=inks["state.congested"],
+        error=inks["state.down"],
+        success=inks["good"],
+        foreground=inks["text"],
+        background=grounds[""],
+        surface=grounds["bar"],
+        panel=grounds["select"],
+        dark=palette is DARK,
+    )
+
+
+class Paint:
+    """Roles to Rich styles, each made once."""
+
+    def __init__(self, palette: Palette) -> None:
+        self.palette = palette
+        self._styles: dict[tuple[str, str, bool], Style] = {}
+
+    def style(self, role: str, ground: str = "", *, dimmed: bool = False) -> Style:
+        """``role`` is an ink and any of bold, italic, reverse, underline. ``dimmed`` takes the colour, not the words."""
+        key = (role, ground, dimmed)
+        style = self._styles.get(key)
+        if style is None:
+            style = self._styles[key] = self._mix(role, ground, dimmed)
+        return style
+
+    def _mix(self, role: str, ground: str, dimmed: bool) -> Style:
+        ink, *marks = role.split() or ["text"]
+        inks = self.palette.inks
+        colour = inks["faint"] if dimmed and ink not in ("ghost", "rule") else inks.get(ink, inks["text"])
+        return Style(
+            color=colour,
+            bgcolor=self.palette.grounds[ground],
+            bold=("bold" in marks and not dimmed) or None,
+            italic="italic" in marks or None,
+            reverse=("reverse" in marks and not dimmed) or None,
+            underline="underline" in marks or None,
+        )
