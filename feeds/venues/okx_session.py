@@ -128,9 +128,7 @@ class OkxSession:
         if arg is None:
             return (Unknown(what="neither event nor channel"),)
         reader = self._readers.get(arg.channel)
-        if reader is None:
-            return () if arg.channel.startswith(_UNUSED) else (Unknown(what=f"channel {arg.channel[:64]}"),)
-        return reader(arg, frame)
+        return _unasked(arg.channel) if reader is None else reader(arg, frame)
 
     # requests
 
@@ -155,7 +153,7 @@ class OkxSession:
                 self._settle(frame.id, frame.arg)
                 channel = _CHANNELS.get(frame.arg.channel)
                 if channel is None:
-                    return (Unknown(what=f"subscribed to {frame.arg.channel[:64]}"),)
+                    return _unasked(frame.arg.channel)
                 return (Ack(channel=channel, symbol=self._symbol(frame.arg.inst_id)),)
             case "unsubscribe":
                 return ()
@@ -327,6 +325,10 @@ class OkxSession:
         notices = [n for n in map(status_notice, read_statuses(frame.data)) if n is not None]
         events: list[Event] = [Notice(text=f"{n.state}: {n.text}") for n in notices]
         return events or (Heartbeat(channel=Channel.STATUS),)
+
+
+def _unasked(channel: str) -> Sequence[Event]:
+    return () if channel.startswith(_UNUSED) else (Unknown(what=f"channel {channel[:64]}"),)
 
 
 def _arg_key(arg: Arg) -> str:
