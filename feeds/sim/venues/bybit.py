@@ -16,6 +16,7 @@ from msgspec import DecodeError, Struct, ValidationError, json
 
 from feeds.model import Product
 from feeds.sim.listing import listed
+from feeds.sim.sockets import ABNORMAL
 from feeds.sim.twin import (
     Change,
     Close,
@@ -263,12 +264,12 @@ class BybitSession:
         if out:
             self._active_ns = now_ns
         elif now_ns - self._active_ns >= IDLE_NS:
-            return (Close(1001, "idle"),)
+            return (Close(ABNORMAL),)
         return out
 
     def farewell(self, planned: bool) -> Sequence[Out]:
-        """Bybit announces no cut on the socket."""
-        return ()
+        """Bybit announces no cut on the socket, and drops the line without a close frame."""
+        return (Close(ABNORMAL),)
 
     # -- forms
 

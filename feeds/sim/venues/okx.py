@@ -284,10 +284,12 @@ class OkxSession:
         return out
 
     def farewell(self, planned: bool) -> Sequence[Out]:
+        """Its upgrade notice comes 60 s before the cut."""
         if not planned:
-            return ()
+            return (Close(4006, "Abnormal disconnection"),)
         words = "The connection will soon be closed for a service upgrade. Please reconnect."
-        return (text({"event": "notice", "code": "64008", "msg": words, "connId": self._conn_id}),)
+        notice = {"event": "notice", "code": "64008", "msg": words, "connId": self._conn_id}
+        return (text(notice), Close(1001))
 
     # -- forms
 

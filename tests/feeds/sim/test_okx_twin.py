@@ -177,9 +177,10 @@ def test_more_than_480_requests_in_an_hour_are_refused(session: OkxSession, worl
 
 
 def test_a_planned_cut_is_announced_with_64008(session: OkxSession) -> None:
-    (frame,) = read(session.farewell(planned=True))
-    assert (frame["event"], frame["code"]) == ("notice", "64008")
-    assert session.farewell(planned=False) == ()
+    notice, cut = read(session.farewell(planned=True))
+    assert (notice["event"], notice["code"]) == ("notice", "64008")
+    assert isinstance(cut, Close)
+    assert session.farewell(planned=False) == (Close(4006, "Abnormal disconnection"),)
 
 
 def test_liquidations_are_by_kind_of_instrument_and_tell_the_position_closed(
