@@ -194,7 +194,7 @@ class Bybit(VenueDefaults):
     def read_status(self, product: Product, answer: Answer) -> Sequence[StatusNotice]:
         result = _good(answer)
         try:
-            return tuple(n for n in map(status_notice, read_statuses(result).list) if n is not None)
+            return tuple(n for n in map(status_notice, read_statuses(result).rows) if n is not None)
         except UNREADABLE as error:
             raise VenueError(f"bybit status: {error}") from error
 

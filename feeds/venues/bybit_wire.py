@@ -104,11 +104,11 @@ class StatusRow(Struct, rename="camel"):
 
 
 class StatusList(Struct):
-    list: list[StatusRow]
+    rows: list[StatusRow] = field(name="list")
 
 
 class TimeRow(Struct, rename="camel"):
-    time_nano: Annotated[int, Meta(gt=0, lt=1 << 63)]
+    time_nano: Annotated[int, Meta(gt=0, lt=1 << 62)]
 
 
 class RestBody(Struct, rename="camel"):
