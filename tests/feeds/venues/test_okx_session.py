@@ -112,7 +112,7 @@ def test_books_agree_with_the_checksums_that_okx_still_sent_in_2022() -> None:
 
 
 RETIRED = {
-    "table": "okex v3, closed on 2022-01-18: other envelope and channel names",
+    "table": "okex v3, gone: other envelope and channel names",
     "generated": "made by tardis.dev out of REST answers, never on OKX's wire",
 }
 EXPECTED: dict[str, type[Event]] = {
