@@ -50,7 +50,8 @@ TRADES_A_MESSAGE = 1024
 class _Ask(Struct):
     op: str = ""
     args: list[Any] | None = None
-    req_id: str | None = None
+    req_id: str | int | None = None
+    """Clients send numbers too; the answer carries text."""
 
 
 _read = json.Decoder(_Ask).decode
@@ -103,24 +104,25 @@ class BybitSession:
             start = raw[:1].decode("utf-8", "replace")
             words = f"Failed to decode incoming data:readObjectStart: expect {{ or n, but found {start}"
             return (self._reply("", False, words, None),)
+        req_id = None if ask.req_id is None else str(ask.req_id)
         match ask.op:
             case "ping":
-                return (self._pong(ask.req_id),)
+                return (self._pong(req_id),)
             case "subscribe":
-                return self._subscribe(ask)
+                return self._subscribe(ask, req_id)
             case "unsubscribe":
                 for topic in ask.args or ():
                     self._feeds.pop(str(topic), None)
-                return (self._reply(ask.op, True, "unsubscribe" if self._spot else "", ask.req_id),)
+                return (self._reply(ask.op, True, "unsubscribe" if self._spot else "", req_id),)
             case _:
-                return (self._reply(ask.op, False, "error:invalid op", ask.req_id),)
+                return (self._reply(ask.op, False, "error:invalid op", req_id),)
 
-    def _subscribe(self, ask: _Ask) -> Sequence[Out]:
+    def _subscribe(self, ask: _Ask, req_id: str | None) -> Sequence[Out]:
         """All topics or none: one that cannot be had refuses the whole request."""
         topics = [str(topic) for topic in ask.args or ()]
         refusal = self._refusal(topics)
         if refusal is not None:
-            return (self._reply(ask.op, False, refusal, ask.req_id),)
+            return (self._reply(ask.op, False, refusal, req_id),)
         self._args_length += sum(map(len, topics))
         data: list[Out] = []
         for topic in dict.fromkeys(topics):
@@ -128,7 +130,7 @@ class BybitSession:
             self._feeds[topic] = feed
             data += self._first(feed)
         words = "subscribe" if self._spot else ""
-        acknowledged = self._reply(ask.op, True, words, ask.req_id)
+        acknowledged = self._reply(ask.op, True, words, req_id)
         return (acknowledged, *data) if self._spot else (*data, acknowledged)
 
     def _refusal(self, topics: Sequence[str]) -> str | None:

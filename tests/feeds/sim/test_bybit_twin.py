@@ -166,6 +166,7 @@ def test_pongs_differ_by_category(linear: BybitSession, spot: BybitSession, worl
     (frame,) = ask(linear, world, {"op": "ping", "req_id": "9"})
     assert (frame["ret_msg"], frame["op"], frame["req_id"]) == ("pong", "ping", "9")
     assert ask(linear, world, {"op": "ping"})[0]["req_id"] == ""
+    assert ask(linear, world, {"op": "ping", "req_id": 9})[0]["req_id"] == "9", "ccxt sends a number"
     assert "req_id" not in ask(spot, world, {"op": "ping", "req_id": "9"})[0]
 
 
