@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Literal
 
 from feeds.board import PairState
@@ -184,31 +184,3 @@ def gaps_bps(mids: Mapping[str, float]) -> dict[str, float | None]:
 def known_silent(verdict: Verdict | None) -> bool:
     """Health says that nothing new comes: figures of this route are history."""
     return verdict is not None and verdict.state in (State.STALLED, State.DOWN)
-
-
-def channel_rows(
-    silences: Mapping[str, float | None],
-    limits: Mapping[str, float],
-    counts: Mapping[str, float],
-    refused: Iterable[str],
-) -> tuple[ChannelRow, ...]:
-    """``silences``: by channel key, ms since the last data, None before the first."""
-    no = frozenset(refused)
-    rows = []
-    for key, silence_ms in silences.items():
-        limit_ms = limits.get(key)
-        state: Literal["waiting", "live", "quiet", "silent", "refused"]
-        if key in no:
-            state = "refused"
-        elif silence_ms is None:
-            state = "waiting"
-        elif limit_ms is not None and silence_ms > limit_ms:
-            state = "silent"
-        elif limit_ms is not None and silence_ms > limit_ms / 2:
-            state = "quiet"
-        else:
-            state = "live"
-        rows.append(
-            ChannelRow(channel=key, msgs_s=counts.get(key), silence_ms=silence_ms, limit_ms=limit_ms, state=state)
-        )
-    return tuple(rows)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import hashlib
 import json
 import logging
 import signal
@@ -15,6 +16,7 @@ import sys
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 
+import msgspec
 from msgspec import Struct
 
 from feeds import __version__, config, link, processes
@@ -22,7 +24,7 @@ from feeds.collector import Collector, Simulation
 from feeds.frame import Frame
 from feeds.log import LogFile
 from feeds.model import Side
-from feeds.watchlists import product_of
+from feeds.watchlists import Watchlist, guess_symbol, product_of
 
 SERVE_HINT = "screens may attach: detour attach {address}"
 
@@ -64,9 +66,24 @@ def settings(options: Options) -> config.Config:
         chosen = read.chosen(options.watchlist)
     except config.ConfigError as error:
         raise UserError(str(error)) from error
-    import msgspec
+    if options.order is not None:
+        chosen = _only(chosen, options.order)
+    return msgspec.structs.replace(read, watchlist=chosen.name, watchlists={**read.watchlists, chosen.name: chosen})
 
-    return msgspec.structs.replace(read, watchlist=chosen.name)
+
+def _only(watchlist: Watchlist, order: OrderOverride) -> Watchlist:
+    """The watchlist with this one order, on all of its product's routes; its home stays. Raises UserError."""
+    product = product_of(order.symbol)
+    if product is None:
+        near = guess_symbol(order.symbol)
+        hint = f"; did you mean {near}?" if near else ", such as BTC/USDT or BTC/USDT:USDT"
+        raise UserError(f"{order.symbol!r} is not a symbol{hint}")
+    routes = tuple(r for r in watchlist.routes if r.endswith(f".{product}"))
+    if not routes:
+        raise UserError(f"watchlist {watchlist.name!r} has no {product} route to ask about {order.symbol}")
+    return msgspec.structs.replace(
+        watchlist, symbols=(order.symbol,), routes=routes, notionals=(order.notional,), side=order.side
+    )
 
 
 async def start_simulator(scenario: str, speed: float) -> tuple[processes.Child, Simulation]:
@@ -82,7 +99,16 @@ async def start_simulator(scenario: str, speed: float) -> tuple[processes.Child,
         endpoints={r: config.Endpoint(rest=e["rest"], ws=e["ws"]) for r, e in ready["endpoints"].items()},
         witnesses=tuple(ready["witness"]),
         control=ready["control"],
+        label=f"sim-{_fingerprint()}",
     )
+
+
+def _fingerprint() -> str:
+    """Of the simulator's source: what it lists changes with nothing else."""
+    digest = hashlib.sha256()
+    for source in sorted((Path(__file__).parent / "sim").rglob("*.py")):
+        digest.update(source.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 async def collect(

@@ -33,7 +33,7 @@ _decode_message = msgspec.msgpack.Decoder(Message).decode
 _decode_command = msgspec.msgpack.Decoder(Command).decode
 
 
-class LinkError(Exception):
+class LinkError(ConnectionError):
     """A collector cannot be reached or does not speak our protocol; the text is one sentence for the user."""
 
 

@@ -1,0 +1,88 @@
+"""Advice for every watched symbol, once a second: what the adviser needs is gathered here, what it says kept."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping
+
+from feeds import assemble
+from feeds.advice import Adviser
+from feeds.costs import AdviceSettings, View
+from feeds.frame import AdviceRow, Order
+from feeds.model import Verdict
+from feeds.signals import RouteSignals
+from feeds.volatility import Volatility
+from feeds.watching import RouteWatch
+from feeds.watchlists import Watchlist
+
+
+class Advising:
+    def __init__(self, settings: AdviceSettings) -> None:
+        self.rows: tuple[AdviceRow, ...] = ()
+        self._adviser = Adviser(settings)
+        self._volatility: dict[str, Volatility] = {}
+        self._said: dict[str, str | None] = {}
+        self._news: list[str] = []
+
+    def observe(self, now_ns: int, mids: Mapping[tuple[str, str], float]) -> None:
+        """``mids`` by (route, symbol). A symbol's volatility is that of the median of its routes."""
+        by_symbol: dict[str, list[float]] = {}
+        for (_, symbol), mid in mids.items():
+            by_symbol.setdefault(symbol, []).append(mid)
+        for symbol, values in by_symbol.items():
+            self._volatility.setdefault(symbol, Volatility()).add(now_ns, statistics.median(values))
+
+    def advise(
+        self,
+        now_ns: int,
+        watchlist: Watchlist,
+        order: Order,
+        routes: Mapping[str, RouteWatch],
+        verdicts: Mapping[str, Verdict],
+        signals: Mapping[str, RouteSignals],
+    ) -> None:
+        rows = []
+        for symbol in watchlist.symbols:
+            views = {
+                route: self._view(symbol, routes[route], verdicts[route], signals[route])
+                for route, watched in watchlist.pairs
+                if watched == symbol
+            }
+            row = self._adviser.advise(order, symbol, views, now_ns, home=watchlist.home_for(symbol))
+            self._note(row)
+            rows.append(row)
+        self.rows = tuple(rows)
+
+    def news(self) -> list[str]:
+        """Changes of a suggestion since the last call, in words."""
+        news, self._news = self._news, []
+        return news
+
+    def _view(self, symbol: str, watch: RouteWatch, verdict: Verdict, signals: RouteSignals) -> View:
+        pair = watch.board.pairs.get(symbol) if watch.board is not None else None
+        volatility = self._volatility.get(symbol)
+        failures = [s for s in (signals.error_share, signals.rest_lost_share) if s is not None]
+        return View(
+            instrument=pair.book.instrument if pair is not None else None,
+            ladder=pair.book.ladder() if pair is not None else None,
+            verdict=verdict,
+            feed_age_ms=assemble.shown_age(signals.feed_age_p50_ms, signals.offset_err_ms),
+            rtt_ms=signals.rest_p50_ms,
+            volatility_bps=volatility.bps_per_sqrt_s if volatility is not None else None,
+            error_share=max(failures) if failures else None,
+            fresh=watch.carries(symbol) and not assemble.known_silent(verdict),
+            synced=pair is not None and pair.book.synced,
+        )
+
+    def _note(self, row: AdviceRow) -> None:
+        before = self._said.get(row.symbol)
+        self._said[row.symbol] = row.best
+        if row.best == before or before is None:
+            return
+        order = f"{row.side} {row.notional:,.0f} {row.symbol}"
+        if row.best is None:
+            self._news.append(f"{order}: {before} cannot be used any more, and no other route takes the whole order")
+            return
+        saving = f", saves {row.saving_bps:.1f} bp" if row.saving_bps is not None and row.saving_bps > 0 else ""
+        why = f" ({row.why})" if row.why else ""
+        self._news.append(f"{order}: {before} -> {row.best}{saving}{why}")

@@ -1,0 +1,75 @@
+"""REST snapshots of books that sync with one: one at a time a symbol, patient, never more than the budget allows."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from feeds.board import RouteBoard
+from feeds.book import Outcome
+from feeds.clock import Clock
+from feeds.http import HttpError
+from feeds.model import Instrument, Product
+from feeds.probe import Requester
+from feeds.venues.base import Venue, VenueError
+
+FIRST_WAIT_S = 0.3
+"""Deltas are let in before the snapshot is asked for, so that one of them bridges it."""
+RETRY_S = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
+
+
+class Snapshots:
+    def __init__(
+        self,
+        venue: Venue,
+        product: Product,
+        board: RouteBoard,
+        requester: Requester,
+        clock: Clock,
+        group: Callable[[Coroutine[Any, Any, None]], object],
+        trouble: Callable[[str, str], None],
+    ) -> None:
+        """``group`` starts a task that ends with its owner; ``trouble(code, text)`` goes to the journal."""
+        self._venue, self._product, self._board = venue, product, board
+        self._requester, self._clock, self._group, self._trouble = requester, clock, group, trouble
+        self._under_way: set[str] = set()
+
+    def want(self, symbol: str) -> None:
+        """Fetch until the book is synced; asking again meanwhile changes nothing."""
+        instrument = self._board.instruments.get(symbol)
+        if instrument is not None and symbol not in self._under_way:
+            self._under_way.add(symbol)
+            self._group(self._fetch(instrument))
+
+    async def _fetch(self, instrument: Instrument) -> None:
+        try:
+            await asyncio.sleep(FIRST_WAIT_S)
+            for wait_s in (*RETRY_S, *[RETRY_S[-1]] * 1000):
+                if not self._board.pairs[instrument.symbol].book.wants_snapshot:
+                    return
+                why = await self._once(instrument)
+                if why is None:
+                    return
+                if wait_s >= RETRY_S[2]:
+                    self._trouble("resync", f"{instrument.symbol}: {why}, trying again")
+                await asyncio.sleep(wait_s)
+        finally:
+            self._under_way.discard(instrument.symbol)
+
+    async def _once(self, instrument: Instrument) -> str | None:
+        """None when the book is synced, else why not."""
+        request = self._venue.snapshot_request(self._product, instrument)
+        if request is None:
+            return "the venue offers no snapshot"
+        try:
+            answer = await self._requester.request(request)
+            snapshot = self._venue.read_snapshot(self._product, instrument, answer)
+        except HttpError as error:
+            return f"no snapshot over REST ({error})"
+        except VenueError as error:
+            return f"the REST snapshot cannot be used ({error})"
+        outcome = self._board.rest_book(snapshot, self._clock.time_ns())
+        if outcome is Outcome.APPLIED:
+            return None
+        return "the REST snapshot is older than the stream"
