@@ -51,7 +51,9 @@ _DEPTHS = frozenset({"50", "200", "1000"})
 _TAKER: Mapping[str, Side] = {"Buy": "buy", "Sell": "sell"}
 _CLOSING: Mapping[str, Side] = {"Buy": "sell", "Sell": "buy"}  # a liquidated long is sold
 
-_NAMED = re.compile(r"topic:\s?([\w.\-]{1,96})")
+_NAMED = re.compile(r"(?:topic:\s?|\[)([\w.\-]{1,96})")  # linear: ",topic:X", spot: "[X]"
+
+_WRONG = re.compile(r"not found|invalid|exceed|args size", re.IGNORECASE)
 
 _Reader: TypeAlias = "Callable[[_Route, Frame], Sequence[Event]]"
 
@@ -199,7 +201,7 @@ class BybitSession:
         for topic in topics:
             route = self._routes.get(topic) or self._learn(topic)
             self._again.put(topic, received_ns)  # valid topics are refused for a minute or two after mass disconnects
-        fault = Fault.BAD_REQUEST if "not found" in text or "invalid" in text else Fault.UNKNOWN
+        fault = Fault.BAD_REQUEST if _WRONG.search(text) else Fault.UNKNOWN
         channel, symbol = (None, None) if route is None else (route.channel, route.symbol)
         return (Refusal(channel=channel, symbol=symbol, fault=fault, text=text[:200]),)
 
