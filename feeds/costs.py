@@ -281,7 +281,7 @@ def _known(ladder: Ladder, side: Side) -> tuple[Floats, Floats]:
 
 def _walk(along: Floats, total: Floats, amount: float) -> float:
     """How much of ``total`` has been passed at ``amount`` of ``along`` (both running sums): linear inside a level."""
-    level = int(np.searchsorted(along, amount, side="left"))
+    level = int(along.searchsorted(amount))
     if level >= len(along):
         return float(total[-1])
     before_along, before = (float(along[level - 1]), float(total[level - 1])) if level else (0.0, 0.0)

@@ -16,6 +16,9 @@ from msgspec import Struct
 from feeds.costs import Lane
 from feeds.model import venue_of
 
+UNPLACED_BPS = 100.0
+"""What leaving a part of the order over is charged, beyond the dearest level there is: placing it goes first."""
+
 
 class Part(Struct, frozen=True, kw_only=True):
     """What one route gets."""
@@ -48,20 +51,17 @@ class Split(Struct, frozen=True, kw_only=True):
 def best_split(lanes: Iterable[Lane], requested: float) -> Split:
     """The cheapest division of ``requested`` (quote currency) among the lanes, whose order does not matter.
 
-    Never dearer than the cheapest single lane that takes the whole order. As much as possible is allocated before cost
-    is looked at: what the books cannot take, and what is less than a lot or a venue's minimum, stays unallocated.
+    What the books cannot take, and what is less than a lot or a venue's minimum, stays unallocated. Never dearer than
+    any single lane: unless that lane leaves more of the order over.
     """
     # ties are broken by name, so that the same books always give the same answer
     active = sorted(lanes, key=lambda lane: lane.route)
-    merged = _merged(active, requested)
-    cheapest = merged
-    for lane in active:
-        if lane.capacity < requested:
-            continue
-        alone = _placed({lane.route: lane.lots_for(requested)}, [lane], requested)
-        if alone.parts and _is_better(alone, cheapest, lane):
-            cheapest = alone
-    return cheapest
+    if not active:
+        return Split(requested=requested, parts=(), unallocated=requested)
+    unplaced_bps = UNPLACED_BPS + max(0.0, *(float(lane.bps[-1]) for lane in active))
+    # the merge is the best division of a divisible order; where lots and minimums spoil it, one route may be better
+    alone = (_placed({lane.route: lane.lots_for(requested)}, [lane], requested) for lane in active)
+    return min([_merged(active, requested), *alone], key=lambda split: _total(split, unplaced_bps))
 
 
 def hhi(amounts: Mapping[str, float]) -> float | None:
@@ -83,14 +83,9 @@ def by_venue(split: Split) -> dict[str, float]:
     return amounts
 
 
-def _is_better(alone: Split, than: Split, lane: Lane) -> bool:
-    """Cheaper, and not by leaving out more than the lot it cannot divide."""
-    if than.cost_bps is None or alone.cost_bps is None:
-        return than.cost_bps is None
-    # the fraction of a lot left over is worth at most the next lot's price
-    lots = alone.parts[0].lots
-    lot_worth = lane.quote_of(lots) / lots * 1.01
-    return alone.cost_bps < than.cost_bps and alone.unallocated <= than.unallocated + lot_worth
+def _total(split: Split, unplaced_bps: float) -> float:
+    """Bp x quote currency of the whole order."""
+    return (split.cost_bps or 0.0) * split.allocated + unplaced_bps * split.unallocated
 
 
 def _merged(active: Sequence[Lane], requested: float) -> Split:
