@@ -1,0 +1,186 @@
+"""The last few seconds of a route, cleared of what was our own fault: what evidence is judged on."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from msgspec import Struct
+
+from feeds.model import Fault
+from feeds.own import Own
+from feeds.signals import ANSWERED, RouteTrack, Shot, error_text
+from feeds.windows import median, ns
+
+LINE_STAGES = frozenset({"resolve", "connect", "tls"})
+"""Where a probe is lost before the venue's API has seen it."""
+KERNEL_RECENT_S = 15.0
+CONNECT_RECENT_S = 150.0
+RATE_RECENT_S = 5.0
+OFFSET_RECENT_S = 8.0
+AGES_MIN = 2
+PEAK_KEPT = 0.98
+"""Share of the longest silence that survives each further silence."""
+
+
+class Recent(Struct, kw_only=True):
+    """Medians and counts of one route's last seconds; None where nothing that counts was measured."""
+
+    rest_ms: float | None = None
+    """Round trip of the last few warm probes."""
+    first_byte_ms: float | None = None
+    probes: int = 0
+    """In the window of lost probes."""
+    lost: int = 0
+    lost_on_line: int = 0
+    """Of those, lost before the API saw them."""
+    answers: int = 0
+    """In the window of errors."""
+    errors: int = 0
+    error_text: str = ""
+    tail: int = 0
+    """The very last probes: they tell whether the API is as good as closed."""
+    tail_lost: int = 0
+    tail_errors: int = 0
+    tail_good: int = 0
+    limited: int = 0
+    """Of the very last probes, answers that say we ask too much."""
+    kernel_ms: float | None = None
+    link_kernel_ms: float | None = None
+    connect_ms: float | None = None
+    age_ms: float | None = None
+    engine_lag_ms: float | None = None
+    offset_ms: float | None = None
+    msgs_s: float | None = None
+
+
+def recent(track: RouteTrack, own: Own, now_ns: int) -> Recent:
+    """Windows end at ``now_ns``; probes count by when they ended."""
+    result = Recent()
+    _recent_probes(track, own, now_ns, result)
+    limits = track.limits
+    result.link_kernel_ms = median(track.link_kernel.since(now_ns - ns(2 * KERNEL_RECENT_S)))
+    result.engine_lag_ms = median(track.engine_lags.since(now_ns - ns(limits.age_recent_s)))
+    result.msgs_s = median(track.rates.since(now_ns - ns(RATE_RECENT_S)))
+    result.offset_ms = median(track.offsets.since(now_ns - ns(OFFSET_RECENT_S)))
+    result.age_ms = _recent_age_ms(track, own, now_ns)
+    return result
+
+
+def _recent_age_ms(track: RouteTrack, own: Own, now_ns: int) -> float | None:
+    """Median feed age without the part that our own lag can explain."""
+    horizon, noise_ms = now_ns - ns(track.limits.age_recent_s), track.limits.own_noise_ms
+    ages = []
+    for (t_ns, age_ms), (_, own_ms) in zip(reversed(track.ages.items), reversed(track.own_lags.items), strict=False):
+        if t_ns <= horizon:
+            break
+        # a sample's interval is at most about a second: lag within it may sit in its ages
+        lag_ms = max(own_ms if own_ms >= noise_ms else 0.0, own.lag_ms(t_ns - ns(1.0), t_ns + 1))
+        ages.append(age_ms - lag_ms if age_ms > 0 else age_ms)
+    return median(ages) if len(ages) >= AGES_MIN else None
+
+
+def _recent_probes(track: RouteTrack, own: Own, now_ns: int, result: Recent) -> None:
+    limits = track.limits
+    lost_from, errors_from = now_ns - ns(limits.lost_window_s), now_ns - ns(limits.error_window_s)
+    tail_from, kernel_from = now_ns - ns(limits.failing_window_s), now_ns - ns(KERNEL_RECENT_S)
+    trips_from = now_ns - ns(limits.rest_recent_max_s)
+    oldest = min(lost_from, errors_from, tail_from, trips_from)
+    trips: list[float] = []
+    first_bytes: list[float] = []
+    kernels: list[float] = []
+    texts: Counter[str] = Counter()
+    for shot in _newest_first(track, oldest):
+        sample = shot.sample
+        lag_ms = own.lag_of_probe_ms(shot.start_ns, shot.end_ns)
+        if own.void(shot.start_ns, shot.end_ns) or (sample.lost and lag_ms > sample.total_ms / 4):
+            continue
+        good = not sample.lost and sample.fault in ANSWERED
+        error = not sample.lost and sample.fault in {Fault.OVERLOAD, Fault.UNKNOWN}
+        if shot.end_ns > lost_from:
+            result.probes += 1
+            result.lost += sample.lost
+            result.lost_on_line += sample.lost and sample.failed_at in LINE_STAGES
+        if shot.end_ns > errors_from and not sample.lost:
+            result.answers += 1
+            result.errors += error
+            if error:
+                texts[error_text(sample)] += 1
+        if shot.end_ns > tail_from and result.tail < limits.failing_probes:
+            result.tail += 1
+            result.tail_good += good
+            result.tail_lost += sample.lost
+            result.tail_errors += error
+            result.limited += sample.fault is Fault.OUR_LIMIT
+        if sample.cold:
+            continue
+        if (good or sample.lost) and shot.end_ns > trips_from and len(trips) < limits.rest_recent:
+            trips.append(max(shot.round_trip_ms - lag_ms, 0.0))
+            if sample.first_byte_ms is not None:
+                first_bytes.append(max(sample.first_byte_ms - lag_ms, 0.0))
+        if sample.tcp_rtt_ms is not None and shot.end_ns > kernel_from:
+            kernels.append(sample.tcp_rtt_ms)
+    result.rest_ms = median(trips) if len(trips) >= min(3, limits.rest_recent) else None
+    result.first_byte_ms = median(first_bytes)
+    result.kernel_ms = median(kernels)
+    result.error_text = max(texts, key=lambda t: (texts[t], t)) if texts else ""
+    connects = [
+        s.sample.connect_ms
+        for s in track.cold
+        if s.sample.connect_ms is not None and s.end_ns > now_ns - ns(CONNECT_RECENT_S)
+    ]
+    result.connect_ms = median(connects[-3:])
+
+
+def _newest_first(track: RouteTrack, oldest_ns: int) -> list[Shot]:
+    found = []
+    for shots in (track.warm, track.cold):
+        for shot in reversed(shots):
+            if shot.end_ns <= oldest_ns:
+                break
+            found.append(shot)
+    found.sort(key=lambda s: s.end_ns, reverse=True)
+    return found
+
+
+def learn(track: RouteTrack, now: Recent, now_ns: int, abnormal: frozenset[str], frozen: bool) -> None:
+    """Offers the last seconds to the baselines. ``abnormal`` names signals that show evidence right now."""
+    if track.first_ns is None or now_ns - track.first_ns < ns(track.limits.settle_s):
+        return
+
+    def odd(signal: str) -> bool:
+        return frozen or signal in abnormal
+
+    track.base_rest.offer(now_ns, now.rest_ms, odd("rest"))
+    track.base_first_byte.offer(now_ns, now.first_byte_ms, odd("rest"))
+    track.base_kernel.offer(now_ns, now.kernel_ms, odd("kernel"))
+    track.base_link_kernel.offer(now_ns, now.link_kernel_ms, odd("kernel"))
+    track.base_connect.offer(now_ns, now.connect_ms, odd("connect"))
+    track.base_age.offer(now_ns, now.age_ms, odd("age"))
+    track.base_engine_lag.offer(now_ns, now.engine_lag_ms, odd("engine_lag"))
+    track.base_rate.offer(now_ns, now.msgs_s, odd("silence"))
+    track.base_offset.offer(now_ns, now.offset_ms, odd("clock"))
+    for symbol in track.symbols.values():
+        if symbol.last is None:
+            continue
+        strange = frozen or f"liquidity.{symbol.last.symbol}" in abnormal
+        symbol.base_bid.offer(now_ns, symbol.now(symbol.bid, now_ns), strange)
+        symbol.base_ask.offer(now_ns, symbol.now(symbol.ask, now_ns), strange)
+        symbol.base_spread.offer(now_ns, symbol.now(symbol.spread, now_ns), strange)
+        symbol.base_gap.offer(now_ns, symbol.gap_bps, frozen or f"price.{symbol.last.symbol}" in abnormal)
+    for channel, silence_s in channel_silences_s(track).items():
+        before_s = track.channel_silence_s.get(channel, 0.0)
+        track.channel_silence_s[channel] = silence_s
+        if silence_s < before_s and f"channel.{channel}" not in abnormal and not odd("silence"):
+            # only silences that ended are known to be normal
+            track.channel_peak_s[channel] = max(before_s, track.channel_peak_s.get(channel, 0.0) * PEAK_KEPT)
+
+
+def channel_silences_s(track: RouteTrack) -> dict[str, float]:
+    """By channel: silence of its liveliest symbol. One quiet pair never makes a channel silent."""
+    silences: dict[str, float] = {}
+    if track.feed is not None:
+        for key, silence_ms in track.feed.channel_silence_ms.items():
+            channel = key.partition(":")[0]
+            seconds = silence_ms / 1e3
+            silences[channel] = min(silences.get(channel, seconds), seconds)
+    return silences
