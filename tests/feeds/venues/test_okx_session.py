@@ -228,6 +228,13 @@ def test_swap_channels() -> None:
     assert notice == Notice(text="ongoing: Trading service maintenance")
 
 
+def test_both_sides_of_the_best_prices() -> None:
+    raw = recording("okx/swap_channels")[0].replace(b'"bids":[]', b'"bids":[["60000.1","55","0","2"]]')
+    [quote] = events(session("linear", SWAP), [raw])
+    assert isinstance(quote, Quote)
+    assert (quote.bid, quote.bid_size, quote.ask, quote.ask_size) == (60000.1, 55.0, 60000.2, 727.0)
+
+
 def test_funding_not_known_yet_is_missing_and_not_zero() -> None:
     raw = b'{"arg":{"channel":"funding-rate","instId":"BTC-USDT-SWAP"},"data":[{"fundingRate":"","fundingTime":""}]}'
     assert events(session("linear", SWAP), [raw]) == [Mark(symbol="BTC/USDT:USDT")]
