@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import ClassVar
 
 from textual.app import App, SystemCommand
@@ -11,6 +11,7 @@ from textual.binding import Binding
 from textual.screen import Screen
 
 from feeds.frame import Command
+from tui.bindings import remapped
 from tui.commands import DetourCommands
 from tui.desk import Desk
 from tui.screens.dashboard import DashboardScreen
@@ -33,18 +34,29 @@ class DetourApp(App[int]):
     BINDINGS: ClassVar = [Binding("ctrl+c", "quit", show=False, priority=True)]
 
     def __init__(
-        self, source: Source, *, monotonic_s: Callable[[], float] = time.monotonic, light: bool = False
+        self,
+        source: Source,
+        *,
+        monotonic_s: Callable[[], float] = time.monotonic,
+        theme: str | None = None,
+        keys: Mapping[str, str] | None = None,
     ) -> None:
+        """``theme``: of ``tui.theme.PALETTES``, dark by default. ``keys``: action id to key, over the table's."""
         super().__init__()
         self._source = source
-        self._paint = Paint(LIGHT if light else DARK)
+        self.keys = remapped(keys or {})
+        self.fault: Exception | None = None
+        """What the source raised, for whoever started the app."""
+        if keys:
+            self.set_keymap(dict(keys))
+        self._paint = Paint(PALETTES.get(theme or "", DARK))
         for palette in PALETTES.values():
             self.register_theme(textual_theme(palette))
-        self.theme = self._paint.palette.name
+        self.theme = f"detour-{self._paint.palette.name}"
         self.desk = Desk(monotonic_s, self._send, self.draw)
 
     def get_default_screen(self) -> Screen[None]:
-        return DashboardScreen(self.desk, self._paint)
+        return DashboardScreen(self.desk, self._paint, self.keys)
 
     def on_mount(self) -> None:
         self.run_worker(self._listen(), name="frames")
@@ -57,6 +69,10 @@ class DetourApp(App[int]):
                 self.desk.take(message)
         except OSError as error:
             self.desk.hang_up(str(error))
+            return
+        except Exception as error:  # only whoever made the source knows its errors: hand it back
+            self.fault = error
+            self.exit(1)
             return
         if self.desk.view.goodbye is None:
             self.desk.hang_up("it hung up")
@@ -89,7 +105,7 @@ class DetourApp(App[int]):
         return ()
 
     def action_help(self) -> None:
-        self.push_screen(HelpScreen(self._paint))
+        self.push_screen(HelpScreen(self._paint, self.keys))
 
     def action_freeze(self) -> None:
         self.desk.freeze()
@@ -109,7 +125,7 @@ class DetourApp(App[int]):
     def action_light(self) -> None:
         palette = DARK if self._paint.palette is LIGHT else LIGHT
         self._paint = Paint(palette)
-        self.theme = palette.name
+        self.theme = f"detour-{palette.name}"
         for screen in self.screen_stack:
             if isinstance(screen, FrameScreen):
                 screen.repaint(self._paint)
@@ -118,8 +134,10 @@ class DetourApp(App[int]):
         self.exit(0)
 
 
-def run(source: Source, *, light: bool = False) -> int:
-    """Show the screen until the user quits; the process's exit code."""
-    app = DetourApp(source, light=light)
+def run(source: Source, *, theme: str | None = None, keys: Mapping[str, str] | None = None) -> int:
+    """Show the screen until the user quits; the process's exit code. Raises what the source raised, OSError aside."""
+    app = DetourApp(source, theme=theme, keys=keys)
     app.run()
+    if app.fault is not None:
+        raise app.fault
     return app.return_value if app.return_value is not None else app.return_code or 0

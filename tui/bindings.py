@@ -1,83 +1,84 @@
-"""Every key, once. Footer, help and command palette read this table; so do the screens' bindings."""
+"""Every key, once: bindings, footer, help, command palette and the user's ``[keys]`` all read this table."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Literal, TypeAlias
 
-from msgspec import Struct
+from msgspec import Struct, structs
 from textual.binding import Binding
 
 Place: TypeAlias = Literal["anywhere", "board", "route"]
 
 
-class Key(Struct, frozen=True, kw_only=True):
-    """``keys`` are Textual's names, ``shown`` what people read, ``foot`` the footer's word ("" keeps it out)."""
+class Key(Struct, frozen=True):
+    """``id`` is what the user's config calls it, ``keys`` are Textual's names, ``shown`` what people read."""
 
+    id: str
     keys: str
     shown: str
     action: str
     help: str
     foot: str = ""
+    """The footer's word; empty keeps it out."""
     place: Place = "anywhere"
     palette: bool = True
 
 
 KEYS: tuple[Key, ...] = (
-    Key(keys="question_mark", shown="?", action="app.help", help="Explain keys, glyphs and words", foot="help"),
-    Key(
-        keys="slash", shown="/", action="filter", help="Filter routes, pairs and events by words", foot="filter",
-        place="board",
-    ),
-    Key(
-        keys="enter", shown="enter", action="open_route", help="Open the highlighted route's page", foot="open",
-        place="board",
-    ),
-    Key(keys="tab", shown="tab", action="symbol(1)", help="Next symbol", foot="symbol", place="board"),
-    Key(keys="shift+tab", shown="shift+tab", action="symbol(-1)", help="Previous symbol", place="board"),
-    Key(keys="down,j", shown="↓", action="route(1)", help="Next route", palette=False),
-    Key(keys="up,k", shown="↑", action="route(-1)", help="Previous route", palette=False),
-    Key(
-        keys="space", shown="space", action="app.freeze",
-        help="Freeze the screen; feeds and history go on", foot="freeze",
-    ),
-    Key(keys="left", shown="←", action="back(1)", help="Look back: move the charts' cursor into the past", palette=False),
-    Key(keys="right", shown="→", action="back(-1)", help="Look forward, towards now", palette=False),
-    Key(keys="shift+left", shown="shift+←", action="back(10)", help="Look back ten steps", palette=False),
-    Key(keys="shift+right", shown="shift+→", action="back(-10)", help="Look forward ten steps", palette=False),
-    Key(keys="h", shown="h", action="home", help="Make the highlighted route home", foot="home"),
-    Key(keys="s", shown="s", action="flip_side", help="Flip the order's side: buy or sell", foot="side"),
-    Key(keys="plus,equals_sign,n", shown="+ n", action="notional(1)", help="Larger order", foot="size"),
-    Key(keys="minus", shown="-", action="notional(-1)", help="Smaller order"),
-    Key(keys="1", shown="1", action="pane('routes')", help="Routes", place="board"),
-    Key(keys="2", shown="2", action="pane('spreads')", help="Spreads", place="board"),
-    Key(keys="3", shown="3", action="pane('depth')", help="Depth", place="board"),
-    Key(keys="4", shown="4", action="pane('rtt')", help="Round trip", place="board"),
-    Key(keys="5", shown="5", action="pane('advice')", help="Advice", place="board"),
-    Key(keys="6", shown="6", action="pane('events')", help="Events", place="board"),
-    Key(keys="z", shown="z", action="zoom", help="Zoom the chosen pane, and back", foot="zoom", place="board"),
-    Key(keys="b", shown="b", action="band", help="Next depth band: 10, 25, 50, 100 bp", foot="band", place="board"),
-    Key(keys="pagedown", shown="page ↓", action="older(5)", help="Older events", place="board", palette=False),
-    Key(keys="pageup", shown="page ↑", action="older(-5)", help="Newer events", place="board", palette=False),
-    Key(keys="pagedown", shown="page ↓", action="scroll(8)", help="Further down", place="route", palette=False),
-    Key(keys="pageup", shown="page ↑", action="scroll(-8)", help="Further up", place="route", palette=False),
-    Key(keys="w", shown="w", action="app.watchlists", help="Choose another watchlist", foot="lists"),
-    Key(keys="t", shown="t", action="app.light", help="Light or dark"),
-    Key(keys="colon", shown=":", action="app.command_palette", help="All commands (also ctrl+p)", foot="commands", palette=False),
-    Key(keys="escape", shown="esc", action="escape", help="Leave: page, zoom, look back, filter, freeze", palette=False),
-    Key(keys="q", shown="q", action="app.quit", help="Quit", foot="quit"),
-)  # fmt: skip
+    Key("help", "question_mark", "?", "app.help", "Explain keys, glyphs and words", "help"),
+    Key("filter", "slash", "/", "filter", "Filter routes, pairs and events by words", "filter", "board"),
+    Key("open", "enter", "enter", "open_route", "Open the highlighted route's page", "open", "board"),
+    Key("symbol_next", "tab", "tab", "symbol(1)", "Next symbol", "symbol", "board"),
+    Key("symbol_previous", "shift+tab", "shift+tab", "symbol(-1)", "Previous symbol", "", "board"),
+    Key("route_next", "down,j", "↓ j", "route(1)", "Next route", palette=False),
+    Key("route_previous", "up,k", "↑ k", "route(-1)", "Previous route", palette=False),
+    Key("freeze", "space", "space", "app.freeze", "Freeze the screen; feeds and history go on", "freeze"),
+    Key("back", "left", "←", "back(1)", "Look back: move the cursor into the past", "look back", palette=False),
+    Key("forward", "right", "→", "back(-1)", "Look forward, towards now", palette=False),
+    Key("back_far", "shift+left", "shift+←", "back(10)", "Look back ten steps", palette=False),
+    Key("forward_far", "shift+right", "shift+→", "back(-10)", "Look forward ten steps", palette=False),
+    Key("home", "h", "h", "home", "Make the highlighted route home", "home"),
+    Key("side", "s", "s", "flip_side", "Flip the order's side: buy or sell", "side"),
+    Key("larger", "plus,equals_sign,n", "+ n", "notional(1)", "Larger order", "size"),
+    Key("smaller", "minus,underscore", "-", "notional(-1)", "Smaller order"),
+    Key("routes", "1", "1", "pane('routes')", "Routes", "", "board"),
+    Key("spreads", "2", "2", "pane('spreads')", "Spreads", "", "board"),
+    Key("depth", "3", "3", "pane('depth')", "Depth", "", "board"),
+    Key("round_trip", "4", "4", "pane('rtt')", "Round trip", "", "board"),
+    Key("advice", "5", "5", "pane('advice')", "Advice", "", "board"),
+    Key("events", "6", "6", "pane('events')", "Events", "", "board"),
+    Key("zoom", "z", "z", "zoom", "Zoom the chosen pane, and back", "zoom", "board"),
+    Key("band", "b", "b", "band", "Next depth band: 10, 25, 50, 100 bp", "band", "board"),
+    Key("older", "pagedown", "page ↓", "page(1)", "Further down: events, or a route's page", palette=False),
+    Key("newer", "pageup", "page ↑", "page(-1)", "Further up", palette=False),
+    Key("watchlists", "w", "w", "app.watchlists", "Choose another watchlist", "lists"),
+    Key("light", "t", "t", "app.light", "Light or dark"),
+    Key("commands", "colon", ":", "app.command_palette", "All commands (also ctrl+p)", "commands", palette=False),
+    Key("escape", "escape", "esc", "escape", "Undo: look back, zoom, filter, freeze; leave a page", palette=False),
+    Key("quit", "q", "q", "app.quit", "Quit", "quit"),
+)
+
+ACTIONS: tuple[str, ...] = tuple(key.id for key in KEYS)
+"""What the user's ``[keys]`` may name."""
 
 
 def bindings(place: Place) -> list[Binding]:
     """Textual's bindings of a screen: what works anywhere, and there."""
-    return [Binding(key.keys, key.action, key.help, show=False) for key in keys_at(place)]
+    return [Binding(key.keys, key.action, key.help, show=False, id=key.id) for key in KEYS if _works(key, place)]
 
 
-def keys_at(place: Place) -> list[Key]:
-    return [key for key in KEYS if key.place in ("anywhere", place)]
+def remapped(chosen: Mapping[str, str]) -> tuple[Key, ...]:
+    """The table with the user's keys in it; ids that are not in it are left alone."""
+    return tuple(
+        structs.replace(key, keys=chosen[key.id], shown=chosen[key.id]) if key.id in chosen else key for key in KEYS
+    )
 
 
-def footer_keys(place: Place, *, back: str = "") -> list[tuple[str, str]]:
+def footer_keys(table: Sequence[Key], place: Place) -> list[tuple[str, str]]:
     """(key, word) as the footer shows them."""
-    shown = [(key.shown, key.foot) for key in keys_at(place) if key.foot]
-    return [("esc", back), *shown] if back else shown
+    return [(key.shown, key.foot) for key in table if key.foot and _works(key, place)]
+
+
+def _works(key: Key, place: Place) -> bool:
+    return key.place in ("anywhere", place)

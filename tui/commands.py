@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, cast
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 
-from tui.bindings import KEYS
 from tui.format import clean
 from tui.view import ordered
 
@@ -34,7 +33,7 @@ class DetourCommands(Provider):
 
     def _entries(self) -> Iterator[Entry]:
         app = cast("DetourApp", self.app)
-        for key in KEYS:
+        for key in app.keys:
             if key.palette:
                 yield key.help, f"key {key.shown}", partial(app.perform, key.action)
         frame = app.desk.view.frame

@@ -1,4 +1,4 @@
-"""Numbers, times and foreign text as the screen shows them: pure, fixed width, a dash for missing, never 0 for missing."""
+"""Numbers, times and foreign text as the screen shows them: pure, fixed width; missing is a dash, never 0."""
 
 from __future__ import annotations
 
@@ -163,7 +163,7 @@ def level(share: float) -> str:
 
 
 def bar(cells: float, width: int, *, leftwards: bool = False) -> str:
-    """A bar of ``cells`` cells (to the half) in a field of ``width``; anything above zero shows at least half a cell."""
+    """A bar of ``cells`` cells (to the half) in a field of ``width``; all above zero shows at least half a cell."""
     halves = max(1, round(cells * 2)) if cells > 0 else 0
     whole, half = divmod(min(halves, width * 2), 2)
     if leftwards:

@@ -24,22 +24,22 @@ class Palette(Struct, frozen=True, kw_only=True):
     grounds: dict[str, str]
 
 
-_DARK_HUES = (
-    "#56b4e9 #e69f00 #00b886 #f0e442 #cc79a7 #ff7f50 #8aa4ff #c8c8c8 "
-    "#9bd7f5 #ffc966 #7fe0c3 #fff5a0 #ebb8d3 #ffb59a #b8ccff #909090"
-).split()
-_LIGHT_HUES = (
-    "#0072b2 #a66a00 #00755a #7a6f00 #a0447a #b84a00 #3f51b5 #555555 "
-    "#2a8fc4 #c98600 #2b9a7d #9a8d1a #c06a9c #d06a2c #6a78d1 #808080"
-).split()
+_DARK_HUES = """
+    #56b4e9 #cc79a7 #e69f00 #00b886 #8aa4ff #c8c8c8 #f0e442 #ff7f50
+    #9bd7f5 #ebb8d3 #ffc966 #7fe0c3 #b8ccff #909090 #fff5a0 #ffb59a
+"""
+_LIGHT_HUES = """
+    #0072b2 #a0447a #a66a00 #00755a #3f51b5 #555555 #7a6f00 #b84a00
+    #2a8fc4 #c06a9c #c98600 #2b9a7d #6a78d1 #808080 #9a8d1a #d06a2c
+"""
 
 
-def _hues(colours: list[str]) -> dict[str, str]:
-    return {f"hue.{i}": colour for i, colour in enumerate(colours)}
+def _hues(colours: str) -> dict[str, str]:
+    return {f"hue.{i}": colour for i, colour in enumerate(colours.split())}
 
 
 DARK = Palette(
-    name="detour-dark",
+    name="dark",
     inks={
         "text": "#c5ccd3",
         "bright": "#ffffff",
@@ -65,7 +65,7 @@ DARK = Palette(
 )
 
 LIGHT = Palette(
-    name="detour-light",
+    name="light",
     inks={
         "text": "#2a3038",
         "bright": "#000000",
@@ -97,7 +97,7 @@ def textual_theme(palette: Palette) -> Theme:
     """The same colours for Textual's own widgets: command palette, inputs, lists."""
     inks, grounds = palette.inks, palette.grounds
     return Theme(
-        name=palette.name,
+        name=f"detour-{palette.name}",
         primary=inks["key"],
         secondary=inks["muted"],
         accent=inks["key"],
@@ -120,7 +120,7 @@ class Paint:
         self._styles: dict[tuple[str, str, bool], Style] = {}
 
     def style(self, role: str, ground: str = "", *, dimmed: bool = False) -> Style:
-        """``role`` is an ink and any of bold, italic, reverse, underline. ``dimmed`` takes the colour, not the words."""
+        """``role``: an ink and any of bold, italic, reverse, underline. ``dimmed`` takes the colour, not the words."""
         key = (role, ground, dimmed)
         style = self._styles.get(key)
         if style is None:

@@ -67,6 +67,11 @@ class View(Struct, kw_only=True):
         return self.goodbye is not None or (self.frame is not None and self.age_s > LOST_AFTER_S)
 
     @property
+    def undoable(self) -> bool:
+        """Something differs from the plain live picture, and escape would undo it."""
+        return bool(self.back_s or self.zoomed or self.query or self.events_up or self.frozen)
+
+    @property
     def freshness(self) -> Freshness:
         if not self.lost:
             return "live"

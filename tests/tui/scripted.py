@@ -1,4 +1,4 @@
-"""Believable frames without a collector: for tests, and to look at the screen: ``python -m tests.tui.scripted 1011``."""
+"""Believable frames without a collector, for tests and to look at: ``python -m tests.tui.scripted 1011 30``."""
 
 from __future__ import annotations
 
@@ -194,21 +194,37 @@ def _reasons(
         return ()
     made = [
         Reason(
-            signal="rest_p50_ms", evidence=Evidence.REST, value=rest, baseline=rest0, ratio=rest / rest0,
-            since_ns=since_ns, points=32, text=f"first byte p50 {rest:.0f} ms, baseline {rest0:.0f}; kernel rtt unchanged",
+            signal="rest_p50_ms",
+            evidence=Evidence.REST,
+            value=rest,
+            baseline=rest0,
+            ratio=rest / rest0,
+            since_ns=since_ns,
+            points=32,
+            text=f"first byte p50 {rest:.0f} ms, baseline {rest0:.0f}; kernel rtt unchanged",
         )
-    ]  # fmt: skip
+    ]
     if state is not State.SUSPECT:
         made += [
             Reason(
-                signal="rest_error_share", evidence=Evidence.REST, value=0.12, since_ns=since_ns + SECOND, points=20,
+                signal="rest_error_share",
+                evidence=Evidence.REST,
+                value=0.12,
+                since_ns=since_ns + SECOND,
+                points=20,
                 text='12 % of probes answered 503 "Service Unavailable"',
             ),
             Reason(
-                signal="feed_age_p50_ms", evidence=Evidence.FEED, value=age, baseline=25.0, ratio=age / 25,
-                since_ns=since_ns + 2 * SECOND, points=19, text=f"book messages {age:.0f} ms old, baseline 25",
+                signal="feed_age_p50_ms",
+                evidence=Evidence.FEED,
+                value=age,
+                baseline=25.0,
+                ratio=age / 25,
+                since_ns=since_ns + 2 * SECOND,
+                points=19,
+                text=f"book messages {age:.0f} ms old, baseline 25",
             ),
-        ]  # fmt: skip
+        ]
     return tuple(made)
 
 
@@ -216,13 +232,16 @@ def _channels(state: State, t_s: float) -> tuple[ChannelRow, ...]:
     silent = state is State.STALLED
     return (
         ChannelRow(
-            channel="book:BTC/USDT:USDT", msgs_s=0.0 if silent else 10.0, silence_ms=14_000.0 if silent else 60.0,
-            limit_ms=5_000.0, state="silent" if silent else "live",
+            channel="book:BTC/USDT:USDT",
+            msgs_s=0.0 if silent else 10.0,
+            silence_ms=14_000.0 if silent else 60.0,
+            limit_ms=5_000.0,
+            state="silent" if silent else "live",
         ),
         ChannelRow(channel="trades:BTC/USDT:USDT", msgs_s=31.5, silence_ms=120.0, limit_ms=60_000.0, state="live"),
         ChannelRow(channel="liquidations", msgs_s=0.0, silence_ms=184_000.0, limit_ms=600_000.0, state="quiet"),
         ChannelRow(channel="mark:BTC/USDT:USDT", msgs_s=1.0, silence_ms=700.0, limit_ms=10_000.0, state="live"),
-    )  # fmt: skip
+    )
 
 
 def pair(scenario: Scenario, row: RouteRow, symbol: str, t_s: float) -> PairRow:
@@ -279,10 +298,17 @@ def advice(
             spread = (by_route[row.route].spread_bps or 0.1) / 2
             costs.append(
                 Cost(
-                    route=row.route, total_bps=5.0 + latency + walk + spread, fee_bps=5.0, spread_bps=spread, walk_bps=walk,
-                    latency_bps=latency, risk_bps=0.0, basis_bps=0.0, filled=order.notional,
+                    route=row.route,
+                    total_bps=5.0 + latency + walk + spread,
+                    fee_bps=5.0,
+                    spread_bps=spread,
+                    walk_bps=walk,
+                    latency_bps=latency,
+                    risk_bps=0.0,
+                    basis_bps=0.0,
+                    filled=order.notional,
                 )
-            )  # fmt: skip
+            )
     costs.sort(key=lambda c: c.total_bps)
     home = "binance.linear" if ":" in symbol else "binance.spot"
     at_home = next((c.total_bps for c in costs if c.route == home), None)
@@ -459,7 +485,7 @@ def main(arguments: Sequence[str]) -> int:
         print(f"no scenario {scenario!r}; there are {', '.join(SCENARIOS)}", file=sys.stderr)
         return 2
     begin_s = float(arguments[1]) if len(arguments) > 1 else 0.0
-    return run(PlayedSource(scenario, begin_s), light="light" in arguments)
+    return run(PlayedSource(scenario, begin_s), theme="light" if "light" in arguments else None)
 
 
 if __name__ == "__main__":

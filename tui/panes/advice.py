@@ -7,7 +7,7 @@ from tui.format import bps, clean, duration, fit, money, number
 from tui.lines import EMPTY, Line, Part, line, note, title
 from tui.view import View, advice_of, chosen_symbol
 
-_TAG = 5
+_TAG = 6
 _PARTS: tuple[tuple[str, str], ...] = (
     ("fee_bps", "fee"),
     ("spread_bps", "spread"),
@@ -23,7 +23,7 @@ def advice_lines(view: View, width: int, height: int) -> list[Line]:
     symbol = chosen_symbol(view)
     advice = None if view.frame is None else advice_of(view.frame, symbol)
     order = "" if advice is None else f"{advice.side} {money(advice.notional)} {clean(advice.symbol)}"
-    head = title(width, 5, "Advice", f"{order} · bp" if order else "", current=view.pane == "advice")
+    head = title(width, 5, "Advice", order, current=view.pane == "advice")
     if view.frame is None:
         return [head, note("waiting")]
     if view.freshness == "gone":
@@ -48,12 +48,13 @@ def advice_lines(view: View, width: int, height: int) -> list[Line]:
 
 
 def _entry(tag: str, name: str, cost: str, rest: str, width: int, role: str = "text") -> Line:
-    room = max(8, width - 1 - _TAG - 6 - 12)
+    room = max(8, width - 1 - _TAG - 5 - 3 - 10)
     return line(
         (" " + fit(tag, _TAG), "key" if tag == "go" else "muted"),
         (fit(clean(name), min(20, room)), role),
-        (fit(cost, 6, right=True), role),
-        (f"  {rest}" if rest else "", "good" if rest.startswith("saves") else "muted"),
+        (fit(cost, 5, right=True), role),
+        (" bp", "muted"),
+        (f" {rest}" if rest else "", "good" if rest.startswith("saves") else "muted"),
     )
 
 

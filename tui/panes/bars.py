@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich.cells import cell_len
 
 from feeds.model import State
-from tui.format import DASH, clean, clock, fit, milliseconds, money, wrap
+from tui.format import clean, clock, fit, milliseconds, money, wrap
 from tui.lines import Line, Part, line
 from tui.sentence import sentence
 from tui.view import CLOSED, GLYPHS, PANES, SLOW, View, chosen_symbol
@@ -41,13 +41,20 @@ def header_line(view: View, width: int) -> Line:
     order = f"{frame.order.side} {money(frame.order.notional)} {clean(chosen_symbol(view) or '')}"
     full = [(f"{order}   ", "muted"), *_trust(view), *_counts(view)]
     room = width - sum(cell_len(text) for text, _ in left)
-    for right in (full, [*_trust(view), *_counts(view)], _counts(view)):
+    short = [*_counts(view, words=False), (" ", "text")]
+    for right in (
+        full,
+        [*_trust(view), *_counts(view)],
+        [*_trust(view), *short],
+        [*_trust(view, words=False), *short],
+        short,
+    ):
         if sum(cell_len(text) for text, _ in right) <= room:
             return _spread(left, right, width)
     return _spread(left, [], width)
 
 
-def _trust(view: View) -> list[Part]:
+def _trust(view: View, *, words: bool = True) -> list[Part]:
     frame = view.frame
     if frame is None:
         return []
@@ -60,6 +67,13 @@ def _trust(view: View) -> list[Part]:
     state = f"{milliseconds(own.witness_ms)} ms" if own.witness == "up" else own.witness
     lag = own.loop_lag_ms.p99
     late = lag is not None and lag >= _LATE_MS
+    if not words:
+        return [
+            ("up", "muted"),
+            (f"{glyph} ", role),
+            ("lag ", "muted"),
+            (f"{milliseconds(lag)}  ", "bright bold" if late else "text"),
+        ]
     return [
         ("uplink ", "muted"),
         (f"{glyph} ", role),
@@ -72,7 +86,7 @@ def _trust(view: View) -> list[Part]:
     ]
 
 
-def _counts(view: View) -> list[Part]:
+def _counts(view: View, *, words: bool = True) -> list[Part]:
     if view.frame is None:
         return []
     states = [row.state for row in view.frame.routes]
@@ -85,7 +99,9 @@ def _counts(view: View) -> list[Part]:
     parts: list[Part] = []
     for word, state, number in groups:
         role = f"state.{state.value}" if number else "faint"
-        parts += [(f"{GLYPHS[state]} {number}", role), (f" {word}  ", "muted" if number else "faint")]
+        parts.append((f"{GLYPHS[state]} {number}" if words else f"{GLYPHS[state]}{number} ", role))
+        if words:
+            parts.append((f" {word}  ", "muted" if number else "faint"))
     return parts
 
 
@@ -113,6 +129,8 @@ def sentence_lines(view: View, width: int, height: int) -> list[Line]:
             )
         ]
     words = wrap(said.text, room)
+    if height > 1 and max(cell_len(said.what), cell_len(said.act)) <= room:
+        words = [said.what, said.act] if said.act else [said.what]
     words = [*words[: height - 1], fit(" ".join(words[height - 1 :]), room)] if len(words) > height else words
     roles = (said.role if said.tone != "good" else "text", "bright bold" if said.tone == "bad" else "text")
     lines: list[Line] = []

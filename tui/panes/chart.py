@@ -1,4 +1,4 @@
-"""A chart of the last minutes: curves, a ruler on the left, names and last values on the right. Pure but for plotext."""
+"""A chart of the last minutes: curves, a ruler on the left, names and last values on the right."""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ def _few(pairs: list[PairRow], chosen: RouteRow | None) -> list[PairRow]:
 
 def _drawn(view: View, traces: list[Trace], width: int, height: int, *, log: bool, caption: str) -> list[Line]:
     # from the names alone: a figure that grows must not move the chart
-    legend = 0 if width < 40 else min(width * 2 // 5, 13 + max(len(trace.label) for trace in traces))
+    legend = 0 if width < 40 else min(width // 2, 11 + max(len(trace.label) for trace in traces))
     return chart(
         view.tape,
         traces,

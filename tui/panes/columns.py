@@ -204,10 +204,8 @@ def row_parts(row: RouteRow, columns: list[Column], now_ns: int, *, gone: bool) 
     """The cells of one row; when ``gone``, nothing but what it was."""
     parts: list[Part] = []
     for column in columns:
-        if gone and column.key not in ("state", "why"):
-            cell = Cell(DASH, "muted")
-        else:
-            cell = column.cell(row, now_ns)
+        known = column.key in ("state", "why") or not gone
+        cell = column.cell(row, now_ns) if known else Cell(DASH, "muted")
         text = f"was {cell.text}" if gone and column.key == "state" else cell.text
         parts.append((" " + fit(text, column.width, right=not column.left), cell.role))
     return parts

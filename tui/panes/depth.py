@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from feeds.frame import Depth, PairRow
+from feeds.frame import Depth, PairRow, RouteRow
 from feeds.model import venue_of
 from tui.format import DASH, bar, clean, fit, millions, number, seconds
 from tui.lines import EMPTY, Line, Part, line, note, title
-from tui.view import View, chosen_route, chosen_symbol, hues, pairs_of
+from tui.view import BANDS, View, chosen_route, chosen_symbol, hues, pairs_of
 
 _GONE_MS = 10_000.0
 _FIGURE = 5
@@ -27,7 +27,7 @@ _NO_BOOK = {
 def depth_lines(view: View, width: int, height: int) -> list[Line]:
     """One line a route, then the total, the total without the largest venue, and how many venues that amounts to."""
     symbol = chosen_symbol(view)
-    detail = f"within {view.band} bp, M · bid | ask · {clean(symbol or '')}"
+    detail = f"{clean(symbol or '')} · ±{view.band} bp, M · bid | ask"
     head = title(width, 3, "Depth", detail, current=view.pane == "depth")
     if view.frame is None:
         return [head, note("waiting")]
@@ -43,7 +43,7 @@ def depth_lines(view: View, width: int, height: int) -> list[Line]:
     chosen = chosen_route(view)
     room = max(1, height - 1 - 4)
     lines = [head]
-    for pair in pairs[:room]:
+    for pair in _shown(pairs, chosen, room):
         role = f"hue.{venue_hue.get(venue_of(pair.route), 0)}"
         selected = chosen is not None and pair.route == chosen.route
         parts = [(" " if not selected else "▌", "key"), (fit(clean(pair.route), name), role)]
@@ -53,6 +53,31 @@ def depth_lines(view: View, width: int, height: int) -> list[Line]:
         lines.append(note(f"+{len(pairs) - room} more routes"))
     if view.freshness != "gone":
         lines += _totals(view, pairs)
+        wider = _wider(view, pairs, name, venue_hue)
+        if len(lines) + len(wider) < height:
+            lines += [EMPTY, *wider]
+    return lines
+
+
+def _shown(pairs: list[PairRow], chosen: RouteRow | None, room: int) -> list[PairRow]:
+    """As many as there is room for, the highlighted one among them."""
+    shown = pairs[:room]
+    mine = next((p for p in pairs[room:] if chosen is not None and p.route == chosen.route), None)
+    return shown if mine is None else [*shown[:-1], mine]
+
+
+def _wider(view: View, pairs: list[PairRow], name: int, venue_hue: dict[str, int]) -> list[Line]:
+    """The other bands as figures, where there is room."""
+    bands = [band for band in BANDS if band != view.band]
+    lines = [line((" " * (name + 2), "text"), *((fit(f"±{band} bp", 13, right=True), "muted") for band in bands))]
+    for pair in pairs:
+        cells: list[Part] = []
+        for band in bands:
+            depth = pair.depth.get(band) if pair.state == "live" else None
+            bid, ask = (None, None) if depth is None else (depth.bid, depth.ask)
+            cells.append((fit(f"{millions(bid):>6} |{millions(ask):>5}", 13, right=True), "text"))
+        role = f"hue.{venue_hue.get(venue_of(pair.route), 0)}"
+        lines.append(line((" ", "text"), (fit(clean(pair.route), name + 1), role), *cells))
     return lines
 
 

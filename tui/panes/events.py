@@ -9,7 +9,7 @@ from tui.lines import Line, line, note, title
 from tui.view import View, hues, matches
 
 _LEVELS = {"info": ("·", "muted"), "warning": ("◐", "state.suspect"), "alarm": ("▲", "state.congested")}
-_INDENT = 23
+_INDENT = 24
 
 
 def events_lines(view: View, width: int, height: int) -> list[Line]:

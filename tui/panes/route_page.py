@@ -17,8 +17,8 @@ from tui.format import (
     count,
     duration,
     fit,
-    milliseconds,
     millions,
+    milliseconds,
     number,
     percent,
     ratio,
@@ -47,9 +47,8 @@ def route_lines(view: View, row: RouteRow | None, width: int) -> list[Line]:
     if view.freshness == "gone":
         return [*head, note("what was measured is too old to be shown")]
     if width < 120:
-        parts = [reasons(row, width), phases(row, width), channels(row, width), figures(row, width), pairs(view, row, width),
-                 notes(row, width), *history(view, row, width, 8)]  # fmt: skip
-        return [*head, *_stack(parts)]
+        parts = [reasons(row, width), phases(row, width), channels(row, width), figures(row, width)]
+        return [*head, *_stack([*parts, pairs(view, row, width), notes(row, width), *history(view, row, width, 8)])]
     left_width = width * 55 // 100
     right_width = width - left_width - 1
     left = _stack(

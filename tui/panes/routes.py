@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from feeds.frame import RouteRow
+from feeds.frame import Frame, RouteRow
 from feeds.model import SEVERITY, State, venue_of
 from tui.format import clean, clock, fit, level
 from tui.lines import EMPTY, Line, Part, line, note, title
+from tui.panes.chart import span_for
 from tui.panes.columns import columns_for, glyph, header, row_parts
-from tui.view import View, chosen_route, hues, ordered, state_role
+from tui.panes.raster import parts
+from tui.past import past_frame
+from tui.view import View, hues, ordered, state_role
 
 _PULSE_NS = 1_500_000_000
 """A changed state lights its row once, this long."""
+_SECOND_NS = 1_000_000_000
 _STATES = {rank: state for state, rank in SEVERITY.items()}
 _STRIP_S = 900
+"""The longest that a strip tells of."""
 
 
 class Strips:
@@ -21,26 +26,40 @@ class Strips:
     def __init__(self) -> None:
         self._key: tuple[int, int, int] = (-1, 0, 0)
         self._strips: dict[str, tuple[Part, ...]] = {}
+        self._was_key: tuple[int, int] = (0, 0)
+        self._was: Frame | None = None
 
     def of(self, view: View, route: str, width: int) -> tuple[Part, ...]:
-        """``width`` cells over the last quarter of an hour: height is the score, colour the state, a dot no data."""
+        """``width`` cells: height is the score, colour the state, a dot no data."""
         key = (view.tape.revision, width, view.at_s)
         if key != self._key:
             self._key = key
             self._strips.clear()
         found = self._strips.get(route)
         if found is None:
-            found = self._strips[route] = strip(view, route, width)
+            found = self._strips[route] = strip(view, route, width, strip_span_s(view))
         return found
 
+    def as_it_was(self, view: View) -> Frame | None:
+        """The picture at the cursor, as far as the tape tells it; made once for each place of the cursor."""
+        key = (view.at_s, view.back_s)
+        if key != self._was_key or self._was is None:
+            self._was_key = key
+            self._was = past_frame(view)
+        return self._was
 
-def strip(view: View, route: str, width: int) -> tuple[Part, ...]:
+
+def strip_span_s(view: View) -> int:
+    return span_for(view.tape, _STRIP_S)
+
+
+def strip(view: View, route: str, width: int, span_s: int) -> tuple[Part, ...]:
     """The worst of each slice of time decides its cell."""
-    scores = view.tape.window(f"score:{route}", view.at_s, _STRIP_S)
-    states = view.tape.window(f"state:{route}", view.at_s, _STRIP_S)
+    scores = view.tape.window(f"score:{route}", view.at_s, span_s)
+    states = view.tape.window(f"state:{route}", view.at_s, span_s)
     cells: list[tuple[str, str]] = []
     for x in range(width):
-        begin, end = x * _STRIP_S // width, (x + 1) * _STRIP_S // width
+        begin, end = x * span_s // width, max((x + 1) * span_s // width, x * span_s // width + 1)
         known = [s for s in states[begin:end] if s is not None]
         if not known:
             cells.append(("·", "ghost"))
@@ -48,20 +67,15 @@ def strip(view: View, route: str, width: int) -> tuple[Part, ...]:
         state = _STATES.get(int(max(known)), State.UNKNOWN)
         score = max((s for s in scores[begin:end] if s is not None), default=None)
         cells.append(("·" if score is None else level(score / 100), state_role(state)))
-    joined: list[Part] = []
-    for character, role in cells:
-        if joined and joined[-1][1] == role:
-            joined[-1] = (joined[-1][0] + character, role)
-        else:
-            joined.append((character, role))
-    return tuple(joined)
+    return tuple(parts(cells))
 
 
 def routes_lines(view: View, width: int, height: int, strips: Strips) -> list[Line]:
     """Title, header, one line a route, then the reasons of the highlighted one, as far as ``height`` allows."""
-    detail = f"worst first · times in ms{f' · filter: {clean(view.query)}' if view.query else ''}"
+    when = f"as it was at {clock((view.at_s - view.back_s) * _SECOND_NS)} · " if view.back_s else ""
+    detail = f"{when}worst first · times in ms{f' · filter: {clean(view.query)}' if view.query else ''}"
     head = title(width, 1, "Routes", detail, current=view.pane == "routes")
-    frame = view.frame
+    frame = strips.as_it_was(view) if view.back_s else view.frame
     if frame is None:
         return [head, note("waiting for the collector's first picture")]
     rows = ordered(frame, view.query)
@@ -72,12 +86,14 @@ def routes_lines(view: View, width: int, height: int, strips: Strips) -> list[Li
         return [head, note(words)]
     name_width = min(24, max(14, *(len(row.route) for row in rows)))
     columns, strip_width = columns_for(width, name_width)
-    gone = view.freshness == "gone"
-    chosen = chosen_route(view)
+    gone = view.freshness == "gone" and not view.back_s
+    chosen = next((row for row in rows if row.route == view.route), rows[0])
+    # durations stand still on a frozen screen, and on one that looks back
+    now_ns = frame.t_ns if view.frozen or gone or view.back_s else view.now_ns
     top = line(
         (" " * 3 + fit("route", name_width), "muted"),
         *header(columns),
-        (f"  {fit('15 min', strip_width)}" if strip_width else "", "muted"),
+        (f"  {fit(f'{strip_span_s(view) // 60} min', strip_width)}" if strip_width else "", "muted"),
     )
     room = max(1, height - 2)
     first = _first_shown(rows, chosen, room)
@@ -85,20 +101,20 @@ def routes_lines(view: View, width: int, height: int, strips: Strips) -> list[Li
     lines = [head, top]
     for row in rows[first : first + room]:
         selected = row is chosen
-        pulsing = not gone and 0 <= view.now_ns - row.since_ns < _PULSE_NS and row.state is not State.UNKNOWN
+        pulsing = not gone and 0 <= now_ns - row.since_ns < _PULSE_NS and row.state is not State.UNKNOWN
         lines.append(
             line(
                 ("▌" if selected else " ", "key"),
                 (f"{glyph(row, gone=gone)} ", f"{state_role(row.state)} bold"),
                 (fit(clean(row.route), name_width), f"hue.{venue_hue[venue_of(row.route)]}"),
-                *row_parts(row, columns, frame.t_ns if gone else _now(view), gone=gone),
+                *row_parts(row, columns, now_ns, gone=gone),
                 ("  ", "text"),
                 *(strips.of(view, row.route, strip_width) if strip_width else ()),
                 ground="pulse" if pulsing else "select" if selected else "",
             )
         )
     below = room - min(room, len(rows))
-    if below >= 3 and chosen is not None:
+    if below >= 3 and not view.back_s:
         lines += _grounds(chosen, width, below)
     elif first + room < len(rows) or first:
         lines[0] = title(
@@ -108,14 +124,9 @@ def routes_lines(view: View, width: int, height: int, strips: Strips) -> list[Li
     return lines
 
 
-def _now(view: View) -> int:
-    """Durations stand still on a frozen screen."""
-    return view.frame.t_ns if view.frozen and view.frame is not None else view.now_ns
-
-
-def _first_shown(rows: list[RouteRow], chosen: RouteRow | None, room: int) -> int:
+def _first_shown(rows: list[RouteRow], chosen: RouteRow, room: int) -> int:
     """The board scrolls only as far as the highlighted row needs."""
-    if chosen is None or len(rows) <= room:
+    if len(rows) <= room:
         return 0
     return max(0, min(rows.index(chosen) - room + 1 + room // 4, len(rows) - room))
 

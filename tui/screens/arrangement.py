@@ -31,9 +31,9 @@ def arrange(width: int, height: int, routes: int, zoomed: bool = False) -> Arran
         return Arrangement("small" if small else "large", (), sentence, tabs=True)
     room = height - 2 - sentence
     if width >= LARGE_FROM[0] and height >= LARGE_FROM[1]:
-        top = max(16, min(routes + 8, room * 45 // 100))
-        middle = max(12, (room - top) * 6 // 10)
-        return Arrangement("large", (top, middle, room - top - middle), sentence, tabs=False)
+        events = max(6, room // 5)
+        top = max(16, min(routes + 10, room // 2))
+        return Arrangement("large", (top, room - top - events, events), sentence, tabs=False)
     top = max(8, min(routes + 5, room * 40 // 100))
     events = max(4, (room - top) // 5)
     upper = (room - top - events + 1) // 2

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 
 from textual.app import ComposeResult
 from textual.containers import Container
@@ -10,7 +10,7 @@ from textual.css.scalar import Scalar
 from textual.events import Click
 from textual.widgets import Input
 
-from tui.bindings import bindings, footer_keys
+from tui.bindings import Key, bindings, footer_keys
 from tui.desk import Desk
 from tui.lines import Line
 from tui.panes.advice import advice_lines
@@ -34,8 +34,8 @@ _DOM_ORDER: tuple[PaneName, ...] = ("routes", "advice", "spreads", "depth", "rtt
 class DashboardScreen(FrameScreen):
     BINDINGS = bindings("board")
 
-    def __init__(self, desk: Desk, paint: Paint) -> None:
-        super().__init__(desk, paint)
+    def __init__(self, desk: Desk, paint: Paint, keys: Sequence[Key]) -> None:
+        super().__init__(desk, paint, keys)
         self._strips = Strips()
         self._arrangement: Arrangement | None = None
         self._chart_keys: dict[PaneName, Hashable] = {}
@@ -63,8 +63,8 @@ class DashboardScreen(FrameScreen):
         self.pane("sentence").show(sentence_lines(view, width, 1 if width >= 160 else 2), paint)
         if self._arrangement is not None and self._arrangement.tabs:
             self.pane("tabs").show([tabs_line(view, width)], paint)
-        back = "board" if view.zoomed else ""
-        self.pane("footer").show([footer_line(footer_keys("board", back=back), width, self.desk.notice)], paint)
+        keys = [*([("esc", "back")] if view.undoable else []), *footer_keys(self.keys, "board")]
+        self.pane("footer").show([footer_line(keys, width, self.desk.notice)], paint)
         dimmed = view.freshness != "live"
         for name in PANES:
             pane = self.pane(name)
@@ -143,14 +143,14 @@ class DashboardScreen(FrameScreen):
     def action_band(self) -> None:
         self.desk.next_band()
 
-    def action_older(self, by: int) -> None:
-        self.desk.scroll_events(by)
+    def action_page(self, by: int) -> None:
+        self.desk.scroll_events(5 * by)
 
     def action_open_route(self) -> None:
         row = chosen_route(self.desk.view)
         if row is not None:
             self.desk.pick_route(row.route)
-            self.app.push_screen(RouteScreen(self.desk, self.paint))
+            self.app.push_screen(RouteScreen(self.desk, self.paint, self.keys))
 
     def action_filter(self) -> None:
         field = self.query_one("#filter", Input)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from textual.screen import Screen
 
+from tui.bindings import Key
 from tui.desk import Desk
 from tui.panes.line_pane import LinePane
 from tui.theme import Paint
@@ -14,10 +17,11 @@ class FrameScreen(Screen[None]):
 
     AUTO_FOCUS = ""
 
-    def __init__(self, desk: Desk, paint: Paint) -> None:
+    def __init__(self, desk: Desk, paint: Paint, keys: Sequence[Key]) -> None:
         super().__init__()
         self.desk = desk
         self.paint = paint
+        self.keys = keys
 
     def draw(self) -> None:
         """Show the desk's view as it is now."""

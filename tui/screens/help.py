@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.screen import ModalScreen
 
 from feeds.model import Cause, State
-from tui.bindings import KEYS
+from tui.bindings import Key
 from tui.format import fit
 from tui.lines import EMPTY, Line, line, title
 from tui.panes.line_pane import LinePane
@@ -42,12 +44,12 @@ _CAUSES = {
 }
 
 
-def help_lines(width: int) -> list[Line]:
+def help_lines(table: Sequence[Key], width: int) -> list[Line]:
     """Keys on the left, words on the right; one below the other where it is narrow."""
     wide = width >= 78
     left_width = width // 2 if wide else width
     keys = [title(left_width, None, "Keys")]
-    keys += [line((" " + fit(key.shown, 11), "key"), (fit(key.help, left_width - 13), "text")) for key in KEYS]
+    keys += [line((" " + fit(key.shown, 11), "key"), (fit(key.help, left_width - 13), "text")) for key in table]
     words_width = width - left_width - 1 if wide else width
     words = [title(words_width, None, "States")]
     words += [
@@ -76,8 +78,9 @@ class HelpScreen(ModalScreen[None]):
         Binding("up,pageup,k", "scroll(-4)", show=False),
     )
 
-    def __init__(self, paint: Paint) -> None:
+    def __init__(self, paint: Paint, keys: Sequence[Key]) -> None:
         super().__init__()
+        self._keys = keys
         self._paint = paint
         self._top = 0
 
@@ -89,7 +92,7 @@ class HelpScreen(ModalScreen[None]):
 
     def _draw(self) -> None:
         pane = self.query_one(LinePane)
-        lines = help_lines(pane.size.width)
+        lines = help_lines(self._keys, pane.size.width)
         room = pane.size.height - 1
         self._top = max(0, min(self._top, len(lines) - room))
         more = "↑ ↓ for more · " if len(lines) > room else ""

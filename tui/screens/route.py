@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 
 from textual.app import ComposeResult
 
-from tui.bindings import bindings, footer_keys
+from tui.bindings import Key, bindings, footer_keys
 from tui.desk import Desk
 from tui.lines import Line
 from tui.panes.bars import footer_line, header_line, sentence_lines
@@ -21,8 +21,8 @@ from tui.view import chosen_route
 class RouteScreen(FrameScreen):
     BINDINGS = bindings("route")
 
-    def __init__(self, desk: Desk, paint: Paint) -> None:
-        super().__init__(desk, paint)
+    def __init__(self, desk: Desk, paint: Paint, keys: Sequence[Key]) -> None:
+        super().__init__(desk, paint, keys)
         self._top = 0
         self._drawn: tuple[Hashable, list[Line]] = (None, [])
 
@@ -46,7 +46,7 @@ class RouteScreen(FrameScreen):
         self._top = max(0, min(self._top, len(lines) - page.size.height))
         page.show(lines[self._top : self._top + page.size.height], paint, dimmed=view.freshness != "live")
         more = len(lines) > page.size.height
-        keys = [("esc", "back"), *([("page ↑↓", "scroll")] if more else []), *footer_keys("route")]
+        keys = [("esc", "back"), *([("page ↑↓", "scroll")] if more else []), *footer_keys(self.keys, "route")]
         self.query_one("#footer", LinePane).show([footer_line(keys, width, self.desk.notice)], paint)
 
     def _lines(self, width: int) -> list[Line]:
@@ -68,8 +68,8 @@ class RouteScreen(FrameScreen):
     def span_s(self) -> int:
         return span_for(self.desk.view.tape, 1800)
 
-    def action_scroll(self, by: int) -> None:
-        self._top += by
+    def action_page(self, by: int) -> None:
+        self._top += 8 * by
         self.draw()
 
     def action_escape(self) -> None:
