@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import count
-from typing import Any
+from typing import Any, TypeAlias
 from zlib import crc32
 
 from msgspec import DecodeError, Struct, ValidationError, json
@@ -32,12 +32,10 @@ from feeds.sim.twin import (
     World,
 )
 from feeds.sim.venues import bybit_rest as rest
-from feeds.sim.window import DepthWindow
+from feeds.sim.venues.bybit_depth import PUSH_NS, DepthTopic
 from feeds.sim.wire import ms, text
 
 S = 1_000_000_000
-PUSH_NS: Mapping[str, int] = {"50": 0, "200": S // 10, "1000": S // 5}
-"""By depth: at most one message in so long; 50 levels go out with every change."""
 SPOT_ARGS = 10
 ARGS_CHARACTERS = 21_000
 REPEAT_NS = 3 * S
@@ -45,6 +43,10 @@ TICKER_NS: Mapping[str, int] = {"spot": S // 20, "linear": S // 10, "inverse": S
 IDLE_NS = 600 * S
 STATUS_TOPIC = "system.status"
 TRADES_A_MESSAGE = 1024
+
+
+Depths: TypeAlias = dict[tuple[SimInstrument, str], DepthTopic]
+"""By instrument and depth; all connections share them."""
 
 
 class _Ask(Struct):
@@ -63,12 +65,9 @@ class _Feed:
     def __init__(self, topic: str, instrument: SimInstrument | None) -> None:
         self.topic, self.instrument = topic, instrument
         self.kind = topic.rpartition(".")[0] if instrument is not None else topic
-        self.window: DepthWindow | None = None
-        self.held = 0
-        """Changes taken into the window since the last message."""
-        self.unsent = 0
-        """Changes that made no message of their own."""
-        self.engine_ns = 0
+        self.depth: DepthTopic | None = None
+        self.number = 0
+        """Of the depth topic's messages, the last one sent here."""
         self.pushed_ns = 0
         self.top: Top | None = None
         self.told: rest.Row = {}
@@ -78,8 +77,9 @@ class _Feed:
 class BybitSession:
     """One connection to ``/v5/public/{category}`` or ``/v5/public/misc/status``."""
 
-    def __init__(self, world: World, category: str, conn_id: str) -> None:
+    def __init__(self, world: World, category: str, conn_id: str, depths: Depths) -> None:
         self._world, self._category, self._conn_id = world, category, conn_id
+        self._depths = depths
         self._spot = category == "spot"
         self._feeds: dict[str, _Feed] = {}
         self._args_length = 0
@@ -179,10 +179,11 @@ class BybitSession:
             top = rest.top_of(one, self._world)
             return () if top is None else self._bbo(feed, top)
         if feed.kind.startswith("orderbook."):
-            image = self._world.book(one)
-            window = feed.window = DepthWindow(image, int(feed.kind.removeprefix("orderbook.")))
-            levels = rest.levels(one, window.bids()), rest.levels(one, window.asks())
-            return self._book(feed, "snapshot", *levels, image.seq, image.engine_ns, self._world.now_ns())
+            name = feed.kind.removeprefix("orderbook.")
+            depth = feed.depth = self._depths.setdefault((one, name), DepthTopic(one, name))
+            snapshot = depth.snapshot(self._world)
+            feed.number = depth.number
+            return (snapshot,)
         return ()
 
     def change(self, instrument: SimInstrument, change: Change) -> Sequence[Out]:
@@ -190,28 +191,12 @@ class BybitSession:
             return ()
         self._seqs[instrument.venue_id] = change.seq
         out: list[Out] = []
-        for depth, every_ns in PUSH_NS.items():
-            feed = self._feed(instrument, f"orderbook.{depth}")
-            if feed is None or feed.window is None or not feed.window.absorb(change):
-                continue
-            feed.held += 1
-            feed.engine_ns = change.engine_ns
-            if self._world.now_ns() - feed.pushed_ns >= every_ns:
-                out += self._held(feed, change.gateway_ns)
+        for name in PUSH_NS:
+            feed = self._feed(instrument, f"orderbook.{name}")
+            if feed is not None and feed.depth is not None:
+                feed.depth.change(change)
+                out += self._depth(feed, feed.depth)
         return out
-
-    def _held(self, feed: _Feed, push_ns: int) -> list[Out]:
-        """One delta of all changes held back. ``u`` counts messages, and changes beyond the window make none."""
-        one, window = feed.instrument, feed.window
-        if one is None or window is None or not feed.held:
-            return []
-        bids, asks = window.news()
-        feed.unsent += feed.held - (1 if bids or asks else 0)
-        feed.held = 0
-        if not bids and not asks:
-            return []
-        levels = rest.levels(one, bids), rest.levels(one, asks)
-        return self._book(feed, "delta", *levels, window.seq, feed.engine_ns, push_ns)
 
     def top(self, instrument: SimInstrument, top: Top) -> Sequence[Out]:
         known = self._tops.get(instrument.venue_id)
@@ -261,8 +246,9 @@ class BybitSession:
                 out += self._tickers(feed.instrument)
             elif feed.instrument is None:
                 out += self._status(feed)
-            else:
-                out += self._held(feed, now_ns)
+            elif feed.depth is not None:
+                feed.depth.push(now_ns)
+                out += self._depth(feed, feed.depth)
         if out:
             self._active_ns = now_ns
         elif now_ns - self._active_ns >= IDLE_NS:
@@ -288,32 +274,28 @@ class BybitSession:
     def _feed(self, instrument: SimInstrument, kind: str) -> _Feed | None:
         return self._feeds.get(f"{kind}.{instrument.venue_id}") if self._ours(instrument) else None
 
-    def _message(self, feed: _Feed, kind: str, push_ns: int, data: object, tail: rest.Row | None = None) -> str:
-        """Spot writes ``ts`` before ``type``, linear after."""
-        self._active_ns = feed.pushed_ns = self._world.now_ns()
-        at = {"ts": ms(push_ns)}
-        head = at | {"type": kind} if self._spot else {"type": kind} | at
-        return text({"topic": feed.topic} | head | {"data": data} | (tail or {}))
+    def _depth(self, feed: _Feed, depth: DepthTopic) -> list[Out]:
+        told = list(depth.after(feed.number))
+        feed.number = depth.number
+        if told:
+            self._active_ns = self._world.now_ns()
+        return list(told)
 
-    def _book(
-        self, feed: _Feed, kind: str, bids: object, asks: object, seq: int, engine_ns: int, push_ns: int
-    ) -> list[Out]:
-        one = feed.instrument
-        if one is None:
-            return []
-        data = {
-            "s": one.venue_id, "b": bids, "a": asks, "u": rest.update_id(one, seq) - feed.unsent,
-            "seq": rest.cross_seq(one, seq),
-        }  # fmt: skip
-        return [self._message(feed, kind, push_ns, data, {"cts": ms(engine_ns)})]
+    def _message(self, feed: _Feed, kind: str, push_ns: int, data: object, tail: rest.Row | None = None) -> str:
+        self._active_ns = feed.pushed_ns = self._world.now_ns()
+        return text(rest.head(self._spot, feed.topic, kind, push_ns) | {"data": data} | (tail or {}))
 
     def _bbo(self, feed: _Feed, top: Top, at_ns: int | None = None) -> list[Out]:
         one = feed.instrument
         if one is None:
             return []
-        levels = rest.levels(one, (top.bid,)), rest.levels(one, (top.ask,))
         feed.top = top
-        return self._book(feed, "snapshot", *levels, top.seq, top.engine_ns, top.gateway_ns if at_ns is None else at_ns)
+        data = {
+            "s": one.venue_id, "b": rest.levels(one, (top.bid,)), "a": rest.levels(one, (top.ask,)),
+            "u": rest.update_id(one, top.seq), "seq": rest.cross_seq(one, top.seq),
+        }  # fmt: skip
+        push_ns = top.gateway_ns if at_ns is None else at_ns
+        return [self._message(feed, "snapshot", push_ns, data, {"cts": ms(top.engine_ns)})]
 
     def _again(self, feed: _Feed, now_ns: int) -> list[Out]:
         """Best prices that have stood for three seconds are sent again; a channel that lost its news is not."""
@@ -397,6 +379,7 @@ class BybitTwin:
 
     def __init__(self) -> None:
         self._numbers = count(1)
+        self._depths: Depths = {}
 
     def instruments(self) -> Sequence[SimInstrument]:
         """Ticks and lots as captured in August 2026, fees of the default tier."""
@@ -422,4 +405,6 @@ class BybitTwin:
         if category not in (*self.facts, "misc/status"):
             return None
         number = next(self._numbers)
-        return BybitSession(world, category, f"d9avt8shteepr{crc32(str(number).encode()):07x}-{number:05x}")
+        return BybitSession(
+            world, category, f"d9avt8shteepr{crc32(str(number).encode()):07x}-{number:05x}", self._depths
+        )

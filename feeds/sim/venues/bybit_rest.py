@@ -105,6 +105,12 @@ def levels(one: SimInstrument, side: Sequence[TextLevel]) -> list[tuple[str, str
     return [(price(one, level), size(one, amount)) for level, amount in side]
 
 
+def head(spot: bool, topic: str, kind: str, push_ns: int) -> Row:
+    """How a websocket message begins: spot writes ``ts`` before ``type``, linear after."""
+    at = {"ts": ms(push_ns)}
+    return {"topic": topic} | (at | {"type": kind} if spot else {"type": kind} | at)
+
+
 def linear_ticker(one: SimInstrument, top: Top | None, trade: SimTrade, mark: SimMark) -> Row:
     """24 h figures are those of a day on which nothing but the last trade happened: the market has no yesterday."""
     return {

@@ -114,6 +114,37 @@ def test_200_levels_go_out_every_100_ms_with_all_changes_between(linear: BybitSe
     assert frame["data"]["b"] == [["100.50", "10.000"]]
 
 
+def test_every_connection_hears_the_same_whenever_it_came(twin: BybitTwin, world: FixedWorld) -> None:
+    topic, one = f"orderbook.200.{BTC}", world.get(BTC, "linear")
+    first, second = opened(twin, world, "linear"), opened(twin, world, "linear")
+    ask(first, world, subscribe(topic))
+    heard: dict[BybitSession, list[Any]] = {first: [], second: []}
+    for i in range(40):
+        world.ns += 30 * MS
+        if i == 13:
+            snapshot, _ = ask(second, world, subscribe(topic))
+            assert snapshot["data"]["u"] == heard[first][-1]["data"]["u"]
+        change = world.change(bids=[("100.50", f"{i + 5}.000")])
+        for session, frames in heard.items():
+            frames += read(session.change(one, change))
+    world.ns += S
+    for session in (second, first):
+        heard[session] += read(session.tick(world.ns))
+    assert len(heard[second]) > 5
+    assert heard[first][-len(heard[second]) :] == heard[second]
+    updates = [frame["data"]["u"] for frame in heard[first]]
+    assert updates == list(range(updates[0], updates[0] + len(updates)))
+
+
+def test_after_a_loss_a_new_subscription_gets_the_venues_book(linear: BybitSession, world: FixedWorld) -> None:
+    ask(linear, world, subscribe(BOOK))
+    world.change(bids=[("100.50", "0")])
+    world.bids = (("100.45", "1.000"),)
+    linear.change(world.get(BTC, "linear"), world.change(bids=[("100.45", "1.000")]))
+    ask(linear, world, {"op": "unsubscribe", "args": [BOOK]})
+    assert ask(linear, world, subscribe(BOOK))[0]["data"]["b"] == [["100.45", "1.000"]]
+
+
 def test_best_prices_are_snapshots_repeated_after_three_quiet_seconds(linear: BybitSession, world: FixedWorld) -> None:
     first, _ = ask(linear, world, subscribe(f"orderbook.1.{BTC}"))
     assert (first["type"], len(first["data"]["b"]), len(first["data"]["a"])) == ("snapshot", 1, 1)
