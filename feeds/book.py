@@ -195,8 +195,8 @@ class Book:
         floor = min(bids) if bids and (limit is None or len(bids) >= limit) else UNBOUNDED_BID
         ceiling = max(asks) if asks and (limit is None or len(asks) >= limit) else UNBOUNDED_ASK
         if self._holds_all_since(snapshot):  # what was followed beyond the snapshot's range stays known
-            bids |= {price: size for price, size in self.bids.items() if self._bid_known <= price < floor}
-            asks |= {price: size for price, size in self.asks.items() if self._ask_known >= price > ceiling}
+            bids |= {price: size for price, size in self.bids.items() if price < floor}
+            asks |= {price: size for price, size in self.asks.items() if price > ceiling}
             floor, ceiling = min(floor, self._bid_known), max(ceiling, self._ask_known)
         self.bids, self.asks = bids, asks
         self._bid_known, self._ask_known = floor, ceiling

@@ -314,8 +314,6 @@ def _fault(answer: Answer) -> tuple[Fault | None, str, str]:
         text = answer.body[:_TEXT].decode("utf-8", "replace").strip()
     if status == 451 or (status == 403 and ("country" in text or "restricted location" in text)):
         return Fault.GEO_BLOCK, code, text
-    if status == 418:
-        return Fault.OUR_LIMIT, code, text
     if told is not None and code != "0":  # restricted locations answer with code 0
         return told, code, text
     if status == 408:

@@ -304,6 +304,29 @@ def test_a_fresh_snapshot_widens_a_synced_book_without_losing_a_message() -> Non
     assert book.apply(delta(15, 15, [(96.0, 0.0)]), 6) is Outcome.APPLIED
 
 
+def test_a_refresh_that_is_older_than_what_was_kept_leaves_the_book_alone() -> None:
+    book = Book(LINEAR, OverRest())
+    book.apply(snapshot(10), 1)
+    book.apply(delta(11, 14, [(99.0, 5.0)]), 2)
+    book.await_snapshot()
+    book.apply(delta(15, 16, [(98.0, 6.0)]), 3)
+    assert book.apply(snapshot(12), 4) is Outcome.SKIPPED
+    assert book.synced and book.bids == {99.0: 5.0, 98.0: 6.0}
+    assert book.apply(delta(17, 17, [(98.0, 7.0)]), 5) is Outcome.APPLIED
+    assert book.apply(snapshot(15, [(99.0, 5.0), (98.0, 5.5)]), 6) is Outcome.APPLIED
+    assert book.bids == {99.0: 5.0, 98.0: 7.0}
+
+
+def test_what_was_followed_beyond_a_refresh_stays_known() -> None:
+    book = Book(LINEAR, OverRest())
+    book.apply(snapshot(10, [(99.0, 1.0), (98.0, 2.0)], [(101.0, 1.0), (105.0, 3.0)], limit=2), 1)
+    book.await_snapshot()
+    book.apply(delta(11, 12, [(100.0, 1.0), (98.0, 4.0)], [(102.0, 1.0)]), 2)
+    book.apply(snapshot(12, [(100.0, 1.0), (99.0, 1.0)], [(101.0, 1.0), (102.0, 1.0)], limit=2), 3)
+    assert book.bids == {100.0: 1.0, 99.0: 1.0, 98.0: 4.0} and book.asks == {101.0: 1.0, 102.0: 1.0, 105.0: 3.0}
+    assert (book.ladder().bid_known, book.ladder().ask_known) == (98.0, 105.0)
+
+
 def test_a_snapshot_newer_than_the_stream_replaces_even_what_lay_beyond_it() -> None:
     book = Book(LINEAR, OverRest())
     book.apply(snapshot(10, [(99.0, 1.0), (90.0, 1.0)], [(101.0, 1.0), (110.0, 1.0)], limit=2), 1)

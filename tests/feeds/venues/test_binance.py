@@ -614,6 +614,14 @@ def test_the_first_event_after_a_snapshot_linear() -> None:
     assert rule.rest_snapshot and rule.depth_limit is None
 
 
+def test_only_the_first_event_may_overlap_on_futures() -> None:
+    book = Book(LINEAR[0], VENUE.rule("linear"))
+    book.apply(BookSnapshot(symbol=PERP, bids=[(1.0, 1.0)], asks=[(2.0, 1.0)], seq=100), 0)
+    for first, last, prev, outcome in ((95, 105, 90, Outcome.APPLIED), (104, 120, 103, Outcome.GAP)):
+        event = BookDelta(symbol=PERP, bids=(), asks=(), first_seq=first, last_seq=last, prev_seq=prev)
+        assert book.apply(event, 0) is outcome
+
+
 # ---- REST
 
 
@@ -649,6 +657,7 @@ ERRORS = [
     (503, {"code": -1008, "msg": "Server is currently overloaded"}, Fault.OVERLOAD, "-1008"),
     (429, {"code": -1008, "msg": "Request throttled by system-level protection"}, Fault.OVERLOAD, "-1008"),
     (503, b"Service Unavailable.", Fault.OVERLOAD, ""),
+    (503, {"code": 0, "msg": "Unavailable"}, Fault.OVERLOAD, "0"),
     (500, {"code": -1001, "msg": "Internal error"}, Fault.OVERLOAD, "-1001"),
     (502, b"<html>Bad Gateway</html>", Fault.OVERLOAD, ""),
     (408, {"code": -1007, "msg": "Timeout waiting for response from backend server."}, Fault.OVERLOAD, "-1007"),
