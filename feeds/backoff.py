@@ -85,7 +85,7 @@ class WindowLimit:
         return self._sum
 
     def _forget(self, now_s: float) -> None:
-        while self._spent and now_s - self._spent[0][0] >= self._window_s:
+        while self._spent and self._spent[0][0] + self._window_s <= now_s:
             self._sum -= self._spent.popleft()[1]
         if not self._spent:
             self._sum = 0.0  # no rounding error outlives an empty window
