@@ -132,8 +132,8 @@ class Ours:
         key = book.gateway_ns // 1_000_000 if by_time and book.gateway_ns is not None else book.seq
         return key, sorted(book.bids.items(), reverse=True)[:levels], sorted(book.asks.items())[:levels]
 
-    def resyncs(self) -> int:
-        return sum(watch.board.resyncs for watch in self.watches.values() if watch.board is not None)
+    def gaps(self) -> int:
+        return sum(watch.board.gaps for watch in self.watches.values() if watch.board is not None)
 
     async def stop(self) -> None:
         for watch in self.watches.values():

@@ -116,5 +116,5 @@ async def hold(at: Simulator, clients: list[Ccxt], ours: Ours) -> None:
     for pairing in pairings:
         assert pairing.updates > HELD_S * 3, f"{pairing.name}: {pairing.updates} updates in {HELD_S:g} s"
         assert found[pairing.name] > HELD_S / 2, f"{pairing.name} was compared {found[pairing.name]} times"
-    assert ours.resyncs() == 0, ours.said
+    assert ours.gaps() == 0, ours.said
     assert at.failures() == 0
