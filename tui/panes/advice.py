@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from feeds.frame import AdviceRow, Cost
-from tui.format import bps, clean, duration, fit, money, number
+from tui.format import bps, clean, duration, fit, money, number, wrap
 from tui.lines import EMPTY, Line, Part, line, note, title
 from tui.view import View, advice_of, chosen_symbol
 
 _TAG = 6
+_INDENT = " " * (_TAG + 1)
 _PARTS: tuple[tuple[str, str], ...] = (
     ("fee_bps", "fee"),
     ("spread_bps", "spread"),
@@ -87,14 +88,14 @@ def _suggestions(advice: AdviceRow, width: int) -> list[Line]:
             lines.append(line((" " + fit("split", _TAG), "muted"), (tail, "text"), (" all in", "muted")))
             lines += [
                 line(
-                    (" " * (_TAG + 1), "text"),
+                    (_INDENT, "text"),
                     (fit(f"{number(s.share * 100)} %", 5, right=True), "text"),
                     (f" {clean(s.route)}", "text"),
                 )
                 for s in advice.split
             ]
     if advice.unallocated > 0:
-        lines.append(line((" " * (_TAG + 1), "text"), (f"{money(advice.unallocated)} finds no book", "bright bold")))
+        lines.append(line((_INDENT, "text"), (f"{money(advice.unallocated)} finds no book", "bright bold")))
     return lines
 
 
@@ -108,10 +109,10 @@ def _home(advice: AdviceRow, width: int, view: View) -> list[Line]:
     lines = [] if advice.home == advice.best else [_entry("home", advice.home, bps(cost.total_bps), "", width)]
     lines += _breakdown(cost, width)
     if advice.why:
-        lines.append(line((" " * (_TAG + 1), "text"), (fit(clean(advice.why), width - _TAG - 2), "muted")))
+        lines += [line((_INDENT, "text"), (text, "muted")) for text in wrap(clean(advice.why), width - _TAG - 2)[:2]]
     if advice.since_ns is not None and view.frame is not None:
         held = duration(view.frame.t_ns - advice.since_ns)
-        lines.append(line((" " * (_TAG + 1), "text"), (f"suggested for {held}", "faint")))
+        lines.append(line((_INDENT, "text"), (f"suggested for {held}", "faint")))
     return lines
 
 
@@ -126,23 +127,27 @@ def _breakdown(cost: Cost, width: int) -> list[Line]:
             continue
         text = f"{word} {bps(value)}  "
         if used + len(text) > width - _TAG - 2:
-            lines.append(line((" " * (_TAG + 1), "text"), *parts))
+            lines.append(line((_INDENT, "text"), *parts))
             parts, used = [], 0
         parts += [(f"{word} ", "muted"), (f"{bps(value)}  ", "text")]
         used += len(text)
-    return [*lines, line((" " * (_TAG + 1), "text"), *parts)] if parts else lines
+    return [*lines, line((_INDENT, "text"), *parts)] if parts else lines
 
 
 def _out(advice: AdviceRow, width: int) -> list[Line]:
+    """Who must not be used, and why; a reason that does not fit beside the name stands below it."""
+    room = width - _TAG - 2
     name = max((min(18, len(e.route)) for e in advice.excluded), default=0)
-    return [
-        line(
-            (" " + fit("out" if index == 0 else "", _TAG), "muted"),
-            (fit(clean(e.route), name + 1), "text"),
-            (fit(clean(e.why), max(4, width - _TAG - name - 3)), "muted"),
-        )
-        for index, e in enumerate(advice.excluded)
-    ]
+    lines: list[Line] = []
+    for e in advice.excluded:
+        tag = (" " + fit("" if lines else "out", _TAG), "muted")
+        why = clean(e.why)
+        if name + 1 + len(why) <= room:
+            lines.append(line(tag, (fit(clean(e.route), name + 1), "text"), (why, "muted")))
+        else:
+            lines.append(line(tag, (fit(clean(e.route), room), "text")))
+            lines.append(line((_INDENT, "text"), (f" {fit(why, room - 1)}", "muted")))
+    return lines
 
 
 def _all(advice: AdviceRow, width: int) -> list[Line]:
@@ -163,7 +168,5 @@ def _without(advice: AdviceRow, width: int) -> list[Line]:
         unfilled = f"{money(row.unallocated)} unfilled" if row.unallocated > 0 else ""
         lines.append(_entry("N-1" if index == 0 else "", f"no {row.without}", bps(row.cost_bps), unfilled, width))
     if advice.hhi:
-        lines.append(
-            line((" " * (_TAG + 1), "text"), (f"capacity of {number(1 / advice.hhi, 1)} equal venues", "muted"))
-        )
+        lines.append(line((_INDENT, "text"), (f"capacity of {number(1 / advice.hhi, 1)} equal venues", "muted")))
     return lines

@@ -41,7 +41,7 @@ def depth_lines(view: View, width: int, height: int) -> list[Line]:
     most = _most(pairs, view.band)
     venue_hue = hues(view.frame)
     chosen = chosen_route(view)
-    room = max(1, height - 1 - 4)
+    room = max(1, height - 1 - 5)
     lines = [head]
     for pair in _shown(pairs, chosen, room):
         role = f"hue.{venue_hue.get(venue_of(pair.route), 0)}"
@@ -69,13 +69,13 @@ def _shown(pairs: list[PairRow], chosen: RouteRow | None, room: int) -> list[Pai
 def _wider(view: View, pairs: list[PairRow], name: int, venue_hue: dict[str, int]) -> list[Line]:
     """The other bands as figures, where there is room."""
     bands = [band for band in BANDS if band != view.band]
-    lines = [line((" " * (name + 2), "text"), *((fit(f"±{band} bp", 13, right=True), "muted") for band in bands))]
+    lines = [line((" " * (name + 2), "text"), *((fit(f"±{band} bp", 12, right=True), "muted") for band in bands))]
     for pair in pairs:
         cells: list[Part] = []
         for band in bands:
             depth = pair.depth.get(band) if pair.state == "live" else None
             bid, ask = (None, None) if depth is None else (depth.bid, depth.ask)
-            cells.append((fit(f"{millions(bid):>6} |{millions(ask):>5}", 13, right=True), "text"))
+            cells.append((fit(f"{millions(bid)}|{millions(ask)}", 12, right=True), "text"))
         role = f"hue.{venue_hue.get(venue_of(pair.route), 0)}"
         lines.append(line((" ", "text"), (fit(clean(pair.route), name + 1), role), *cells))
     return lines
@@ -164,13 +164,8 @@ def _totals(view: View, pairs: list[PairRow]) -> list[Line]:
     effective = f"{number(effective_venues([sum(v) for v in by_venue.values()]), 1)}"
     return [
         EMPTY,
-        line(
-            (" all ", "muted"),
-            (f"{millions(bids)} | {millions(asks)}", "text"),
-            (counted, "muted"),
-            (f"   without {clean(largest)} ", "muted"),
-            (f"{millions(rest[0])} | {millions(rest[1])}", "text"),
-        ),
+        line((" all ", "muted"), (f"{millions(bids)} | {millions(asks)}", "text"), (counted, "muted")),
+        line((f" without {clean(largest)} ", "muted"), (f"{millions(rest[0])} | {millions(rest[1])}", "text")),
         line((" effective venues ", "muted"), (effective, "text"), (then, "muted")),
     ]
 

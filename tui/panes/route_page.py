@@ -38,9 +38,11 @@ _PHASES = (
     ("body", "body"),
 )
 
+_CHARTS = {"rest": "REST p50", "age": "Feed age p50"}
 
-def route_lines(view: View, row: RouteRow | None, width: int) -> list[Line]:
-    """The whole page at ``width``; two columns where there is room. The screen scrolls it."""
+
+def route_lines(view: View, row: RouteRow | None, width: int, height: int) -> list[Line]:
+    """The whole page at ``width``; two columns where there is room, their charts as high as ``height`` allows."""
     if view.frame is None or row is None:
         return [note("this route is not in the picture any more: esc goes back")]
     head = _headline(view, row, width)
@@ -48,14 +50,19 @@ def route_lines(view: View, row: RouteRow | None, width: int) -> list[Line]:
         return [*head, note("what was measured is too old to be shown")]
     if width < 120:
         parts = [reasons(row, width), phases(row, width), channels(row, width), figures(row, width)]
-        return [*head, *_stack([*parts, pairs(view, row, width), notes(row, width), *history(view, row, width, 8)])]
+        parts += [pairs(view, row, width), notes(row, width)]
+        return [*head, *_stack([*parts, *(history(view, row, chart, width, 9) for chart in _CHARTS)])]
     left_width = width * 55 // 100
     right_width = width - left_width - 1
     left = _stack(
         [reasons(row, left_width), channels(row, left_width), pairs(view, row, left_width), notes(row, left_width)]
     )
-    right = _stack([phases(row, right_width), figures(row, right_width), *history(view, row, right_width, 9)])
-    return [*head, *beside(left, left_width, right)]
+    right = _stack([phases(row, right_width), figures(row, right_width)])
+    columns = []
+    for lines, wide, name in ((left, left_width, "age"), (right, right_width, "rest")):
+        high = min(18, max(8, height - len(head) - len(lines) - 1))
+        columns.append(_stack([lines, history(view, row, name, wide, high)]))
+    return [*head, *beside(columns[0], left_width, columns[1])]
 
 
 def _stack(sections: Sequence[Sequence[Line]]) -> list[Line]:
@@ -295,23 +302,28 @@ def notes(row: RouteRow, width: int) -> list[Line]:
     return lines
 
 
-def history(view: View, row: RouteRow, width: int, height: int) -> list[list[Line]]:
-    """REST and feed age over the last minutes."""
-    sections = []
-    for key, name, now in (("rest", "REST p50", row.rest_ms.p50), ("age", "Feed age p50", row.feed_age_ms.p50)):
-        value = view.tape.at(f"{key}:{row.route}", view.at_s - view.back_s) if view.back_s else now
-        trace = Trace(
-            name=f"{key}:{row.route}",
-            label="",
-            role="hue.0",
-            text=milliseconds(value),
-            lost=f"lost:{row.route}" if key == "rest" else None,
-        )
-        lines = chart(
-            view.tape, [trace], width=width - 1, height=height - 1, end_s=view.at_s, span_s=span_for(view.tape, 1800),
-            log=True, back_s=view.back_s,
-        )  # fmt: skip
-        lost = " · × lost" if key == "rest" else ""
-        when = f" at {clock((view.at_s - view.back_s) * 1_000_000_000)}" if view.back_s else ""
-        sections.append([title(width, None, name, f"{milliseconds(value)} ms{when} · log{lost}"), *lines])
-    return sections
+def history(view: View, row: RouteRow, key: str, width: int, height: int) -> list[Line]:
+    """REST or feed age over the last minutes, on ``height`` lines with the title."""
+    now = row.rest_ms.p50 if key == "rest" else row.feed_age_ms.p50
+    value = view.tape.at(f"{key}:{row.route}", view.at_s - view.back_s) if view.back_s else now
+    venue_hue = hues(view.frame) if view.frame is not None else {}
+    trace = Trace(
+        name=f"{key}:{row.route}",
+        label="",
+        role=f"hue.{venue_hue.get(venue_of(row.route), 0)}",
+        text="",
+        lost=f"lost:{row.route}" if key == "rest" else None,
+    )
+    lines = chart(
+        view.tape,
+        [trace],
+        width=width - 1,
+        height=height - 1,
+        end_s=view.at_s,
+        span_s=span_for(view.tape, 1800),
+        log=True,
+        back_s=view.back_s,
+    )
+    when = f" at {clock((view.at_s - view.back_s) * 1_000_000_000)}" if view.back_s else ""
+    detail = f"{milliseconds(value)} ms{when} · log{' · × lost' if key == 'rest' else ''}"
+    return [title(width, None, _CHARTS[key], detail), *lines]

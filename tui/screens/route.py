@@ -42,27 +42,28 @@ class RouteScreen(FrameScreen):
         self.query_one("#header", LinePane).show([header_line(view, width)], paint)
         sentence.show(sentence_lines(view, width, 1 if one_line else 2), paint)
         page = self.query_one("#page", LinePane)
-        lines = self._lines(page.size.width)
+        lines = self._lines(*page.size)
         self._top = max(0, min(self._top, len(lines) - page.size.height))
         page.show(lines[self._top : self._top + page.size.height], paint, dimmed=view.freshness != "live")
         more = len(lines) > page.size.height
         keys = [("esc", "back"), *([("page ↑↓", "scroll")] if more else []), *footer_keys(self.keys, "route")]
         self.query_one("#footer", LinePane).show([footer_line(keys, width, self.desk.notice)], paint)
 
-    def _lines(self, width: int) -> list[Line]:
+    def _lines(self, width: int, height: int) -> list[Line]:
         """Made once a second: it holds charts."""
         view = self.desk.view
         row = chosen_route(view)
         key = (
             view.tape.revision if not view.frozen else view.at_s,
             width,
+            height,
             view.freshness,
             view.back_s,
             view.frozen,
             None if row is None else (row.route, row.state),
         )
         if key != self._drawn[0]:
-            self._drawn = (key, route_lines(view, row, width))
+            self._drawn = (key, route_lines(view, row, width, height))
         return self._drawn[1]
 
     def span_s(self) -> int:
