@@ -25,6 +25,17 @@ class Child:
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
+        self._passing_on: asyncio.Task[None] | None = None
+
+    def pass_on_stderr(self) -> None:
+        """From now on what the child says is said by us: an unread pipe would fill up and stop it."""
+        self._passing_on = asyncio.create_task(self._pass_on())
+
+    async def _pass_on(self) -> None:
+        assert self._process.stderr is not None
+        while said := await self._process.stderr.read(4096):
+            sys.stderr.write(said.decode(errors="replace"))
+            sys.stderr.flush()
 
     @property
     def pid(self) -> int:
@@ -76,6 +87,7 @@ async def start_ready(module: str, arguments: Sequence[str]) -> tuple[Child, byt
         await child.end(0.5)
         said = (await process.stderr.read(64 * 1024)).decode(errors="replace").strip()
         raise ChildError(said.splitlines()[-1] if said else f"{module} did not start", child.code)
+    child.pass_on_stderr()
     return child, line
 
 
