@@ -37,8 +37,10 @@ def convert(
 ) -> tuple[list[Instrument], int]:
     """ccxt's markets -> the route's instruments and how many had to be skipped; markets of other products are not ours.
 
-    ``taker_fee`` (a fraction) is for markets without one of their own. Numbers are ccxt's, and those were decimal text
-    at the venue, so a tick of ``0.1`` is exactly ``float("0.1")``.
+    ``taker_fee`` (a fraction) is our dated and sourced fact for the route. It stands where the venue lists no fees: a
+    fee that is the same on every market comes from a table inside ccxt, which may be old (Bybit's linear fee is 0.0006
+    in ccxt 4.5.90 and 0.00055 as published). Other numbers were decimal text at the venue, so a tick of ``0.1`` is
+    exactly ``float("0.1")``.
     """
     product: Any = route.partition(".")[2]
     found: dict[str, Instrument] = {}
@@ -51,6 +53,9 @@ def convert(
             skipped += 1
         else:
             found[instrument.symbol] = instrument
+    listed_fees = len({instrument.taker_fee for instrument in found.values()}) > 1
+    if not listed_fees:
+        found = {name: msgspec.structs.replace(i, taker_fee=taker_fee) for name, i in found.items()}
     return list(found.values()), skipped
 
 

@@ -1,0 +1,159 @@
+"""ccxt's markets become instruments; its URLs go where they are told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from feeds import markets_fetch
+from feeds.markets import Job, cache_path, load_cached
+from feeds.markets_fetch import convert, narrow, redirect, store
+
+TICK_SIZE, DECIMAL_PLACES, SIGNIFICANT_DIGITS = 4, 2, 3
+
+
+def market(**changes: Any) -> dict[str, Any]:
+    return {
+        "symbol": "BTC/USDT:USDT",
+        "id": "BTC-USDT-SWAP",
+        "base": "BTC",
+        "quote": "USDT",
+        "settle": "USDT",
+        "spot": False,
+        "swap": True,
+        "linear": True,
+        "inverse": False,
+        "active": True,
+        "contractSize": 0.01,
+        "taker": 0.0005,
+        "precision": {"price": 0.1, "amount": 0.01},
+        "limits": {"amount": {"min": 0.01}, "cost": {"min": None}},
+    } | changes
+
+
+SPOT = {"symbol": "BTC/USDT", "id": "BTCUSDT", "settle": None, "spot": True, "swap": False, "linear": None}
+
+
+def test_a_market_becomes_an_instrument() -> None:
+    (found,), skipped = convert([market()], "okx.linear", TICK_SIZE, 0.0005)
+    assert skipped == 0
+    assert (found.symbol, found.venue_id, found.base, found.quote, found.settle) == (
+        "BTC/USDT:USDT",
+        "BTC-USDT-SWAP",
+        "BTC",
+        "USDT",
+        "USDT",
+    )
+    assert (found.tick, found.lot, found.contract_size, found.min_size, found.min_notional) == (
+        0.1,
+        0.01,
+        0.01,
+        0.01,
+        None,
+    )
+
+
+def test_only_the_routes_product_is_taken() -> None:
+    every = [
+        market(),
+        market(**SPOT),
+        market(symbol="BTC/USD:BTC", linear=False, inverse=True, settle="BTC", quote="USD"),
+        market(symbol="BTC/USDT:USDT-261225", swap=False, future=True),
+    ]
+    assert [i.symbol for i in convert(every, "okx.linear", TICK_SIZE, 0.0)[0]] == ["BTC/USDT:USDT"]
+    assert [i.symbol for i in convert(every, "okx.spot", TICK_SIZE, 0.0)[0]] == ["BTC/USDT"]
+    assert [i.inverse for i in convert(every, "okx.inverse", TICK_SIZE, 0.0)[0]] == [True]
+
+
+def test_spot_has_no_contract_size() -> None:
+    (found,), _ = convert([market(**SPOT, contractSize=None)], "okx.spot", TICK_SIZE, 0.0)
+    assert found.contract_size == 1.0
+
+
+def test_precision_in_decimal_places_is_a_step() -> None:
+    places = {"price": 2, "amount": 5}
+    (found,), _ = convert([market(precision=places)], "x.linear", DECIMAL_PLACES, 0.0)
+    assert (found.tick, found.lot) == (0.01, 1e-05)
+
+
+@pytest.mark.parametrize(
+    ("mode", "changes"),
+    [
+        (SIGNIFICANT_DIGITS, {}),
+        (TICK_SIZE, {"precision": {"price": None, "amount": 1}}),
+        (TICK_SIZE, {"precision": None}),
+        (TICK_SIZE, {"precision": {"price": 0, "amount": 1}}),
+        (TICK_SIZE, {"precision": {"price": float("nan"), "amount": 1}}),
+        (TICK_SIZE, {"contractSize": None}),
+        (TICK_SIZE, {"contractSize": -1}),
+        (TICK_SIZE, {"id": None}),
+        (TICK_SIZE, {"taker": 7}),
+    ],
+)
+def test_a_market_that_cannot_be_calculated_with_is_counted(mode: int, changes: dict[str, Any]) -> None:
+    assert convert([market(**changes)], "okx.linear", mode, 0.0005) == ([], 1)
+
+
+def test_fees_that_the_venue_lists_win_over_ours_and_ccxts_table_does_not() -> None:
+    listed = [market(), market(symbol="ETH/USDT:USDT", taker=0.0002), market(symbol="SOL/USDT:USDT", taker=None)]
+    assert [i.taker_fee for i in convert(listed, "okx.linear", TICK_SIZE, 0.0009)[0]] == [0.0005, 0.0002, 0.0009]
+    table = [market(taker=0.0006), market(symbol="ETH/USDT:USDT", taker=0.0006)]
+    assert {i.taker_fee for i in convert(table, "bybit.linear", TICK_SIZE, 0.00055)[0]} == {0.00055}
+
+
+def test_urls_keep_their_paths_and_change_their_hosts() -> None:
+    urls = {
+        "public": "https://api.binance.com/api/v3",
+        "nested": {"rest": "https://{hostname}", "v5": "https://api.{hostname}/v5?x=1"},
+        "none": None,
+    }
+    assert redirect(urls, "http://127.0.0.1:8080/base/") == {
+        "public": "http://127.0.0.1:8080/base/api/v3",
+        "nested": {"rest": "http://127.0.0.1:8080/base", "v5": "http://127.0.0.1:8080/base/v5?x=1"},
+        "none": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("options", "product", "asked"),
+    [
+        ({"types": ["spot", "linear", "inverse"], "more": 1}, "linear", {"types": ["linear"], "more": 1}),
+        ({"types": ["spot", "future", "swap", "option"]}, "linear", {"types": ["swap"]}),
+        ({"types": ["spot", "swap"]}, "spot", {"types": ["spot"]}),
+        (["spot", "linear"], "linear", ["linear"]),
+        ({"types": ["future"]}, "spot", {"types": ["future"]}),
+        ({"other": 1}, "spot", {"other": 1}),
+        (None, "spot", None),
+    ],
+)
+def test_only_the_kind_of_market_that_is_wanted_is_asked_for(options: Any, product: Any, asked: Any) -> None:
+    all_options = {"fetchMarkets": options}
+    narrow(all_options, product)
+    assert all_options["fetchMarkets"] == asked
+
+
+def job(folder: Path) -> Job:
+    return Job(cache_dir=str(folder), label="sim", routes=("okx.linear",), rest={})
+
+
+def test_a_failure_of_any_kind_is_a_line_and_leaves_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def good(*_: object) -> Any:
+        return convert([market()], "okx.linear", TICK_SIZE, 0.0005)
+
+    monkeypatch.setattr(markets_fetch, "fetch", good)
+    assert store(job(tmp_path), "okx.linear", "okx", 0.0005).count == 1
+    before = cache_path(tmp_path, "sim", "okx.linear").read_bytes()
+
+    def broken(*_: object) -> Any:
+        raise KeyError("x" * 5000 + "\n")
+
+    monkeypatch.setattr(markets_fetch, "fetch", broken)
+    outcome = store(job(tmp_path), "okx.linear", "okx", 0.0005)
+    assert outcome.error is not None and outcome.error.startswith("KeyError") and len(outcome.error) <= 160
+
+    monkeypatch.setattr(markets_fetch, "fetch", lambda *_: ([], 3))
+    assert store(job(tmp_path), "okx.linear", "okx", 0.0005).error == "the venue lists nothing"
+    assert cache_path(tmp_path, "sim", "okx.linear").read_bytes() == before
+    assert load_cached(["okx.linear"], tmp_path, "sim")
