@@ -14,7 +14,8 @@ FINE_LEVELS = 24
 REACH = 0.12
 """How far from the touch the book goes, as a fraction of the price."""
 RELAY_STEPS = 6
-"""The grid is laid anew when the touch has moved by this many fine steps."""
+RELAY_BPS = 2.0
+"""The grid is laid anew when the touch has moved by both."""
 _SIZES = Random("sizes")
 NOISE: tuple[float, ...] = tuple(exp(_SIZES.gauss(0.0, 0.6)) for _ in range(1024))
 """Lognormal factors of level sizes; drawing from a table costs a tenth of drawing anew."""
@@ -39,8 +40,7 @@ class Texts:
 class Ladder:
     """Both sides as price in ticks -> size in lots; an absent price is empty. Nothing in it is ever crossed.
 
-    ``density(distance_bps)`` says how many lots one basis point holds at a distance from mid; the ladder multiplies it
-    by its own spacing and by noise.
+    Sizes come from a table of expected lots by rank (the touch is rank 0), which ``expect`` makes.
     """
 
     def __init__(self, instrument: SimInstrument, fine_bps: float, mid: float, rng: Random) -> None:
@@ -52,11 +52,23 @@ class Ladder:
         self.touched_bids: set[int] = set()
         self.touched_asks: set[int] = set()
         self._rng = rng
+        self._expected: list[float] = []
         self._laid_bids: list[int] = []
         self._laid_asks: list[int] = []
         self._touch = (0, 0)
+        self._relay = RELAY_STEPS * self.grid
 
-    def follow(self, mid: float, half_spread_bps: float, density: Callable[[float], float], anew: bool = False) -> None:
+    def expect(self, mid: float, half_spread_bps: float, lots_per_bp: Callable[[float], float]) -> None:
+        """Sets how many lots a level of each rank holds; ``lots_per_bp`` is the book's density at a distance in bp."""
+        tick_bps = self.price.step / mid * 1e4
+        best = round(mid / self.price.step)
+        self._expected = []
+        for rank, price in enumerate(positions(best, self.grid, 1, int(best * REACH) + 1)):
+            distance_bps = half_spread_bps + (price - best) * tick_bps
+            self._expected.append(lots_per_bp(distance_bps) * spacing(rank, self.grid) * tick_bps)
+        self._relay = max(RELAY_STEPS * self.grid, int(RELAY_BPS / tick_bps))
+
+    def follow(self, mid: float, half_spread_bps: float, anew: bool = False) -> None:
         """Moves the touch to ``mid`` -+ the half spread. ``anew`` draws every size again (depth has changed)."""
         grid, step = self.grid, self.price.step
         bid = floor(mid * (1.0 - half_spread_bps / 1e4) / step / grid) * grid
@@ -64,10 +76,10 @@ class Ladder:
         if (bid, ask) == self._touch and not anew:
             return
         self._touch = (bid, ask)
-        self._side(self.bids, self.asks, self.touched_bids, self._laid_bids, bid, -1, mid, density, anew)
-        self._side(self.asks, self.bids, self.touched_asks, self._laid_asks, ask, 1, mid, density, anew)
+        self._side(self.bids, self.asks, self.touched_bids, self._laid_bids, bid, -1, anew)
+        self._side(self.asks, self.bids, self.touched_asks, self._laid_asks, ask, 1, anew)
 
-    def churn(self, count: int, mid: float, density: Callable[[float], float]) -> None:
+    def churn(self, count: int) -> None:
         """Draws ``count`` level sizes again, near the touch more often than far from it."""
         random = self._rng.random
         for _ in range(count):
@@ -75,11 +87,10 @@ class Ladder:
                 book, touched, laid = self.bids, self.touched_bids, self._laid_bids
             else:
                 book, touched, laid = self.asks, self.touched_asks, self._laid_asks
-            if laid:
-                dice = random()
-                index = int(dice * dice * dice * len(laid))
-                if laid[index] in book:
-                    self._draw(book, touched, laid[index], self._spacing(index), mid, density)
+            dice = random()
+            rank = int(dice * dice * dice * len(laid))
+            if rank < len(laid) and laid[rank] in book:
+                self._draw(book, touched, laid[rank], rank)
 
     def best_bid(self) -> int | None:
         return max(self.bids) if self.bids else None
@@ -112,8 +123,6 @@ class Ladder:
         laid: list[int],
         best: int,
         away: int,
-        mid: float,
-        density: Callable[[float], float],
         anew: bool,
     ) -> None:
         # whatever of the other side stands at or through the new best has traded away; finding the extreme of a dict
@@ -127,59 +136,45 @@ class Ladder:
             for price in [price for price in book if (price - best) * away < 0]:
                 del book[price]
                 touched.add(price)
-        first = laid[0] if laid else None
-        if anew or first is None or abs(best - first) > RELAY_STEPS * self.grid:
-            self._lay(book, touched, laid, best, away, mid, density, anew)
+        if anew or not laid or abs(best - laid[0]) > self._relay:
+            self._lay(book, touched, laid, best, away, anew)
             return
-        price, last = best, first + away * RELAY_STEPS * self.grid
+        price, last, rank = best, laid[0] + away * RELAY_STEPS * self.grid, 0
         while (last - price) * away > 0:
             if price not in book:
-                self._draw(book, touched, price, self.grid, mid, density)
+                self._draw(book, touched, price, min(rank, FINE_LEVELS - 1))
             price += away * self.grid
+            rank += 1
 
-    def _lay(
-        self,
-        book: dict[int, int],
-        touched: set[int],
-        laid: list[int],
-        best: int,
-        away: int,
-        mid: float,
-        density: Callable[[float], float],
-        anew: bool,
-    ) -> None:
+    def _lay(self, book: dict[int, int], touched: set[int], laid: list[int], best: int, away: int, anew: bool) -> None:
         laid[:] = [price for price in positions(best, self.grid, away, int(best * REACH)) if price > 0]
         wanted = set(laid)
         for price in [price for price in book if price not in wanted]:
             del book[price]
             touched.add(price)
-        for index, price in enumerate(laid):
-            if anew or price not in book:
-                self._draw(book, touched, price, self._spacing(index), mid, density)
+        expected = self._expected
+        for rank, price in enumerate(laid):
+            size = book.get(price, 0)
+            usual = expected[min(rank, len(expected) - 1)]
+            # a level that was far and is near now (or the reverse) must not keep its old size
+            if anew or not 0.2 * usual <= size <= 5.0 * usual + 1:
+                self._draw(book, touched, price, rank)
 
-    def _draw(
-        self,
-        book: dict[int, int],
-        touched: set[int],
-        price: int,
-        spacing: int,
-        mid: float,
-        density: Callable[[float], float],
-    ) -> None:
-        per_tick_bps = self.price.step / mid * 1e4
-        distance_bps = abs(price * self.price.step / mid - 1.0) * 1e4
-        lots = int(density(distance_bps) * spacing * per_tick_bps * NOISE[self._rng.getrandbits(10)] + 0.5)
+    def _draw(self, book: dict[int, int], touched: set[int], price: int, rank: int) -> None:
+        usual = self._expected[min(rank, len(self._expected) - 1)]
+        lots = int(usual * NOISE[self._rng.getrandbits(10)] + 0.5)
         if lots > 0:
             book[price] = lots
         elif book.pop(price, None) is None:
             return
         touched.add(price)
 
-    def _spacing(self, index: int) -> int:
-        """Ticks between a laid level and the next."""
-        if index < FINE_LEVELS:
-            return self.grid
-        return self.grid << (1 + (index - FINE_LEVELS) // (FINE_LEVELS // 2))
+
+def spacing(rank: int, grid: int) -> int:
+    """Ticks between the level of a rank and the next."""
+    if rank < FINE_LEVELS:
+        return grid
+    return grid << (1 + (rank - FINE_LEVELS) // (FINE_LEVELS // 2))
 
 
 def positions(best: int, grid: int, away: int, reach: int) -> Iterator[int]:

@@ -22,6 +22,9 @@ LIQUIDATIONS_PER_TRADE = 0.004
 BASIS_SIGMA_BPS = 0.25
 BASIS_HALF_LIFE_S = 20.0
 
+EXPECTED_AGAIN = 0.005
+"""Expected sizes follow the price when it has moved by this share."""
+
 
 class Beat(Struct, frozen=True, kw_only=True):
     """What happened to a pair in one beat."""
@@ -81,7 +84,8 @@ class SimPair:
         fine_bps = max(0.1, asset.spread_bps * profile.spread * 0.5)
         self.ladder = Ladder(instrument, fine_bps, self.mid, self.rng)
         self._basis_bps = 0.0
-        self._drawn_for: tuple[tuple[float, int], ...] = ()
+        self._drawn_for: tuple[tuple[float, int], ...] | None = None
+        self._expected_at = 1.0
         self._top: tuple[int, int, int, int] | None = None
         self._trade_id = self.rng.randrange(10**8, 10**9)
         self._lots_per_quote = 0.0
@@ -157,29 +161,30 @@ class SimPair:
         # a stablecoin's routes agree far closer than a coin's
         scale = 1.0 if self.asset.beta else 0.2
         self.mid = mid = market_mid * (1.0 + (offset_bps if condition.price_bps else offset_bps * scale) / 1e4)
-        half_spread_bps = (
-            self.asset.spread_bps * self.profile.spread * condition.spread_factor + condition.spread_bps
-        ) / 2
-        density = self._density(condition)
-        drawn_for = tuple((band.within_bps, round(2 * log2(max(band.factor, 1e-6)))) for band in condition.depth)
-        anew, self._drawn_for = drawn_for != self._drawn_for, drawn_for
-        self.ladder.follow(mid, min(half_spread_bps, 9_000.0), density, anew)
+        half_spread_bps = min(
+            (self.asset.spread_bps * self.profile.spread * condition.spread_factor + condition.spread_bps) / 2, 9_000.0
+        )
+        drawn_for = _signature(condition)
+        anew = drawn_for != self._drawn_for
+        if anew or abs(mid / self._expected_at - 1.0) > EXPECTED_AGAIN:
+            self._drawn_for, self._expected_at = drawn_for, mid
+            self.ladder.expect(mid, half_spread_bps, self._density(condition))
+        self.ladder.follow(mid, half_spread_bps, anew)
         # ten times the trades do not bring ten times the quotes
         self._churn_left += self.asset.churn_s * self.profile.traffic * condition.traffic**0.5 * dt_s
         count = min(int(self._churn_left), 60)
         self._churn_left = min(self._churn_left - count, 1.0)
-        self.ladder.churn(count, mid, density)
+        self.ladder.churn(count)
 
     def _density(self, condition: PairCondition) -> Callable[[float], float]:
         """Lots per basis point at a distance in bp; the derivative of ``depth_usd * (distance / 100) ** 0.6``."""
-        ladder, contract = self.ladder, float(self.instrument.contract_size)
-        self._lots_per_quote = lots = 1.0 / (self.mid * ladder.size.step * contract)
-        scale = DEPTH_EXPONENT * self.asset.depth_usd * self.profile.depth / 100.0 * lots
-        power, bands = DEPTH_EXPONENT - 1.0, condition.depth
-        if not bands:
-            return lambda distance_bps: scale * (max(distance_bps, 0.5) / 100.0) ** power
+        contract = float(self.instrument.contract_size)
+        self._lots_per_quote = 1.0 / (self.mid * self.ladder.size.step * contract)
+        scale = DEPTH_EXPONENT * self.asset.depth_usd * self.profile.depth / 100.0 * self._lots_per_quote
         return lambda distance_bps: (
-            scale * (max(distance_bps, 0.5) / 100.0) ** power * depth_factor(bands, distance_bps)
+            scale
+            * (max(distance_bps, 0.5) / 100.0) ** (DEPTH_EXPONENT - 1.0)
+            * depth_factor(condition.depth, distance_bps)
         )
 
     def _new_top(self, now_ns: int, gateway_ns: int) -> Top | None:
@@ -251,3 +256,10 @@ class SimPair:
 
     def _text(self, price: float) -> str:
         return self.ladder.price.of(max(1, round(price / self.ladder.price.step)))
+
+
+def _signature(condition: PairCondition) -> tuple[tuple[float, int], ...]:
+    """Changes when depth or spread change by about a fifth: then every level is drawn again, as in a real drain."""
+    bands = tuple((band.within_bps, round(3 * log2(max(band.factor, 1e-6)))) for band in condition.depth)
+    wide = condition.spread_factor + condition.spread_bps
+    return (*bands, (0.0, round(3 * log2(max(wide, 1e-6)))))

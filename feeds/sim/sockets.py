@@ -12,6 +12,7 @@ import socket
 import struct
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from typing import cast
 
 from feeds.model import Product
 from feeds.sim.twin import Close, Out, Payload, TwinSession
@@ -222,21 +223,23 @@ class Port:
         while True:
             try:
                 accepted, _ = await loop.sock_accept(self._socket)
+                await self._answer(accepted)
             except OSError:
                 # out of file descriptors, or the peer has gone already: neither may end the listener
                 await asyncio.sleep(0.05)
-                continue
-            match self.verdict():
-                case "refuse":
-                    # linger 0 makes close send RST
-                    accepted.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                    accepted.close()
-                case "hang":
-                    await loop.connect_accepted_socket(lambda: Silent(self._silent), accepted)
-                case _:
-                    accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                    with contextlib.suppress(OSError):
-                        await loop.connect_accepted_socket(self._protocol, accepted)
+
+    async def _answer(self, accepted: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        match self.verdict():
+            case "refuse":
+                # linger 0 makes close send RST
+                accepted.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                accepted.close()
+            case "hang":
+                await loop.connect_accepted_socket(lambda: Silent(self._silent), accepted)
+            case _:
+                accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                await loop.connect_accepted_socket(self._protocol, accepted)
 
 
 class Silent(asyncio.Protocol):
@@ -248,12 +251,12 @@ class Silent(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # uvloop's transports are not asyncio's by inheritance
+        self._transport = cast(asyncio.Transport, transport)
         if len(self._alive) >= self._limit:
-            transport.abort()
+            self._transport.abort()
         else:
-            self._alive.add(transport)
+            self._alive.add(self._transport)
 
     def connection_lost(self, error: Exception | None) -> None:
         if self._transport is not None:
