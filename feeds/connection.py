@@ -11,11 +11,12 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from feeds.backoff import WindowLimit
 from feeds.channels import Channels, Key
 from feeds.clock import SECOND, Clock
+from feeds.counters import StreamStats
 from feeds.dial import Wire
 from feeds.keepalive import Pings
 from feeds.kernel import TcpInfo, tcp_info
@@ -27,7 +28,6 @@ log = logging.getLogger(__name__)
 Emit: TypeAlias = Callable[[Sequence[Event], int, int], None]
 """Events of one message, socket readable (our wall clock, ns), handler start (the same clock, ns)."""
 
-SAMPLES_KEPT = 4096
 MAX_OUTBOX = 1024
 _PING_WINDOW_S = 10.0
 """Send limits over longer windows than this count requests and not pings (OKX: 480 subscribe, login... an hour)."""
@@ -51,46 +51,6 @@ class StreamTiming(Struct, frozen=True, kw_only=True):
     handover_s: float = 20.0
     """How long a successor may take until all steady channels have data."""
     close_s: float = 2.0
-
-
-class StreamStats(Struct, kw_only=True):
-    """Counters of a stream since its start, over all its connections. ``*_ns`` are monotonic; None: never."""
-
-    messages: int = 0
-    bytes: int = 0
-    bursts: int = 0
-    """Reads of the socket that held at least one complete message."""
-    garbled: int = 0
-    unknown: int = 0
-    binary: int = 0
-    handler_errors: int = 0
-    """Exceptions in our own handlers: bugs of ours, logged."""
-    reconnects: int = 0
-    """Connections opened to replace one that was lost."""
-    handovers: int = 0
-    """Connections replaced by appointment, without a gap."""
-    refused: int = 0
-    """Dials that led to no websocket."""
-    resubscribed: int = 0
-    pongs_lost: int = 0
-    last_data_ns: int | None = None
-    last_any_ns: int | None = None
-    ws_ms: deque[float] = field(default_factory=lambda: deque(maxlen=SAMPLES_KEPT))
-    """Round trips of pings since the last ``take_ws_ms``."""
-    own_lag_ns: deque[int] = field(default_factory=lambda: deque(maxlen=SAMPLES_KEPT))
-    """Socket readable to handler end, one a burst, since the last ``take_own_lag_ns``."""
-
-    def take_ws_ms(self) -> list[float]:
-        """The round trips since the last call."""
-        taken = list(self.ws_ms)
-        self.ws_ms.clear()
-        return taken
-
-    def take_own_lag_ns(self) -> list[int]:
-        """Own lag of the bursts since the last call."""
-        taken = list(self.own_lag_ns)
-        self.own_lag_ns.clear()
-        return taken
 
 
 class Connection:
@@ -229,7 +189,7 @@ class Connection:
         except Exception:
             self.bug("resubscribe")
         self.stats.resubscribed += 1
-        self._drain(self._mono())
+        self._wake()
 
     def tcp_info(self) -> TcpInfo | None:
         """The kernel's figures of this connection."""
@@ -276,8 +236,16 @@ class Connection:
             self.bug("the timer")
             due_ns = self._mono() + SECOND
         if not self.lost.done():
+            if self._timer is not None:
+                self._timer.cancel()
             wait_s = max(0.001, (due_ns - self._mono()) / SECOND)
             self._timer = self._loop.call_later(wait_s, self._tick)
+
+    def _wake(self) -> None:
+        """Something became due earlier than the timer knows; done once, after the present burst."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = self._loop.call_later(0, self._tick)
 
     def tick(self, now_ns: int) -> int:
         """Do what is due; returns when to be called again (at the latest)."""
@@ -385,6 +353,7 @@ class Connection:
         # Well before the end, but not all connections of this process in the same instant.
         cut_ns = self._readable_ns + int(min(within_s, 86_400.0) * (0.1 + 0.4 * self._jitter) * SECOND)
         self.cut_ns = cut_ns if self.cut_ns is None else min(self.cut_ns, cut_ns)
+        self._wake()
 
     def bug(self, where: str) -> None:
         """Count and log the exception being handled: a mistake of ours, never the venue's."""

@@ -6,6 +6,7 @@ handler delays pongs and time stamps (10 ms of work a message showed as 960 ms o
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import logging
 import ssl
@@ -92,6 +93,7 @@ class Wire(ClientConnection):
         self._receiver = receiver
         self._fragments: list[bytes] = []
         self._binary = False
+        self._deadline: asyncio.TimerHandle | None = None
         self.muted = False
         """Nothing is handed over any more; the connection may still be closing."""
 
@@ -99,6 +101,9 @@ class Wire(ClientConnection):
         self._receiver.burst_begins()
         super().data_received(data)
         self._receiver.burst_ends(len(data))
+        # The library waits for the server to hang up after a goodbye or a protocol error; some never do.
+        if self.protocol.state is State.CLOSING and self._deadline is None:
+            self._deadline = self.loop.call_later(self.close_timeout or 0, self.transport.abort)
 
     def process_event(self, event: Event) -> None:
         if not isinstance(event, Frame) or self.response is None:
@@ -130,6 +135,8 @@ class Wire(ClientConnection):
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         self._fragments = []
+        if self._deadline is not None:
+            self._deadline.cancel()
         self._receiver.ended()
 
     def send_now(self, payload: Payload) -> bool:

@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 from feeds.clock import SECOND, Clock
-from feeds.connection import Connection, Emit, StreamStats
+from feeds.connection import Connection, Emit
+from feeds.counters import StreamStats
 from feeds.model import Event, Liquidation, Trade
 
 MAX_HELD = 50_000

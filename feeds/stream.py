@@ -18,7 +18,8 @@ from typing import Protocol
 from feeds.backoff import Backoff, ConnectLimits
 from feeds.channels import ChannelLife, Key
 from feeds.clock import SECOND, Clock
-from feeds.connection import Connection, Emit, StreamStats, StreamTiming
+from feeds.connection import Connection, Emit, StreamTiming
+from feeds.counters import StreamStats
 from feeds.dial import DialError, dial, plain
 from feeds.handover import Handover
 from feeds.http import HttpError
