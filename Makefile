@@ -4,12 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint types imports unit bench screenshots lock clean
+.PHONY: demo test lint types imports unit witness bench screenshots lock clean
 
 demo: $(READY)  ## the live screen on the simulated venues
 	@$(BIN)/detour demo --scenario 1011
 
-test: lint types imports unit  ## what CI runs
+test: lint types imports witness unit  ## what CI runs
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -30,8 +30,17 @@ bench: $(READY)  ## figures as ratios, measured in one run
 screenshots: $(READY)  ## pictures of the running demo
 	$(BIN)/python screenshots/make.py
 
+# Other people's clients for the witness tests. Where they cannot be built, those tests say so and are skipped.
+WITNESS := .witness
+$(WITNESS)/.ready: tests/witness/requirements.lock
+	-$(PYTHON) -m venv $(WITNESS) && $(WITNESS)/bin/python -m pip install --quiet --disable-pip-version-check \
+		--require-hashes -r tests/witness/requirements.lock && touch $@
+
+witness: $(WITNESS)/.ready
+
 lock:  ## needs uv; writes versions and hashes, no addresses
 	uv pip compile --universal --python-version 3.11 --extra dev --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command "make lock" -o requirements.lock pyproject.toml
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command "make lock" -o tests/witness/requirements.lock tests/witness/requirements.in
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Detour needs Python 3.11 or newer; set PYTHON=python3.11")'
@@ -41,4 +50,4 @@ $(READY): requirements.lock pyproject.toml
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(WITNESS) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
