@@ -40,7 +40,7 @@ def parse_target(text: str) -> Target:
         host, port = text.strip(), ""
     else:
         host, _, port = text.strip().partition(":")
-    if not host or any(c.isspace() for c in host):
+    if not host or any(c.isspace() or c in "[]/" for c in host):
         raise ValueError(f"not a host: {text!r}")
     if not port:
         return Target(host)

@@ -7,6 +7,7 @@ import base64
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from typing import TypeVar
 
 from feeds.model import (
     Ack,
@@ -45,6 +46,7 @@ from feeds.venues.base import (
     http_fault,
 )
 
+T = TypeVar("T")
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
@@ -61,6 +63,26 @@ class FakeClock:
     def advance(self, seconds: float) -> None:
         self.wall_ns += int(seconds * 1e9)
         self.mono_ns += int(seconds * 1e9)
+
+
+class Samples(list[T]):
+    """A list that can be waited on; its ``append`` is what emits into it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._grown = asyncio.Event()
+
+    def append(self, item: T) -> None:
+        super().append(item)
+        self._grown.set()
+
+    async def until(self, count: int, timeout_s: float = 10.0) -> list[T]:
+        """Returns when it holds at least ``count`` items."""
+        async with asyncio.timeout(timeout_s):
+            while len(self) < count:
+                self._grown.clear()
+                await self._grown.wait()
+        return self
 
 
 class Served:
