@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
 from feeds.evidence import Finding
 from feeds.latch import Candidate, Standing
 from feeds.model import Cause, Evidence, Reason, State
-from feeds.recent import Recent
-from feeds.signals import RouteTrack
+from feeds.track import RouteTrack
 from feeds.windows import ns
 
 POINTS = {0: 0, 1: 20, 2: 35, 3: 60}
@@ -61,8 +60,14 @@ class Opinion(Struct, frozen=True, kw_only=True):
 
 
 def compose(
-    track: RouteTrack, now: Recent, standing: Sequence[Standing], around: Circumstances, now_ns: int
+    track: RouteTrack,
+    standing: Sequence[Standing],
+    found: Mapping[str, Finding],
+    around: Circumstances,
+    now_ns: int,
 ) -> Opinion:
+    """``found``: what shows at this moment, by key, lasting or not: it never accuses, but it tells whose fault the
+    rest is."""
     blame = [s for s in standing if s.finding.key not in around.common and s.finding.weight > 0]
     common = [s for s in standing if s.finding.key in around.common]
     reasons = [_reason(s) for s in blame]
@@ -73,7 +78,7 @@ def compose(
         return _market(common, reasons, around)
     strongest = max(blame, key=lambda s: (s.finding.weight, -s.since_ns))
     peers = _peers_reason(blame, around)
-    state, cause, since_ns = _severe(track, standing, blame, now_ns) or _graded(track, now, blame, peers, now_ns)
+    state, cause, since_ns = _severe(standing, now_ns) or _graded(track, blame, found, peers, around, now_ns)
     if state is not State.BLOCKED and state is not State.HALTED:
         reasons += [peers] if peers is not None else []
         if around.shared is not None and cause in SHAREABLE:
@@ -112,9 +117,7 @@ def _market(common: Sequence[Standing], reasons: list[Reason], around: Circumsta
     return Opinion(candidate=candidate, reasons=(*kept, everywhere))
 
 
-def _severe(
-    track: RouteTrack, standing: Sequence[Standing], blame: Sequence[Standing], now_ns: int
-) -> tuple[State, Cause | None, int] | None:
+def _severe(standing: Sequence[Standing], now_ns: int) -> tuple[State, Cause | None, int] | None:
     """States that need no second class of evidence: refused, announced, closed, nothing new."""
     by_key = {s.finding.key: s for s in standing}
     for key, state in (("refused", State.BLOCKED), ("maintenance", State.HALTED)):
@@ -138,7 +141,12 @@ def _severe(
 
 
 def _graded(
-    track: RouteTrack, now: Recent, blame: Sequence[Standing], peers: Reason | None, now_ns: int
+    track: RouteTrack,
+    blame: Sequence[Standing],
+    found: Mapping[str, Finding],
+    peers: Reason | None,
+    around: Circumstances,
+    now_ns: int,
 ) -> tuple[State, Cause | None, int]:
     strength: dict[Evidence, int] = {}
     for s in blame:
@@ -146,11 +154,12 @@ def _graded(
             strength[s.finding.evidence] = strength.get(s.finding.evidence, 0) + s.finding.weight
     lone = max((s for s in blame if s.finding.weight >= 2), key=lambda s: -s.since_ns, default=None)
     corroborated = peers is not None and lone is not None and now_ns - lone.since_ns >= ns(PEERS_AFTER_S)
-    classes = len(strength) + corroborated
+    classes = len(strength) + (corroborated or (lone is not None and around.shared is not None))
     congested = classes >= 2 or max(strength.values(), default=0) >= OVERWHELMING
     groups: dict[Cause, list[Standing]] = {}
+    by_key = {**found, **{s.finding.key: s.finding for s in blame}}
     for s in blame:
-        groups.setdefault(_attributed(s.finding, track, now, blame), []).append(s)
+        groups.setdefault(_attributed(s.finding, track, by_key), []).append(s)
     status = groups.pop(Cause.PLANNED, [])
     order = {c: n for n, c in enumerate(LEADING)}
     if not groups:
@@ -160,18 +169,17 @@ def _graded(
     return State.CONGESTED if congested else State.SUSPECT, cause, since_ns
 
 
-def _attributed(finding: Finding, track: RouteTrack, now: Recent, blame: Sequence[Standing]) -> Cause:
+def _attributed(finding: Finding, track: RouteTrack, by_key: Mapping[str, Finding]) -> Cause:
     """Whose fault one finding is in the light of the others."""
-    by_key = {s.finding.key: s.finding for s in blame}
     rest = REST_KEYS & by_key.keys()
     if finding.key in REST_KEYS or finding.key == "status":
-        return Cause.PATH if rest and _network_explains(track, now, by_key) else Cause.GATEWAY
+        return Cause.PATH if rest and _network_explains(track, by_key) else Cause.GATEWAY
     match finding.key.partition(".")[0]:
         case "kernel" | "connect" | "link_kernel":
-            return Cause.PATH if not rest or _network_explains(track, now, by_key) else Cause.GATEWAY
+            return Cause.PATH if not rest or _network_explains(track, by_key) else Cause.GATEWAY
         case "age":
             if rest:
-                return Cause.PATH if _network_explains(track, now, by_key) else Cause.GATEWAY
+                return Cause.PATH if _network_explains(track, by_key) else Cause.GATEWAY
             lag = by_key.get("engine_lag")
             if lag is not None and _above(lag) >= ENGINE_EXPLAINS * _above(finding):
                 return Cause.ENGINE
@@ -187,7 +195,7 @@ def _above(finding: Finding) -> float:
     return (finding.value or 0.0) - (finding.baseline or 0.0)
 
 
-def _network_explains(track: RouteTrack, now: Recent, by_key: dict[str, Finding]) -> bool:
+def _network_explains(track: RouteTrack, by_key: Mapping[str, Finding]) -> bool:
     """Does the kernel's round trip (or the connect) account for the slower REST? Then it is the road, not the toll."""
     if "errors" in by_key:
         return False

@@ -13,13 +13,15 @@ from msgspec import Struct
 from feeds.model import Cause, Evidence
 from feeds.own import Own
 from feeds.recent import Recent, channel_silences_s
-from feeds.signals import RouteTrack
 from feeds.thresholds import Thresholds
+from feeds.track import RouteTrack
 from feeds.windows import Baseline, ns
 
 LET_GO = 0.65
 """A standing finding stays while its excess is above this part of the threshold."""
-COLD_START_SILENCE_S = 15.0
+ACCIDENT = 0.03
+OTHERS_LIVELY = 0.2
+"""A channel is silent by itself only while another one's silence is below this share of its own."""
 AGE_CEILING_MS = 3_000.0
 OFFSET_EXPLAINS = 0.6
 QUIET_CHANNELS = frozenset({"liquidations", "status"})
@@ -80,6 +82,11 @@ def excess(value: float, base: Baseline, ratio: float, floor: float, held: bool)
     return above >= ease * max(floor, (ratio - 1) * max(usual, 0.0), 6 * spread)
 
 
+def over(share: float, since: int) -> bool:
+    """Were failures still as frequent, so many good answers in a row would be a rare accident."""
+    return (1 - share) ** since < ACCIDENT
+
+
 def rest_findings(track: RouteTrack, now: Recent, held: Collection[str]) -> Iterator[Finding]:
     limits = track.limits
     usual_ms = track.base_rest.value
@@ -101,7 +108,7 @@ def rest_findings(track: RouteTrack, now: Recent, held: Collection[str]) -> Iter
     if now.probes:
         share = now.lost / now.probes
         ease = LET_GO if "lost" in held else 1.0
-        if now.lost >= ease * limits.lost_min and share >= ease * limits.lost_share:
+        if now.lost >= ease * limits.lost_min and share >= ease * limits.lost_share and not over(share, now.since_lost):
             line = now.lost_on_line * 2 > now.lost
             yield Finding(
                 key="lost",
@@ -115,7 +122,8 @@ def rest_findings(track: RouteTrack, now: Recent, held: Collection[str]) -> Iter
     if now.answers:
         share = now.errors / now.answers
         ease = LET_GO if "errors" in held else 1.0
-        if now.errors >= ease * limits.error_min and share >= ease * limits.error_share:
+        enough = now.errors >= ease * limits.error_min and share >= ease * limits.error_share
+        if enough and not over(share, now.since_error):
             strong = share >= limits.error_strong_share and now.errors >= limits.error_strong_min
             yield Finding(
                 key="errors",
@@ -293,6 +301,7 @@ def _silence_findings(track: RouteTrack, own: Own, now_ns: int) -> Iterator[Find
     up_ns = max((link.since_ns for link in track.links.values() if link.connected), default=track.first_ns or now_ns)
     connected_s = (track.feed_ns - max(up_ns, own.recovered_ns or 0)) / 1e9
     silence_s = min(track.data_silence_s() or 0.0, connected_s)
+    silence_s -= own.lag_ms(track.feed_ns - ns(max(silence_s, 0.0)), track.feed_ns) / 1e3
     limit_s = silence_limit_s(track, limits)
     if silence_s >= limit_s:
         alive = "" if feed.keepalive_ok is None else ", keepalive answered" if feed.keepalive_ok else ", no keepalive"
@@ -316,9 +325,12 @@ def _silence_findings(track: RouteTrack, own: Own, now_ns: int) -> Iterator[Find
 def silence_limit_s(track: RouteTrack, limits: Thresholds) -> float:
     """How long without any data is strange for this route, from its own rate of messages."""
     rate = track.base_rate.value
-    if rate is None or rate <= 0:
-        return COLD_START_SILENCE_S if track.data_ns is None else max(COLD_START_SILENCE_S, limits.silence_min_s)
-    return max(limits.silence_min_s, limits.silence_gaps / rate)
+    if track.data_ns is None:
+        return limits.first_data_s
+    if rate is not None and rate >= limits.lively_rate:
+        return max(limits.silence_min_s, limits.silence_gaps / rate)
+    alive = track.feed is not None and track.feed.keepalive_ok is True
+    return limits.quiet_route_s if alive else limits.first_data_s
 
 
 def _channel_findings(track: RouteTrack, connected_s: float) -> Iterator[Finding]:
@@ -333,7 +345,11 @@ def _channel_findings(track: RouteTrack, connected_s: float) -> Iterator[Finding
         if channel in never or all(key in never for key in of_channel):
             told.add(channel)
             yield _channel_finding(track, channel, _least(silences_ms, of_channel), "acknowledged, never any data")
-    for channel, silence_s in sorted(channel_silences_s(track).items()):
+    by_channel_s = channel_silences_s(track)
+    for channel, silence_s in sorted(by_channel_s.items()):
+        others_s = min((s for c, s in by_channel_s.items() if c != channel), default=silence_s)
+        if others_s > max(limits.trading_s, OTHERS_LIVELY * silence_s):
+            continue
         allowed = [v / 1e3 for key, v in feed.quiet_limit_ms.items() if key.partition(":")[0] == channel]
         if not allowed or channel in told or channel in QUIET_CHANNELS:
             continue

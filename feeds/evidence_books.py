@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from feeds.evidence import LET_GO, Finding, against, figure, percent, ratio_of
+from feeds.book_track import SymbolTrack
+from feeds.evidence import LET_GO, THIN_SPACE, Finding, against, figure, percent, ratio_of
 from feeds.model import Cause, Evidence, Fault, Product, StatusNotice
-from feeds.signals import RouteTrack, SymbolTrack
+from feeds.track import RouteTrack
 from feeds.windows import Baseline, ns
 
 LINK_GRACE_S = 5.0
@@ -125,6 +126,11 @@ def _thin_findings(
         )
 
 
+def signed(bps: float) -> str:
+    """Whole basis points with a sign."""
+    return f"{round(bps):+,}".replace(",", THIN_SPACE) if round(bps) else "0"
+
+
 def price_finding(
     track: RouteTrack, name: str, gap_bps: float, others_bps: float, count: int, storm: bool, held: bool
 ) -> Finding | None:
@@ -149,7 +155,7 @@ def price_finding(
         weight=2 if off_bps >= limits.price_strong_bps else 1,
         value=gap_bps,
         baseline=usual,
-        text=f"{name}: mid {gap_bps:+,.0f} bp from {count} other books, usually {usual:+.0f}".replace(",", "\u2009"),
+        text=f"{name}: mid {signed(gap_bps)} bp from {count} other books, usually {signed(usual)}",
     )
 
 

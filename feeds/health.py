@@ -14,10 +14,11 @@ import msgspec
 from feeds.compose import Circumstances, Opinion, compose
 from feeds.evidence import Finding, feed_findings, figure, kernel_findings, rest_findings
 from feeds.evidence_books import book_findings, refusal_finding, status_findings
-from feeds.latch import Candidate, Latches, Stance, Standing
+from feeds.excuses import Excuse, excuse_of, own_excuse, recovering, warming
+from feeds.latch import Latches, Stance, Standing
 from feeds.model import SEVERITY, Cause, Evidence, Reason, State, Verdict, venue_of
 from feeds.own import Own, OwnState
-from feeds.peers import NETWORK_KEYS, Consensus, Together, moves
+from feeds.peers import NETWORK_KEYS, Consensus, Together, base_of, moves
 from feeds.recent import Recent, learn, recent
 from feeds.samples import (
     BookSample,
@@ -29,8 +30,9 @@ from feeds.samples import (
     StatusSample,
     WitnessSample,
 )
-from feeds.signals import RouteSignals, RouteTrack
+from feeds.signals import RouteSignals, route_signals
 from feeds.thresholds import Thresholds
+from feeds.track import RouteTrack
 from feeds.windows import ns
 
 BACKWARDS_S = 5.0
@@ -41,14 +43,27 @@ CATCH_UP_S = 20.0
 START_GRACE_S = 5.0
 HOLD_POINTS = {State.SUSPECT: 10}
 HOLD_POINTS_ELSE = 30
-SEVERE = frozenset({State.STALLED, State.DOWN, State.HALTED, State.BLOCKED})
+SHARED_KEPT_S = 300.0
+"""Trouble that was shared stays so for this long after the others had it too, unless it clears: edges flap."""
 AGE_KEYS = frozenset({"age", "price"})
 
 
 class _Route:
     """One route's memory inside the judge."""
 
-    __slots__ = ("latches", "latest", "opinion", "override", "stance", "standing", "track", "warm")
+    __slots__ = (
+        "found",
+        "latches",
+        "latest",
+        "opinion",
+        "override",
+        "shared",
+        "shared_ns",
+        "stance",
+        "standing",
+        "track",
+        "warm",
+    )
 
     def __init__(self, route: str, limits: Thresholds) -> None:
         self.track = RouteTrack(route, limits)
@@ -57,8 +72,11 @@ class _Route:
         self.standing: list[Standing] = []
         self.latest = Recent()
         self.opinion: Opinion | None = None
-        self.override: tuple[Cause, int, tuple[Reason, ...]] | None = None
+        self.found: dict[str, Finding] = {}
+        self.override: Excuse | None = None
         self.warm = False
+        self.shared: tuple[str, int] | None = None
+        self.shared_ns = 0
 
 
 class Judge:
@@ -155,7 +173,7 @@ class Judge:
         track = self._routes[route].track
         now_ns = max(self._seen_ns or 0, self._now_ns)
         track.trim(now_ns)
-        return track.signals(now_ns)
+        return route_signals(track, now_ns)
 
     def own(self) -> OwnState:
         """Our own side: witness, line, event loop, clock."""
@@ -195,12 +213,17 @@ class Judge:
         self._slow_line_ns = (self._slow_line_ns or now_ns) if slow_line else None
         found = self._find(measured, now_ns)
         for route, known in measured.items():
-            if self._own.uplink != "down" and not self._recovering(known, now_ns):
+            known.found = found[route]
+            if self._own.uplink != "down" and not recovering(known.track, self._own, now_ns):
                 known.standing = known.latches.step(now_ns, found[route])
         self._compose(measured, now_ns)
         for route, known in measured.items():
             self._conclude(known, now_ns)
-            learn(known.track, known.latest, now_ns, _abnormal(found[route]), self._frozen(known))
+            abnormal = _abnormal(found[route])
+            if self._consensus.disturbed:
+                odd = (n for n in known.track.symbols if base_of(n) in self._consensus.disturbed)
+                abnormal |= {f"price.{name}" for name in odd}
+            learn(known.track, known.latest, now_ns, abnormal, self._frozen(known))
 
     def _contacts(self, measured: Mapping[str, _Route]) -> dict[str, int]:
         contacts: dict[str, int] = {}
@@ -235,15 +258,6 @@ class Judge:
                     del findings[key]
         return found
 
-    def _recovering(self, known: _Route, now_ns: int) -> bool:
-        """Our line is back, and this route has not had the time to come back with it."""
-        since_ns = self._own.recovered_ns
-        if since_ns is None or now_ns - since_ns >= ns(self._limits.recover_s):
-            return False
-        track = known.track
-        data = track.feed is None or (track.data_ns is not None and track.data_ns > since_ns)
-        return not (data and track.contact_ns is not None and track.contact_ns > since_ns)
-
     def _compose(self, measured: Mapping[str, _Route], now_ns: int) -> None:
         commons = {
             route: frozenset(s.finding.key for s in known.standing if self._together.common(route, s.finding))
@@ -260,14 +274,18 @@ class Judge:
                 onsets[route] = min(bad)
         shared = self._together.shared(onsets, [r for r, x in measured.items() if x.warm or r in onsets])
         for route, known in measured.items():
+            if route in shared:
+                known.shared, known.shared_ns = shared[route], now_ns
+            elif known.stance.state is State.OK or now_ns - known.shared_ns > ns(SHARED_KEPT_S):
+                known.shared = None
             steady = {s.finding.key: self._together.steady_peers(route, s.finding) for s in known.standing}
             around = Circumstances(
                 common=commons[route],
                 steady={key: count for key, count in steady.items() if count is not None},
-                shared=shared.get(route),
+                shared=known.shared,
                 storm_since_ns=self._together.storm_since_ns,
             )
-            known.opinion = compose(known.track, known.latest, known.standing, around, now_ns)
+            known.opinion = compose(known.track, known.standing, known.found, around, now_ns)
 
     def _frozen(self, known: _Route) -> bool:
         return (
@@ -283,88 +301,43 @@ class Judge:
         opinion = known.opinion
         if opinion is None:
             return
-        own = self._own_fault(known, opinion, now_ns) or self._warming(known, opinion.candidate, now_ns)
+        own = own_excuse(known.track, self._own, opinion, self._slow_line_ns, now_ns)
+        if own is None and not known.warm:
+            known.warm, own = warming(known.track, opinion.candidate, now_ns)
         if own is None:
             if known.override is not None and known.stance.state is State.OK:
                 known.stance.since_ns = None
             known.override = None
             known.stance.step(now_ns, opinion.candidate)
             return
-        cause, since_ns, reasons = own
-        if known.override is not None and known.override[0] is cause:
-            since_ns = min(since_ns, known.override[1])
-        known.override = cause, since_ns, reasons
-
-    def _own_fault(self, known: _Route, opinion: Opinion, now_ns: int) -> tuple[Cause, int, tuple[Reason, ...]] | None:
-        own, limits, track = self._own, self._limits, known.track
-        accused = opinion.candidate.state is not State.OK and opinion.candidate.cause is not Cause.MARKET
-        if own.uplink == "down" and own.uplink_since_ns is not None:
-            words = "no venue can be reached: our uplink"
-            words += ", the witness does not answer either" if own.witness == "down" else ""
-            return _fault(Cause.UPLINK, own.uplink_since_ns, "uplink", words)
-        if self._recovering(known, now_ns) and own.recovered_ns is not None:
-            return _fault(Cause.UPLINK, own.recovered_ns, "uplink", "our uplink is back, this route not yet")
-        if own.witness_failed and accused and opinion.candidate.state not in {State.BLOCKED, State.HALTED}:
-            since_ns = own.witness_since_ns or now_ns
-            seen = tuple(msgspec.structs.replace(r, points=0) for r in opinion.reasons)
-            cause, since_ns, reasons = _fault(
-                Cause.UPLINK, since_ns, "witness", "the witness does not answer: inconclusive"
-            )
-            return cause, since_ns, reasons + seen
-        if self._slow_line_ns is not None and now_ns - self._slow_line_ns >= ns(limits.raise_s):
-            return _fault(
-                Cause.UPLINK, self._slow_line_ns, "uplink", "kernel round trips are up at every venue: our own line"
-            )
-        if own.late_since_ns is not None and not accused:
-            lag_ms = own.worst_lag_ms(now_ns) or 0.0
-            words = f"our own loop is late by up to {figure(lag_ms)} ms: ages and round trips not counted"
-            return _fault(Cause.SELF, own.late_since_ns, "loop_lag_ms", words, lag_ms)
-        clock_ns = own.clock_since_ns(now_ns)
-        if clock_ns is not None and not accused:
-            return _fault(Cause.SELF, clock_ns, "clock", own.clock_text() + ": ages not counted")
-        if track.measured_ns is not None and now_ns - track.measured_ns > ns(limits.unmeasured_s):
-            return _fault(Cause.SELF, track.measured_ns, "unmeasured", "this route is not being measured")
-        return None
-
-    def _warming(
-        self, known: _Route, candidate: Candidate, now_ns: int
-    ) -> tuple[Cause, int, tuple[Reason, ...]] | None:
-        track, limits = known.track, self._limits
-        first_ns = track.first_ns if track.first_ns is not None else now_ns
-        if not known.warm:
-            rest, data = track.base_rest.value is not None, track.data_ns is not None
-            age_s = (now_ns - first_ns) / 1e9
-            ready = rest and (data or track.feed is None)
-            known.warm = (ready and age_s >= limits.warm_s) or ((rest or data) and age_s >= limits.warm_at_most_s)
-            early = candidate.state in SEVERE or (candidate.state is not State.OK and age_s >= limits.warm_s)
-            if not known.warm and not early:
-                missing = "no baseline yet" if rest or data else "nothing measured yet"
-                return _fault(Cause.WARMING, first_ns, "warming", missing)
-        return None
+        before = known.override
+        if before is not None and before.cause is own.cause:
+            own = msgspec.structs.replace(own, since_ns=min(own.since_ns, before.since_ns))
+        known.override = own
 
     def _asleep(self, route: str, now_ns: int) -> Verdict:
         since_ns = self._seen_ns if self._seen_ns is not None else now_ns
-        _, _, reasons = _fault(Cause.SELF, since_ns - self._shift_ns, "unmeasured", "nothing has been measured since")
+        excuse = excuse_of(Cause.SELF, since_ns - self._shift_ns, "unmeasured", "nothing has been measured since")
         return Verdict(
             route=route,
             state=State.UNKNOWN,
             cause=Cause.SELF,
             score=None,
             since_ns=since_ns - self._shift_ns,
-            reasons=reasons,
+            reasons=excuse.reasons,
         )
 
     def _verdict(self, route: str) -> Verdict:
         known = self._routes[route]
         if known.opinion is None or known.override is not None:
-            cause, since_ns, reasons = known.override or _fault(Cause.WARMING, self._now_ns, "warming", "no sample yet")
+            excuse = known.override or excuse_of(Cause.WARMING, self._now_ns, "warming", "no sample yet")
             return Verdict(
                 route=route,
                 state=State.UNKNOWN,
-                cause=cause,
+                cause=excuse.cause,
                 score=None,
-                since_ns=since_ns - self._shift_ns,
-                reasons=self._dated(reasons),
+                since_ns=excuse.since_ns - self._shift_ns,
+                reasons=self._dated(excuse.reasons),
             )
         stance, reasons = known.stance, known.opinion.reasons
         held = self._holding(known)
@@ -404,13 +377,6 @@ class Judge:
         if not self._shift_ns:
             return tuple(reasons)
         return tuple(msgspec.structs.replace(r, since_ns=r.since_ns - self._shift_ns) for r in reasons)
-
-
-def _fault(
-    cause: Cause, since_ns: int, signal: str, words: str, value: float | None = None
-) -> tuple[Cause, int, tuple[Reason, ...]]:
-    """One reason that speaks of us and not of a venue."""
-    return cause, since_ns, (Reason(signal=signal, evidence=Evidence.OWN, value=value, since_ns=since_ns, text=words),)
 
 
 def _abnormal(found: Mapping[str, Finding]) -> frozenset[str]:

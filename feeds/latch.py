@@ -127,6 +127,10 @@ class Stance:
                 self._suspicions.append(now_ns)
             self._show(wanted)
         elif rank == now_rank:
+            # trouble that comes back before it was cleared is another alarm, only not a new one to the reader
+            away_ns = now_ns - self.lower_since_ns if self.lower_since_ns is not None else 0
+            if self.state not in QUIET_STATES and away_ns >= ns(self._limits.clear_s):
+                self._alarms.append(now_ns)
             self._lower = self.lower_since_ns = None
             self._recause(now_ns, wanted)
         else:

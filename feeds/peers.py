@@ -14,12 +14,12 @@ from feeds.evidence import Finding, ratio_of
 from feeds.evidence_books import depth_ratio, price_finding, spread_ratio
 from feeds.model import venue_of
 from feeds.recent import Recent
-from feeds.signals import RouteTrack
 from feeds.thresholds import Thresholds
+from feeds.track import RouteTrack
 from feeds.windows import median, ns, percentile
 
 MOVED_RATIO = 1.8
-MOVED_AGE_MS = 100.0
+MOVED_AGE_MS = 75.0
 MOVED_SHARE = 0.04
 MOVED_SPREAD = 2.5
 NETWORK_KEYS = frozenset({"rest", "lost", "errors", "failing", "kernel", "link_kernel", "connect", "silence", "links"})
@@ -30,6 +30,7 @@ CLEAN_SHARE = 1 / 3
 SHIFT_AGREE = 0.25
 SHIFT_AGREE_MS = 15.0
 REST_STEADY = 2.0
+ODD_SHARE = 0.4
 
 
 class Moves(Struct, frozen=True, kw_only=True):
@@ -66,6 +67,10 @@ def moves(track: RouteTrack, now: Recent, now_ns: int) -> Moves:
         depth=median(depths),
         spread=median(spreads),
     )
+
+
+def base_of(symbol: str) -> str:
+    return symbol.partition("/")[0]
 
 
 def _moved(value_ms: float | None, usual_ms: float | None, floor_ms: float) -> float | None:
@@ -127,11 +132,12 @@ class Together:
         return sorted(level for v, level in self._by_venue.get(kind, {}).items() if v != venue)
 
     def _peer_level(self, kind: str, route: str) -> float | None:
-        """How far the others moved: in a storm their median, else nearly the calmest of them."""
+        """How far the others moved: in a storm nearly the worst of them, since not all give way at once; else nearly
+        the calmest."""
         others = self._others(kind, route)
         if kind == "depth":
             others = sorted(others, reverse=True)
-        return percentile(others, 0.5 if self.storm_since_ns is not None else 0.25)
+        return percentile(others, 0.75 if self.storm_since_ns is not None else 0.25)
 
     def common(self, route: str, finding: Finding) -> bool:
         """Do the other venues show this as well, about as badly? Then no venue is to blame for it."""
@@ -238,6 +244,8 @@ class Consensus:
 
     def __init__(self, tracks: Mapping[str, RouteTrack]) -> None:
         self._tracks = tracks
+        self.disturbed: frozenset[str] = frozenset()
+        """Bases with an odd one out: nobody's usual gap can be learnt meanwhile."""
 
     def step(
         self, now_ns: int, storm: bool, late: frozenset[str], held: Mapping[str, frozenset[str]]
@@ -248,9 +256,11 @@ class Consensus:
             for name, symbol in track.symbols.items():
                 symbol.gap_bps = None
                 if symbol.mid is not None and now_ns - symbol.mid_ns <= ns(MID_FRESH_S) and route not in late:
-                    by_base.setdefault(name.partition("/")[0], []).append((route, name, symbol.mid))
-        found = []
-        for mids in by_base.values():
+                    by_base.setdefault(base_of(name), []).append((route, name, symbol.mid))
+        found: list[tuple[str, Finding]] = []
+        disturbed = set()
+        for base, mids in by_base.items():
+            odd: list[tuple[float, str, Finding]] = []
             for route, name, mid in mids:
                 others = sorted(m for r, _, m in mids if r != route)
                 middle = median(others)
@@ -263,5 +273,11 @@ class Consensus:
                     self._tracks[route], name, gap_bps, apart_bps, len(others), storm, f"price.{name}" in held[route]
                 )
                 if finding is not None:
-                    found.append((route, finding))
+                    odd.append((abs(gap_bps - (finding.baseline or 0.0)), route, finding))
+            # the odd one is the furthest: what it drags along is not odd by itself
+            if odd:
+                disturbed.add(base)
+            worst_bps = max((off_bps for off_bps, _, _ in odd), default=0.0)
+            found += [(route, finding) for off_bps, route, finding in odd if off_bps >= ODD_SHARE * worst_bps]
+        self.disturbed = frozenset(disturbed)
         return found

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from feeds.model import Fault
 from feeds.own import Own
-from feeds.signals import ANSWERED, RouteTrack, Shot, error_text
+from feeds.track import ANSWERED, RouteTrack, Shot, error_text
 from feeds.windows import median, ns
 
 LINE_STAGES = frozenset({"resolve", "connect", "tls"})
@@ -37,6 +37,9 @@ class Recent(Struct, kw_only=True):
     """In the window of errors."""
     errors: int = 0
     error_text: str = ""
+    since_error: int = 0
+    """Answers without an error since the last one that was; with ``since_lost``, whether it is over."""
+    since_lost: int = 0
     tail: int = 0
     """The very last probes: they tell whether the API is as good as closed."""
     tail_lost: int = 0
@@ -97,10 +100,12 @@ def _recent_probes(track: RouteTrack, own: Own, now_ns: int, result: Recent) -> 
         good = not sample.lost and sample.fault in ANSWERED
         error = not sample.lost and sample.fault in {Fault.OVERLOAD, Fault.UNKNOWN}
         if shot.end_ns > lost_from:
+            result.since_lost += not sample.lost and not result.lost
             result.probes += 1
             result.lost += sample.lost
             result.lost_on_line += sample.lost and sample.failed_at in LINE_STAGES
         if shot.end_ns > errors_from and not sample.lost:
+            result.since_error += not error and not result.errors
             result.answers += 1
             result.errors += error
             if error:

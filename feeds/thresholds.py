@@ -89,6 +89,12 @@ class Thresholds(Struct, frozen=True, kw_only=True):
     silence_min_s: float = 4.0
     silence_gaps: float = 30.0
     """A route is silent after this many of its usual message intervals."""
+    lively_rate: float = 2.0
+    """Messages a second from which silence means something by itself."""
+    first_data_s: float = 15.0
+    """How long a connected route may take to its first data, or a slow one without keepalives be silent."""
+    quiet_route_s: float = 180.0
+    """How long a slow route may be silent while its keepalives are answered."""
     channel_silence_min_s: float = 10.0
     channel_silence_gaps: float = 4.0
     """Times the longest silence the channel had on normal days."""

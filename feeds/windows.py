@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Sequence
+from typing import TypeGuard
 
 NS = 1_000_000_000
 WINDOW_LIMIT = 2_000
@@ -13,6 +15,11 @@ WINDOW_LIMIT = 2_000
 
 def ns(seconds: float) -> int:
     return int(seconds * NS)
+
+
+def finite(value: float | None) -> TypeGuard[float]:
+    """A number that can be reckoned with: not missing, not NaN, not infinite."""
+    return value is not None and math.isfinite(value)
 
 
 def percentile(ordered: Sequence[float], q: float) -> float | None:

@@ -225,7 +225,7 @@ class World:
             dead = not c.connected or "*" in c.silent
             dead_from = (t if dead_from is None else dead_from) if dead else None
             part = sum(s <= 1_000 for s in silences.values()) / max(len(silences), 1)
-            messages = 0 if dead else round(c.rate * part * (0.8 + 0.4 * dice.random()))
+            messages = 0 if dead else int(c.rate * part * (0.8 + 0.4 * dice.random()) + dice.random())
             if connected is not c.connected or t % 10 == 0:
                 connected = c.connected
                 yield (
