@@ -20,6 +20,8 @@ Row = dict[str, Any]
 
 VENUE = "bybit"
 CATEGORIES: Mapping[str, Product] = {"spot": "spot", "linear": "linear", "inverse": "inverse"}
+OPEN_INTEREST = "50000"
+"""In base coin; the market knows none. Never empty: by it ccxt tells a contract's ticker from a spot pair's."""
 _LAUNCHED_MS = "1585526400000"
 _STATES: Mapping[str, str] = {
     "scheduled": "scheduled",
@@ -116,8 +118,9 @@ def linear_ticker(one: SimInstrument, top: Top | None, trade: SimTrade, mark: Si
     return {
         "symbol": one.venue_id, "tickDirection": "ZeroPlusTick", "price24hPcnt": "0", "lastPrice": trade.price,
         "prevPrice24h": trade.price, "highPrice24h": trade.price, "lowPrice24h": trade.price,
-        "prevPrice1h": trade.price, "markPrice": mark.mark, "indexPrice": mark.index, "openInterest": "",
-        "openInterestValue": "", "turnover24h": times(trade.price, trade.size), "volume24h": trade.size,
+        "prevPrice1h": trade.price, "markPrice": mark.mark, "indexPrice": mark.index,
+        "openInterest": OPEN_INTEREST, "openInterestValue": times(mark.mark, OPEN_INTEREST),
+        "turnover24h": times(trade.price, trade.size), "volume24h": trade.size,
         "fundingIntervalHour": str(mark.interval_h), "fundingCap": "0.005",
         "nextFundingTime": ms_text(mark.next_funding_ns), "fundingRate": mark.funding_rate, **_best(one, top),
         "preOpenPrice": "", "preQty": "", "curPreListingPhase": "",

@@ -46,7 +46,8 @@ def answer(request: Request, world: World) -> Response | None:
         case "/api/v5/market/trades":
             return _by_id(request, world, lambda one: trade_row(one, world.last_trade(one)))
         case "/api/v5/public/mark-price":
-            return _by_type(request, world, lambda one: mark_row(one, world.mark(one)), contracts_only=True)
+            rows = _by_id if request.query.get("instId") else _by_type  # ccxt names an instrument and no kind
+            return rows(request, world, lambda one: mark_row(one, world.mark(one)), contracts_only=True)
         case "/api/v5/public/funding-rate":
             return _by_id(request, world, lambda one: funding_row(one, world.mark(one)), contracts_only=True)
         case "/api/v5/system/status":

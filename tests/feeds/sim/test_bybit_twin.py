@@ -332,6 +332,7 @@ def test_linear_instruments_come_in_pages_and_spot_in_one(twin: BybitTwin, world
 def test_rest_tickers_carry_funding_on_linear_and_best_prices_on_both(twin: BybitTwin, world: FixedWorld) -> None:
     (linear,) = answered(twin, world, "/v5/market/tickers", category="linear", symbol=BTC)["result"]["list"]
     assert (linear["fundingRate"], linear["bid1Price"]) == ("0.0001", "100.50")
+    assert float(linear["openInterestValue"]) > 0, "by it ccxt knows that this is a contract"
     (spot,) = answered(twin, world, "/v5/market/tickers", category="spot", symbol=BTC)["result"]["list"]
     assert spot["ask1Price"] == "100.6"
 

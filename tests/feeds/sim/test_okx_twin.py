@@ -246,6 +246,8 @@ def test_rest_answers_in_text_numbers(twin: OkxTwin, world: FixedWorld) -> None:
     assert len(answered(twin, world, "/api/v5/market/books", instId=SWAP)["data"][0]["bids"]) == 1
     assert answered(twin, world, "/api/v5/market/books", instId="NOPE")["code"] == "51001"
     assert answered(twin, world, "/api/v5/market/ticker", instId=SWAP)["data"][0]["bidPx"] == "100.5"
+    (mark,) = answered(twin, world, "/api/v5/public/mark-price", instId=SWAP)["data"]
+    assert (mark["instId"], mark["markPx"]) == (SWAP, "100.55")
     funding = answered(twin, world, "/api/v5/public/funding-rate", instId=SWAP)["data"][0]
     assert funding["fundingTime"] == str((START_NS + 3_600_000 * MS) // MS)
 
