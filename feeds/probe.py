@@ -45,7 +45,7 @@ class Ticker:
 
     def __init__(self, first_ns: int, every_s: float) -> None:
         self.due_ns = first_ns
-        self._every_ns = max(1, int(every_s * SECOND))
+        self._every_ns = max(1, round(every_s * SECOND))
 
     def take(self, now_ns: int) -> tuple[int, int] | None:
         """The latest due time that has come, and how many earlier ones were missed for our own lateness; else None."""
