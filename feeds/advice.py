@@ -89,7 +89,7 @@ def assess(
             else lane(name, view, order.side, order.notional, yardstick, currency, common, settings)
         )
         if priced is None:
-            why[name] = "that side of its book is empty"
+            why[name] = "nothing on that side of its book can be priced"
         elif not priced.allowed(priced.lots_for(order.notional)):
             why[name] = "less than its smallest order would be filled"
         else:

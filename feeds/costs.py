@@ -34,6 +34,10 @@ from feeds.model import Instrument, Side, State, Verdict
 
 GRAIN = 2.0**-20
 """Amounts of quote currency are multiples of this, so that sums and differences below 2^33 are exact floats."""
+FAR = 2.0
+"""Levels beyond this multiple of mid, or below its inverse, are nobody's liquidity."""
+MAX_LOTS = 1e15
+"""An order of more lots than this cannot be counted in floats; no venue has such lots."""
 
 
 class View(Struct, frozen=True, kw_only=True, eq=False):
@@ -122,12 +126,16 @@ class Lane(Struct, frozen=True, kw_only=True, eq=False):
         amount = min(amount, self.capacity)
         if amount <= 0:
             return 0
-        size = amount if self.inverse else _walk(self.sum_quote, self.sum_base, amount)
-        # the slack undoes rounding of an amount that is a whole number of lots
-        lots = math.floor(size / self.lot * (1 + 1e-12))
-        while lots > 0 and self.quote_of(lots) > amount:
-            lots -= 1
-        return lots
+        # the first guess undoes the rounding of an amount that is a whole number of lots; where it is too much, ever
+        # more cautious ones follow, never one lot at a time: a hostile lot of 1e-300 must not keep us busy
+        for slack, less in ((1e-12, 0), (0.0, 0), (0.0, 1), (-1e-9, 1)):
+            ample = amount + (GRAIN if slack > 0 else 0.0)
+            size = ample if self.inverse else _walk(self.sum_quote, self.sum_base, ample)
+            count = size / self.lot * (1 + slack)
+            lots = math.floor(count) - less if count < MAX_LOTS else 0
+            if lots <= 0 or self.quote_of(lots) <= amount:
+                return max(0, lots)
+        return 0
 
     def quote_of(self, lots: int) -> float:
         """What that many lots cost at the book's prices, down to a whole grain."""
@@ -204,7 +212,7 @@ def lane(
     common: Conditions,
     settings: AdviceSettings,
 ) -> Lane | None:
-    """Price a route's side of the book for an order in ``quote`` currency; None when it has no whole side there.
+    """Price a route's side of the book for an order in ``quote`` currency; None when nothing there can be priced.
 
     The caller has refused views without instrument, ladder or mid.
     """
@@ -212,7 +220,7 @@ def lane(
     mid = None if ladder is None else ladder.mid
     if instrument is None or ladder is None or mid is None:
         return None
-    px, base = _known(ladder, side)
+    px, base = _known(ladder, side, mid)
     if not len(px):
         return None
     amounts = px * base
@@ -228,7 +236,10 @@ def lane(
     latency_bps = common.volatility_bps * math.sqrt((age_ms + rtt_ms) / 1000)
     risk_bps = _risk_bps(view, age_ms, settings)
     basis_bps = (view.basis_bps or 0.0) if foreign else 0.0
-    bps = sign * (1 - charged / px) * BPS + (fee_bps + latency_bps + risk_bps + basis_bps)
+    with np.errstate(over="ignore"):
+        bps = sign * (1 - charged / px) * BPS + (fee_bps + latency_bps + risk_bps + basis_bps)
+    if not (np.isfinite(bps).all() and np.isfinite(amounts).all()):
+        return None
     lot = instrument.lot * instrument.contract_size
     return Lane(
         route=route,
@@ -270,12 +281,12 @@ def _risk_bps(view: View, age_ms: float, settings: AdviceSettings) -> float:
     return rejects + stale + (settings.congested_bps if view.verdict.state is State.CONGESTED else 0.0)
 
 
-def _known(ladder: Ladder, side: Side) -> tuple[Floats, Floats]:
-    """Prices and sizes of the side an order takes, as far as no level can be missing."""
+def _known(ladder: Ladder, side: Side, mid: float) -> tuple[Floats, Floats]:
+    """Prices and sizes of the side an order takes, as far as no level can be missing and none is absurd."""
     if side == "buy":
-        known = int(np.searchsorted(ladder.ask_px, ladder.ask_known, side="right"))
+        known = int(np.searchsorted(ladder.ask_px, min(ladder.ask_known, mid * FAR), side="right"))
         return ladder.ask_px[:known], ladder.ask_sz[:known]
-    known = int(np.searchsorted(-ladder.bid_px, -ladder.bid_known, side="right"))
+    known = int(np.searchsorted(-ladder.bid_px, -max(ladder.bid_known, mid / FAR), side="right"))
     return ladder.bid_px[:known], ladder.bid_sz[:known]
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import math
 import re
 import sys
 import time
@@ -229,11 +228,11 @@ def _read(path: Path, route: str, now_ns: int) -> Stored | None:
 
 def is_sound(instrument: Instrument) -> bool:
     """Are its numbers ones that can be traded and calculated with?"""
-    positive = (instrument.tick, instrument.lot, instrument.contract_size)
-    optional = (instrument.min_size, instrument.min_notional)
+    steps = (instrument.tick, instrument.lot, instrument.contract_size)
+    limits = (instrument.min_size, instrument.min_notional)
     return (
-        all(math.isfinite(x) and x > 0 for x in positive)
-        and all(x is None or (math.isfinite(x) and x >= 0) for x in optional)
+        all(1e-20 <= x <= 1e15 for x in steps)  # false for NaN too
+        and all(x is None or 0 <= x <= 1e15 for x in limits)
         and -0.01 <= instrument.taker_fee <= 0.1
     )
 

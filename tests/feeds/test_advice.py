@@ -101,7 +101,7 @@ def test_a_route_that_must_not_be_used_is_out_with_the_reason(changes: dict[str,
 
 
 def test_of_two_prices_nobody_can_tell_which_is_wrong() -> None:
-    row = ask({BINANCE: view(BINANCE, size=50.0), OKX: view(OKX, mid=101_000.0, size=50.0)})
+    row = ask({BINANCE: view(BINANCE, size=50.0), OKX: view(OKX, mid=102_000.0, size=50.0)})
     assert row.excluded == ()
     # but the dear one is not made cheap by measuring it against itself
     assert row.best == BINANCE
@@ -129,6 +129,12 @@ def test_a_book_too_thin_for_the_order_is_no_best_route_but_part_of_the_split() 
     assert {part.route for part in row.split} == set(thin)
     assert row.unallocated == 0 or row.unallocated < 100_000 * 0.01
     assert row.why.startswith("binance.linear takes only 39,9")
+
+
+def test_a_cheap_route_that_takes_only_a_part_stands_behind_those_that_take_it_all() -> None:
+    row = ask({BINANCE: view(BINANCE, size=50.0), OKX: view(OKX, size=0.01, listing={"taker_fee": 0.0001})})
+    assert [cost.route for cost in row.costs] == [BINANCE, OKX]
+    assert row.best == BINANCE and row.costs[1].filled == pytest.approx(20_000, rel=0.01)
 
 
 def test_requested_is_allocated_plus_unallocated() -> None:

@@ -6,11 +6,13 @@ import math
 from itertools import pairwise
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from feeds.costs import AdviceSettings, Conditions, Lane, View, conditions, lane
+from feeds.ladder import derive
 from feeds.model import Side, State
 from tests.feeds.routes import view
 
@@ -143,8 +145,6 @@ def test_inverse_contracts_count_quote_currency() -> None:
 
 
 def test_levels_that_may_be_missing_are_not_counted_on() -> None:
-    import msgspec
-
     known = okx(size=0.5)
     assert known.ladder is not None
     cut = msgspec.structs.replace(known.ladder, ask_known=float(known.ladder.ask_px[1]))
@@ -166,6 +166,36 @@ def test_more_never_costs_less(size: float, spread: float, amounts: list[float],
         assert small.filled <= large.filled
     for amount, cost in zip(sorted(amounts), costs, strict=True):
         assert 0 <= cost.filled <= amount
+
+
+def test_a_grain_less_than_the_money_is_a_lot_less() -> None:
+    found = priced(okx(size=50.0))
+    enough = found.quote_of(700)
+    assert found.lots_for(enough) == 700
+    assert found.lots_for(math.nextafter(enough, 0)) == 699
+
+
+@pytest.mark.parametrize("price", [1e-320, 1e-9, 1e300])
+@pytest.mark.parametrize("side", ["buy", "sell"])
+def test_a_hostile_price_never_becomes_a_number_that_is_none(price: float, side: Side) -> None:
+    honest = okx(size=0.01, count=2)
+    assert honest.ladder is not None and honest.instrument is not None
+    bids = dict(zip(honest.ladder.bid_px.tolist(), honest.ladder.bid_sz.tolist(), strict=True))
+    asks = dict(zip(honest.ladder.ask_px.tolist(), honest.ladder.ask_sz.tolist(), strict=True))
+    (bids if price < 1 else asks)[price] = 5.0
+    hostile = msgspec.structs.replace(honest, ladder=derive(bids, asks, honest.instrument))
+    cost = priced(hostile, side=side).cost(1e5)
+    assert math.isfinite(cost.total_bps) and cost.total_bps < 10
+    assert cost.filled == pytest.approx(2_000, rel=0.1)
+
+
+def test_a_book_of_hostile_prices_only_is_not_priced_at_all() -> None:
+    tiny = okx(mid=1e-310)
+    assert lane("okx.linear", tiny, "sell", 1e5, 100_000.0, "USDT", CALM, SETTINGS) is None
+
+
+def test_a_hostile_lot_is_refused_at_once() -> None:
+    assert priced(okx(listing={"lot": 1e-300, "min_size": None})).lots_for(1e5) == 0
 
 
 @given(amount=st.floats(1, 1e9), lot=st.sampled_from([1e-8, 1e-5, 0.001, 0.1, 1.0]), price=st.floats(1e-6, 1e6))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from feeds.costs import AdviceSettings, Conditions, Lane, lane
 from feeds.model import Side
-from feeds.split import best_split, by_venue, effective_venues, hhi
+from feeds.split import _spend_rest, best_split, by_venue, effective_venues, hhi
 from tests.feeds.routes import view
 
 CALM = Conditions(1.0, 20.0, 20.0)
@@ -59,6 +59,20 @@ def test_a_part_below_a_venues_minimum_goes_elsewhere() -> None:
     assert split.unallocated < 200
 
 
+def test_of_two_parts_below_their_minimums_the_smaller_one_gives_way() -> None:
+    cheap = make("okx.linear", 3e5, size=0.1, count=10)
+    more = make("bybit.linear", 3e5, size=0.3, listing={"taker_fee": 0.0006, "min_size": 1.9})
+    less = make("kraken.linear", 3e5, size=0.3, listing={"taker_fee": 0.00063, "min_size": 1.9})
+    assert {part.route for part in best_split([cheap, more, less], 3e5).parts} == {"okx.linear", "bybit.linear"}
+
+
+def test_one_route_alone_when_its_minimum_spoils_the_best_division() -> None:
+    # divided freely each would get a part below its minimum; bybit alone would be dearer than okx alone
+    picky = make("okx.linear", 1.2e5, size=0.5, listing={"min_size": 1.0})
+    flat = make("bybit.linear", 1.2e5, spread_bps=0.38, size=5.0, listing={"min_size": 1.0})
+    assert [part.route for part in best_split([picky, flat], 1.2e5).parts] == ["okx.linear"]
+
+
 def test_a_minimum_in_money_is_kept_too() -> None:
     lanes = [make("okx.linear", 50.0, listing={"lot": 1e-5, "min_size": 1e-5, "min_notional": 100.0})]
     assert best_split(lanes, 99.0).parts == ()
@@ -73,6 +87,14 @@ def test_the_rest_of_coarse_lots_goes_to_the_fine_ones() -> None:
     assert amounts["okx"] == pytest.approx(100_000, rel=1e-3)
     assert amounts["bybit"] == pytest.approx(400, abs=110)
     assert split.unallocated < 101
+
+
+def test_a_lot_too_many_is_given_back_where_it_is_dearest() -> None:
+    """What rounding of running sums could do; the books have to be unlucky for it."""
+    cheap, dear = make("okx.linear", 1e5), make("bybit.linear", 1e5, listing={"taker_fee": 0.001})
+    lots = {"okx.linear": 500, "bybit.linear": 500}
+    _spend_rest([cheap, dear], lots, cheap.quote_of(500) + dear.quote_of(500) - 0.001)
+    assert lots == {"okx.linear": 500, "bybit.linear": 499}
 
 
 def test_concentration_counts_equal_venues() -> None:
