@@ -208,12 +208,13 @@ class Adviser:
 def _why_not(view: View, symbol: str, currency: str, settings: AdviceSettings, now_ns: int) -> str | None:
     """Why a route must not be used, as one clause; None when nothing speaks against it."""
     verdict, ladder, instrument = view.verdict, view.ladder, view.instrument
-    if instrument is None:
-        return f"does not list {symbol}"
     if verdict.state not in USABLE:
         return _judged(verdict, now_ns)
     if verdict.cause in MISTRUSTED:
         return f"its prices cannot be trusted: {_judged(verdict, now_ns)}"
+    if instrument is None:
+        # the listing may not have been read yet: no claim about the venue
+        return f"{symbol} is not among its known instruments"
     if not instrument.active:
         return f"the venue does not trade {symbol} at present"
     if ladder is None:

@@ -44,7 +44,7 @@ class View(Struct, frozen=True, kw_only=True, eq=False):
     """What is known of a symbol on one route at this moment. None is: not measured, not known."""
 
     instrument: Instrument | None
-    """None: the venue does not list the symbol."""
+    """None: the venue does not list the symbol, or its listing is not known yet."""
     ladder: Ladder | None
     verdict: Verdict
     feed_age_ms: float | None = None
