@@ -46,7 +46,17 @@ class Origin(Protocol):
 class PairState:
     """What is known of one symbol beside its book."""
 
-    __slots__ = ("book", "last_trade", "liquidations", "mark", "quote", "quote_ns", "refused", "trades")
+    __slots__ = (
+        "book",
+        "last_trade",
+        "liquidations",
+        "mark",
+        "quote",
+        "quote_ns",
+        "refused",
+        "synced_before",
+        "trades",
+    )
 
     def __init__(self, book: Book) -> None:
         self.book = book
@@ -57,6 +67,7 @@ class PairState:
         self.trades = 0
         self.liquidations: deque[tuple[int, float]] = deque(maxlen=1000)
         self.refused: str | None = None
+        self.synced_before = False
 
     def liquidated(self, now_ns: int) -> float | None:
         """Quote currency liquidated in the last minute; None where none was ever told."""
@@ -167,9 +178,11 @@ class RouteBoard:
         pair = self.pairs.get(snapshot.symbol)
         if pair is None:
             return None
+        was_synced = pair.book.synced
         outcome = pair.book.apply(snapshot, received_ns)
-        if pair.book.synced:
-            self.resyncs += 1
+        if pair.book.synced and not was_synced:
+            self.resyncs += pair.synced_before
+            pair.synced_before = True
         return outcome
 
     def disconnected(self, symbols: Sequence[str]) -> None:

@@ -71,7 +71,9 @@ class Instruments:
                 await asyncio.sleep(RECHECK_S)
                 continue
             rest = {route: self._rest[route] for route in old if route in self._rest}
-            asked = await refresh(old, self._cache_dir, self._label, rest=rest)
+            asked = await refresh(
+                old, self._cache_dir, self._label, rest=rest, arrived=lambda m: self._take({m.route: m})
+            )
             self._take(asked.markets)
             for route, why in asked.failures.items():
                 kept = "using the cached ones" if route in self._known else "nothing can be watched there yet"

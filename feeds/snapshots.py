@@ -42,6 +42,23 @@ class Snapshots:
             self._under_way.add(symbol)
             self._group(self._fetch(instrument))
 
+    def widen(self, symbol: str) -> None:
+        """Lay a fresh, deeper snapshot under a synced book whose known range has become narrow."""
+        instrument = self._board.instruments.get(symbol)
+        if instrument is not None and symbol not in self._under_way:
+            self._under_way.add(symbol)
+            self._group(self._widen(instrument))
+
+    async def _widen(self, instrument: Instrument) -> None:
+        try:
+            book = self._board.pairs[instrument.symbol].book
+            book.await_snapshot()
+            await asyncio.sleep(FIRST_WAIT_S)
+            if book.synced:
+                await self._once(instrument, deep=True)
+        finally:
+            self._under_way.discard(instrument.symbol)
+
     async def _fetch(self, instrument: Instrument) -> None:
         try:
             await asyncio.sleep(FIRST_WAIT_S)
@@ -57,9 +74,10 @@ class Snapshots:
         finally:
             self._under_way.discard(instrument.symbol)
 
-    async def _once(self, instrument: Instrument) -> str | None:
+    async def _once(self, instrument: Instrument, *, deep: bool = False) -> str | None:
         """None when the book is synced, else why not."""
-        request = self._venue.snapshot_request(self._product, instrument)
+        request = self._venue.deep_snapshot_request(self._product, instrument) if deep else None
+        request = request or self._venue.snapshot_request(self._product, instrument)
         if request is None:
             return "the venue offers no snapshot"
         try:

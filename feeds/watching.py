@@ -29,6 +29,12 @@ log = logging.getLogger(__name__)
 
 DISAGREE_BPS = 5.0
 DISAGREE_SPREADS = 3.0
+WIDE_BPS = 105.0
+"""A book known less far than this cannot show its widest band."""
+NARROW_BPS = 15.0
+WIDEN_NS = 300_000_000_000
+WIDEN_NARROW_NS = 60_000_000_000
+"""Between snapshots that only widen the known range; they are dear."""
 FRESH_NS = 1_000_000_000
 """A quote, a trade and a book this close in time must agree."""
 
@@ -83,6 +89,7 @@ class RouteWatch:
         self._trades = 0
         self._versions: dict[str, tuple[int, int]] = {}
         self._disagreeing: dict[str, int] = {}
+        self._widened_ns: dict[str, int] = {}
 
     # life
 
@@ -197,14 +204,18 @@ class RouteWatch:
         self._sampled_ns = mono_ns
         if self.board is None or interval_ms <= 0:
             return
-        for stream in self.streams:
+        for index, stream in enumerate(self.streams):
             now = stream.sample()
+            if index == 0:  # books belong to the route, not to one of its sockets: told once
+                now = msgspec.structs.replace(now, gaps=self.board.gaps, resyncs=self.board.resyncs)
             round_trips: list[float | None] = [*stream.stats.take_ws_ms()]
             for ws_ms in round_trips or [None]:
                 self._meters.emit(msgspec.structs.replace(now, ws_ms=ws_ms))
         self._meters.emit(self._feed_sample(self.board, now_ns, interval_ms))
         for symbol in self.board.pairs:
             self._meters.emit(self._book_sample(self.board, symbol, now_ns))
+            if self.board.rest_snapshot:
+                self._keep_wide(self.board, symbol, mono_ns)
 
     def _feed_sample(self, board: RouteBoard, now_ns: int, interval_ms: float) -> FeedSample:
         clock = self._meters.clock
@@ -242,6 +253,17 @@ class RouteWatch:
     def _lives(self) -> list[ChannelLife]:
         mono_ns = self._meters.clock.monotonic_ns()
         return [life for stream in self.streams for life in stream.silences(mono_ns)]
+
+    def _keep_wide(self, board: RouteBoard, symbol: str, mono_ns: int) -> None:
+        """The price walks out of the range that the last snapshot made known: ask for another in time."""
+        pair = board.pairs[symbol]
+        reach = pair.book.ladder().reach_bps if pair.book.synced else None
+        if reach is None or min(reach) >= WIDE_BPS or self._snapshots is None:
+            return
+        every_ns = WIDEN_NARROW_NS if min(reach) < NARROW_BPS else WIDEN_NS
+        if mono_ns - self._widened_ns.get(symbol, -every_ns) >= every_ns:
+            self._widened_ns[symbol] = mono_ns
+            self._snapshots.widen(symbol)
 
     def _frozen(self, board: RouteBoard, now_ns: int) -> int:
         """Books that have not changed for two limits of their channel while their trades went on."""

@@ -23,9 +23,9 @@ def live(options: argparse.Namespace) -> int:
         configuration = config.load(path)
         configuration.chosen(watchlist)
         if simulated is not None:
-            from feeds.sim.scenario import check
+            from feeds.sim.scenario import load
 
-            check(simulated)
+            load(simulated)
     except ValueError as error:  # a sentence about the file, the watchlist or the scenario
         print(f"detour: {error}", file=sys.stderr)
         return 2

@@ -214,6 +214,10 @@ class Venue(Protocol):
     def snapshot_request(self, product: Product, instrument: Instrument) -> RestRequest | None:
         """The whole book over REST: to sync with (``rest_snapshot``) or to compare with."""
 
+    def deep_snapshot_request(self, product: Product, instrument: Instrument) -> RestRequest | None:
+        """A dearer request for more levels than ``snapshot_request`` brings, where the venue has one: it widens the
+        range in which a book is completely known. Read by ``read_snapshot`` too."""
+
     def read_snapshot(self, product: Product, instrument: Instrument, answer: Answer) -> BookSnapshot:
         """Raises VenueError."""
 
@@ -235,6 +239,9 @@ class VenueDefaults:
     """What most venues need not say. A venue replaces single methods; nothing here names a venue."""
 
     def status_request(self, product: Product) -> RestRequest | None:
+        return None
+
+    def deep_snapshot_request(self, product: Product, instrument: Instrument) -> RestRequest | None:
         return None
 
     def read_status(self, product: Product, answer: Answer) -> Sequence[StatusNotice]:

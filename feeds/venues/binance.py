@@ -39,6 +39,8 @@ from feeds.venues.base import (
 from feeds.venues.reading import NS_PER_MS, UNREADABLE
 
 SNAPSHOT_LEVELS = 1000
+DEEP_LEVELS = 5_000
+DEEP_WEIGHT = 250.0
 """A side of the REST snapshot: the most that futures give."""
 
 _USED_WEIGHT = "x-mbx-used-weight-1m"
@@ -260,6 +262,12 @@ class Binance(VenueDefaults):
         rest = _REST[product]
         return RestRequest(path=_depth_path(rest, instrument, SNAPSHOT_LEVELS), weight=rest.snapshot_weight)
 
+    def deep_snapshot_request(self, product: Product, instrument: Instrument) -> RestRequest | None:
+        """Spot gives 5000 levels for 250 of weight; futures give no more than 1000."""
+        if product != "spot":
+            return None
+        return RestRequest(path=_depth_path(_REST[product], instrument, DEEP_LEVELS), weight=DEEP_WEIGHT)
+
     def read_snapshot(self, product: Product, instrument: Instrument, answer: Answer) -> BookSnapshot:
         _refuse(answer)
         try:
@@ -273,7 +281,7 @@ class Binance(VenueDefaults):
             seq=book.last_update_id,
             engine_ns=book.engine_ms * NS_PER_MS or None,
             gateway_ns=book.event_ms * NS_PER_MS or None,
-            levels_limit=SNAPSHOT_LEVELS,
+            levels_limit=DEEP_LEVELS if max(len(book.bids), len(book.asks)) > SNAPSHOT_LEVELS else SNAPSHOT_LEVELS,
         )
 
     def status_request(self, product: Product) -> RestRequest | None:
