@@ -91,7 +91,8 @@ class Served:
     def __init__(self, port: int) -> None:
         self.port = port
         self.accepted_s: list[float] = []
-        self.requests: list[bytes] = []
+        self.open = 0
+        """Connections whose handler still runs."""
 
     @property
     def http(self) -> str:
@@ -109,10 +110,12 @@ async def serving(handler: Handler) -> AsyncIterator[Served]:
 
     async def one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         served.accepted_s.append(asyncio.get_running_loop().time())
+        served.open += 1
         try:
             with suppress(ConnectionError, asyncio.IncompleteReadError):
                 await handler(reader, writer)
         finally:
+            served.open -= 1
             writer.close()
 
     def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -245,6 +245,8 @@ async def test_a_cancelled_request_leaves_no_connection_out_of_step() -> None:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         assert (await client.exchange(GET)).answer.body == b"1"
+        await asyncio.sleep(0.15)
+        assert served.open == 1, "and is not left open either"
         client.close()
 
 

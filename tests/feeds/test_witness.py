@@ -57,8 +57,7 @@ async def test_a_silent_first_port_leaves_time_for_the_second(monkeypatch: pytes
 
     async def handshake(self: Witness, host: str, port: int) -> int:
         tried.append(port)
-        if port == 443:
-            await asyncio.sleep(60)
+        await asyncio.sleep(60 if port == 443 else 0.005)
         return 5_000_000
 
     monkeypatch.setattr(Witness, "_handshake", handshake)
