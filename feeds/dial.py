@@ -10,6 +10,7 @@ import asyncio
 import functools
 import logging
 import ssl
+from collections.abc import Mapping
 from typing import Protocol
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -184,6 +185,7 @@ async def dial(
     receiver: Receiver,
     *,
     now_s: float,
+    headers: Mapping[str, str] | None = None,
     tls: ssl.SSLContext | None = None,
     timeout_s: float = 10.0,
     close_timeout_s: float = 2.0,
@@ -195,6 +197,7 @@ async def dial(
             url,
             create_connection=functools.partial(Wire, receiver),  # type: ignore[arg-type] # a factory is all it calls
             compression=None,
+            additional_headers=headers,
             user_agent_header="detour",
             proxy=None,
             open_timeout=timeout_s,

@@ -205,6 +205,7 @@ class Stream:
             url,
             line,
             now_s=self._clock.time_ns() / SECOND,
+            headers=self.plan.headers,
             tls=self._tls,
             timeout_s=self._timing.open_timeout_s,
             close_timeout_s=self._timing.close_s,

@@ -18,7 +18,7 @@ from feeds.sim.market import Market, VenueWorld
 from feeds.sim.profile import profile_of
 from feeds.sim.scenario import ErrorShare
 from feeds.sim.sockets import PING, PONG, Client, Port, frame
-from feeds.sim.twin import Out, Request, Response, Twin, TwinSession
+from feeds.sim.twin import Out, ReadsHeaders, Request, Response, Twin, TwinSession
 
 BODY_LIMIT = 64 << 10
 """Bytes of a request's body, or of one frame from a client."""
@@ -132,6 +132,10 @@ class Door:
         self._road.set()
         await self._server.shutdown(0.2)
 
+    @property
+    def road_open(self) -> bool:
+        return self._road.is_set()
+
     async def follow_scenario(self) -> None:
         """Opens or closes the road as the scenario says: closed, calls hang and frames wait on both sides."""
         open_ = not self._condition().blackhole
@@ -195,6 +199,8 @@ class Door:
         transport = request.transport
         if session is None or transport is None:
             return self._answer(None)
+        if isinstance(session, ReadsHeaders):
+            session.handshake(_lower(request))
         socket = web.WebSocketResponse(
             autoclose=False, autoping=False, compress=False, max_msg_size=BODY_LIMIT, decode_text=False, timeout=1.0
         )
@@ -256,7 +262,7 @@ class Door:
             method=request.method,
             path=request.path,
             query=dict(request.query),
-            headers={name.lower(): value for name, value in request.headers.items()},
+            headers=_lower(request),
             body=body,
         )
 
@@ -270,3 +276,7 @@ class Door:
         headers = {"Content-Type": "application/json", "Server": "nginx", **response.headers}
         headers["Date"] = formatdate(self._venue.now_ns() / 1e9, usegmt=True)
         return web.Response(body=body, status=response.status, headers=headers)
+
+
+def _lower(request: web.BaseRequest) -> dict[str, str]:
+    return {name.lower(): value for name, value in request.headers.items()}

@@ -8,7 +8,7 @@ the client's frames into answers. The server around it does sockets, time, pacin
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from msgspec import Struct
 
@@ -163,6 +163,14 @@ class TwinSession(Protocol):
 
     def farewell(self, planned: bool) -> Sequence[Out]:
         """What the venue sends before it cuts (a notice, a close code), for the 24 h cut (planned) or a failure."""
+
+
+@runtime_checkable
+class ReadsHeaders(Protocol):
+    """A session that writes differently for some headers of the client's handshake; told of them before ``opened``."""
+
+    def handshake(self, headers: Mapping[str, str]) -> None:
+        """Names are lower case."""
 
 
 class Twin(Protocol):

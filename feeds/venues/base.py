@@ -109,6 +109,8 @@ class SocketPlan(Struct, frozen=True, kw_only=True):
     subscriptions: tuple[Subscription, ...]
     handshake: RestRequest | None = None
     """To be asked before every dial; ``Venue.dial_url`` turns its answer into the URL."""
+    headers: Mapping[str, str] = {}
+    """Of the websocket's own handshake, beside the usual ones."""
 
 
 class Session(Protocol):
