@@ -139,7 +139,7 @@ class Ladder:
         if anew or not laid or abs(best - laid[0]) > self._relay:
             self._lay(book, touched, laid, best, away, anew)
             return
-        price, last, rank = best, laid[0] + away * RELAY_STEPS * self.grid, 0
+        price, last, rank = best, laid[0] + away * (self._relay + self.grid), 0
         while (last - price) * away > 0:
             if price not in book:
                 self._draw(book, touched, price, min(rank, FINE_LEVELS - 1))

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import contextlib
 import json
+import os
 import signal
 import sys
 import threading
@@ -97,8 +98,9 @@ async def _serve(scenario: Scenario, venues: Sequence[str], options: argparse.Na
 
 def _end_with_parent(loop: asyncio.AbstractEventLoop, ended: asyncio.Event) -> None:
     def wait() -> None:
-        with contextlib.suppress(OSError, ValueError):
-            while sys.stdin.buffer.read(4096):
+        # not through sys.stdin: its lock, held by this thread, would abort the interpreter's exit
+        with contextlib.suppress(OSError):
+            while os.read(0, 4096):
                 pass
         with contextlib.suppress(RuntimeError):  # the loop has closed already
             loop.call_soon_threadsafe(ended.set)

@@ -7,6 +7,7 @@ import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from email.utils import formatdate
+from functools import partial
 from random import Random
 
 from aiohttp import WSMsgType, web
@@ -235,7 +236,7 @@ class Door:
                 client.send_aside(frame(PONG, bytes(message.data)), delay_s)
             else:
                 raw = message.data if isinstance(message.data, bytes) else str(message.data).encode()
-                venue.tell(client, lambda now_ns, raw=raw: client.session.receive(raw, now_ns), venue.now_ns(), delay_s)
+                venue.tell(client, partial(client.session.receive, raw), venue.now_ns(), delay_s)
 
     async def _travel(self, delay_s: float) -> None:
         await asyncio.sleep(delay_s)
