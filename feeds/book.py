@@ -242,6 +242,8 @@ class Book:
         """Can this snapshot take the place of a synced book without losing a message?"""
         if self.seq is None or snapshot.seq is None or snapshot.seq >= self.seq:
             return True
+        if self._follows == self.rule.first:
+            return False  # nothing was followed yet: an older snapshot would take back what the present one knows
         kept = self._kept
         if not kept:
             return False

@@ -10,12 +10,13 @@ from feeds.board import RouteBoard
 from feeds.book import Outcome
 from feeds.clock import Clock
 from feeds.http import HttpError
-from feeds.model import Instrument, Product
+from feeds.model import BookSnapshot, Instrument, Product
 from feeds.probe import Requester
 from feeds.venues.base import Venue, VenueError
 
 FIRST_WAIT_S = 0.3
 """Deltas are let in before the snapshot is asked for, so that one of them bridges it."""
+CATCH_UP_S, CATCH_UP_TURNS = 0.05, 40
 RETRY_S = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
 
 
@@ -59,6 +60,14 @@ class Snapshots:
         finally:
             self._under_way.discard(instrument.symbol)
 
+    async def _caught_up(self, snapshot: BookSnapshot) -> None:
+        """Let the stream come as far as the snapshot, so that the book keeps what it knows beyond it."""
+        book = self._board.pairs[snapshot.symbol].book
+        for _ in range(CATCH_UP_TURNS):
+            if not book.synced or book.seq is None or snapshot.seq is None or book.seq >= snapshot.seq:
+                return
+            await asyncio.sleep(CATCH_UP_S)
+
     async def _fetch(self, instrument: Instrument) -> None:
         try:
             await asyncio.sleep(FIRST_WAIT_S)
@@ -87,6 +96,8 @@ class Snapshots:
             return f"no snapshot over REST ({error})"
         except VenueError as error:
             return f"the REST snapshot cannot be used ({error})"
+        if deep:
+            await self._caught_up(snapshot)
         outcome = self._board.rest_book(snapshot, self._clock.time_ns())
         if outcome is Outcome.APPLIED:
             return None
