@@ -69,12 +69,15 @@ def compose(
     """``found``: what shows at this moment, by key, lasting or not: it never accuses, but it tells whose fault the
     rest is."""
     blame = [s for s in standing if s.finding.key not in around.common and s.finding.weight > 0]
+    if all(s.finding.key == "status" for s in blame):
+        blame = []  # an official word weighs with what is measured, and accuses nobody who measures well
     common = [s for s in standing if s.finding.key in around.common]
     reasons = [_reason(s) for s in blame]
     reasons += [_reason(s, min(COMMON_POINTS, POINTS[s.finding.weight])) for s in common]
     if not blame:
         if not common:
-            return Opinion(candidate=Candidate(state=State.OK, cause=None, since_ns=now_ns), reasons=())
+            words = tuple(_reason(s, 0) for s in standing if s.finding.evidence is Evidence.STATUS)
+            return Opinion(candidate=Candidate(state=State.OK, cause=None, since_ns=now_ns), reasons=words)
         return _market(common, reasons, around)
     strongest = max(blame, key=lambda s: (s.finding.weight, -s.since_ns))
     peers = _peers_reason(blame, around)
@@ -154,7 +157,7 @@ def _graded(
             strength[s.finding.evidence] = strength.get(s.finding.evidence, 0) + s.finding.weight
     lone = max((s for s in blame if s.finding.weight >= 2), key=lambda s: -s.since_ns, default=None)
     corroborated = peers is not None and lone is not None and now_ns - lone.since_ns >= ns(PEERS_AFTER_S)
-    classes = len(strength) + (corroborated or (lone is not None and around.shared is not None))
+    classes = len(strength) + (corroborated or around.shared is not None)
     congested = classes >= 2 or max(strength.values(), default=0) >= OVERWHELMING
     groups: dict[Cause, list[Standing]] = {}
     by_key = {**found, **{s.finding.key: s.finding for s in blame}}

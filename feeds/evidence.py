@@ -12,14 +12,14 @@ from msgspec import Struct
 
 from feeds.model import Cause, Evidence
 from feeds.own import Own
-from feeds.recent import Recent, channel_silences_s
+from feeds.recent import TRADING, Recent, channel_silences_s
 from feeds.thresholds import Thresholds
 from feeds.track import RouteTrack
 from feeds.windows import Baseline, ns
 
 LET_GO = 0.65
 """A standing finding stays while its excess is above this part of the threshold."""
-ACCIDENT = 0.03
+ACCIDENT = 0.1
 OTHERS_LIVELY = 0.2
 """A channel is silent by itself only while another one's silence is below this share of its own."""
 AGE_CEILING_MS = 3_000.0
@@ -198,10 +198,13 @@ def kernel_findings(track: RouteTrack, now: Recent, held: Collection[str]) -> It
         )
 
 
-def feed_findings(track: RouteTrack, now: Recent, own: Own, now_ns: int, held: Collection[str]) -> Iterator[Finding]:
+def feed_findings(
+    track: RouteTrack, now: Recent, own: Own, now_ns: int, held: Collection[str], elsewhere_s: Mapping[str, float]
+) -> Iterator[Finding]:
+    """``elsewhere_s``: by channel, the longest usual silence of it on other venues."""
     yield from _late_findings(track, now, held)
     yield from _link_findings(track, own, now_ns)
-    yield from _silence_findings(track, own, now_ns)
+    yield from _silence_findings(track, own, now_ns, elsewhere_s)
     gaps = sum(v for _, v in track.gap_counts.items)
     if gaps >= track.limits.gaps_min:
         yield Finding(
@@ -294,7 +297,7 @@ def _link_findings(track: RouteTrack, own: Own, now_ns: int) -> Iterator[Finding
         )
 
 
-def _silence_findings(track: RouteTrack, own: Own, now_ns: int) -> Iterator[Finding]:
+def _silence_findings(track: RouteTrack, own: Own, now_ns: int, elsewhere_s: Mapping[str, float]) -> Iterator[Finding]:
     limits, feed = track.limits, track.feed
     if feed is None or track.feed_ns is None or (track.links and not track.links_up()):
         return
@@ -316,10 +319,10 @@ def _silence_findings(track: RouteTrack, own: Own, now_ns: int) -> Iterator[Find
             value=silence_s * 1e3,
             onset_ns=track.feed_ns - ns(silence_s),
             raise_s=0.5,
-            text=f"connected, nothing new for {figure(silence_s)} s{usual}{alive}",
+            text=f"connected, no trade and no book change for {figure(silence_s)} s{usual}{alive}",
         )
         return
-    yield from _channel_findings(track, connected_s)
+    yield from _channel_findings(track, connected_s, elsewhere_s)
 
 
 def silence_limit_s(track: RouteTrack, limits: Thresholds) -> float:
@@ -328,12 +331,13 @@ def silence_limit_s(track: RouteTrack, limits: Thresholds) -> float:
     if track.data_ns is None:
         return limits.first_data_s
     if rate is not None and rate >= limits.lively_rate:
-        return max(limits.silence_min_s, limits.silence_gaps / rate)
+        peak_s = track.channel_peak_s.get(TRADING, 0.0)
+        return max(limits.silence_min_s, limits.silence_gaps / rate, limits.silence_peaks * peak_s)
     alive = track.feed is not None and track.feed.keepalive_ok is True
     return limits.quiet_route_s if alive else limits.first_data_s
 
 
-def _channel_findings(track: RouteTrack, connected_s: float) -> Iterator[Finding]:
+def _channel_findings(track: RouteTrack, connected_s: float, elsewhere_s: Mapping[str, float]) -> Iterator[Finding]:
     """Channels that are silent as a whole, and single subscriptions that are while their pair is alive elsewhere."""
     limits, feed = track.limits, track.feed
     if feed is None:
@@ -350,14 +354,11 @@ def _channel_findings(track: RouteTrack, connected_s: float) -> Iterator[Finding
         others_s = min((s for c, s in by_channel_s.items() if c != channel), default=silence_s)
         if others_s > max(limits.trading_s, OTHERS_LIVELY * silence_s):
             continue
-        allowed = [v / 1e3 for key, v in feed.quiet_limit_ms.items() if key.partition(":")[0] == channel]
-        if not allowed or channel in told or channel in QUIET_CHANNELS:
-            continue
-        peak_s = track.channel_peak_s.get(channel, 0.0)
-        limit_s = max(limits.channel_silence_min_s, *allowed, limits.channel_silence_gaps * peak_s)
-        if min(silence_s, connected_s) >= limit_s:
+        limit_s = channel_limit_s(track, channel, elsewhere_s.get(channel))
+        if limit_s is not None and channel not in told and min(silence_s, connected_s) >= limit_s:
             told.add(channel)
-            yield _channel_finding(track, channel, silence_s * 1e3, "silent while other channels go on")
+            words = "silent while other channels go on" if track.channel_gaps.get(channel) else "never any data"
+            yield _channel_finding(track, channel, silence_s * 1e3, words)
     for key, silence_ms in sorted(silences_ms.items()):
         channel, _, symbol = key.partition(":")
         if channel in told or channel in EVENTFUL_CHANNELS or not symbol:
@@ -367,6 +368,22 @@ def _channel_findings(track: RouteTrack, connected_s: float) -> Iterator[Finding
         limit_ms = max(limits.channel_silence_min_s * 1e3, feed.quiet_limit_ms.get(key, 0.0))
         if trades and min(silence_ms, connected_s * 1e3) >= limit_ms:
             yield _channel_finding(track, key, silence_ms, "silent while the pair trades")
+
+
+def channel_limit_s(track: RouteTrack, channel: str, elsewhere_s: float | None) -> float | None:
+    """How long all pairs of a channel may be silent together: by its own past, else by its past at other venues, else
+    by the venue's facts; None where nothing is known."""
+    limits, feed = track.limits, track.feed
+    if feed is None or channel in QUIET_CHANNELS:
+        return None
+    gaps, peak_s = track.channel_gaps.get(channel, 0), track.channel_peak_s.get(channel, 0.0)
+    if gaps >= limits.channel_gaps_known:
+        return max(limits.channel_silence_min_s, limits.channel_silence_gaps * peak_s)
+    rate = track.base_rate.value or 0.0
+    if gaps == 0 and elsewhere_s is not None and rate >= limits.lively_rate:
+        return max(limits.channel_first_data_s, limits.channel_silence_gaps * elsewhere_s)
+    allowed = [v / 1e3 for key, v in feed.quiet_limit_ms.items() if key.partition(":")[0] == channel]
+    return max(limits.channel_silence_min_s, *allowed, limits.channel_silence_gaps * peak_s) if allowed else None
 
 
 def _least(silences_ms: Mapping[str, float], keys: Sequence[str]) -> float | None:

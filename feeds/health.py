@@ -101,6 +101,7 @@ class Judge:
         self._next_ns: int | None = None
         self._now_ns = 0
         self._slow_line_ns: int | None = None
+        self._ages_moved_ns: int | None = None
 
     def observe(self, sample: Sample) -> None:
         """Takes one sample; they may come a few seconds out of order. Never raises on odd values."""
@@ -208,7 +209,10 @@ class Judge:
         for known in measured.values():
             known.latest = recent(known.track, self._own, now_ns)
         self._together.step(now_ns, {r: moves(x.track, x.latest, now_ns) for r, x in measured.items()})
-        self._own.shifted(now_ns, self._together.own_clock_ms())
+        shift_ms = self._together.common_shift_ms()
+        self._ages_moved_ns = (self._ages_moved_ns or now_ns) if shift_ms is not None else None
+        confirmed = shift_ms is not None and self._together.clock_confirmed(shift_ms)
+        self._own.shifted(now_ns, shift_ms if confirmed else None)
         slow_line = self._together.line_slow()
         self._slow_line_ns = (self._slow_line_ns or now_ns) if slow_line else None
         found = self._find(measured, now_ns)
@@ -235,19 +239,27 @@ class Judge:
 
     def _find(self, measured: Mapping[str, _Route], now_ns: int) -> dict[str, dict[str, Finding]]:
         found: dict[str, dict[str, Finding]] = {}
-        clock = self._own.clock_since_ns(now_ns) is not None
+        doubt_ns = ns(self._limits.doubt_lasts_s)
+        shifting = self._ages_moved_ns is not None and now_ns - self._ages_moved_ns < doubt_ns
+        clock = shifting or self._own.clock_since_ns(now_ns) is not None
+        tracks = {route: known.track for route, known in measured.items()}
         held = {route: known.latches.held for route, known in measured.items()}
         for route, known in measured.items():
             track, latest = known.track, known.latest
             rules = [
                 *rest_findings(track, latest, held[route]),
                 *kernel_findings(track, latest, held[route]),
-                *feed_findings(track, latest, self._own, now_ns, held[route]),
+                *feed_findings(
+                    track, latest, self._own, now_ns, held[route], self._together.usual_gaps_s(route, tracks)
+                ),
                 *book_findings(track, now_ns, held[route]),
                 *status_findings(track, route.partition(".")[2], now_ns - self._shift_ns),
             ]
             refused = refusal_finding(track, now_ns)
             found[route] = {f.key: f for f in ([*rules, refused] if refused is not None else rules)}
+            silence = found[route].get("silence")
+            if silence is not None and self._own.doubted and now_ns - (silence.onset_ns or now_ns) < doubt_ns:
+                del found[route]["silence"]
         late = frozenset(r for r, f in found.items() if {"age", "silence", "links"} & f.keys())
         storm = self._together.storm_since_ns is not None
         for route, odd in self._consensus.step(now_ns, storm, late, held):

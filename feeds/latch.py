@@ -93,7 +93,7 @@ class Stance:
         self.cause: Cause | None = None
         self.since_ns: int | None = None
         self.lower_since_ns: int | None = None
-        self._lower: Candidate | None = None
+        self._clear_since_ns: int | None = None
         self._recause_ns: int | None = None
         self._alarms: deque[int] = deque(maxlen=ALARMS_KEPT)
         self._suspicions: deque[int] = deque(maxlen=ALARMS_KEPT)
@@ -131,7 +131,7 @@ class Stance:
             away_ns = now_ns - self.lower_since_ns if self.lower_since_ns is not None else 0
             if self.state not in QUIET_STATES and away_ns >= ns(self._limits.clear_s):
                 self._alarms.append(now_ns)
-            self._lower = self.lower_since_ns = None
+            self._clear_since_ns = self.lower_since_ns = None
             self._recause(now_ns, wanted)
         else:
             self._fall(now_ns, wanted)
@@ -146,19 +146,21 @@ class Stance:
 
     def _fall(self, now_ns: int, wanted: Candidate) -> None:
         self._recause_ns = None
-        if self._lower is None or SEVERITY[wanted.state] >= SEVERITY[self._lower.state]:
-            self._lower = wanted  # falls only as far as the worst of the waiting time
-        self.lower_since_ns = now_ns if self.lower_since_ns is None else self.lower_since_ns
-        if now_ns - self.lower_since_ns >= ns(self.clear_after_s(now_ns)):
-            ended_ns = self.lower_since_ns
-            target = self._lower
-            self._show(
-                target if target.state is not State.OK else Candidate(state=State.OK, cause=None, since_ns=ended_ns)
-            )
+        # findings are held a little after they end: what ends now ended then
+        ended_ns = now_ns - ns(self._limits.finding_clear_s)
+        self.lower_since_ns = ended_ns if self.lower_since_ns is None else self.lower_since_ns
+        if wanted.state is State.OK:
+            self._clear_since_ns = ended_ns if self._clear_since_ns is None else self._clear_since_ns
+        else:
+            self._clear_since_ns = None
+        since_ns = self._clear_since_ns if wanted.state is State.OK else self.lower_since_ns
+        if since_ns is not None and now_ns - since_ns >= ns(self.clear_after_s(now_ns)):
+            ended = Candidate(state=State.OK, cause=None, since_ns=since_ns)
+            self._show(ended if wanted.state is State.OK else wanted)
 
     def _show(self, wanted: Candidate) -> None:
         # worse for the same cause is the same trouble: it began when it began
         same = wanted.cause is self.cause and self.state is not State.OK and wanted.state is not State.OK
         self.since_ns = min(self.since_ns, wanted.since_ns) if same and self.since_ns is not None else wanted.since_ns
         self.state, self.cause = wanted.state, wanted.cause
-        self._lower = self.lower_since_ns = self._recause_ns = None
+        self._clear_since_ns = self.lower_since_ns = self._recause_ns = None

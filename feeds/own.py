@@ -75,6 +75,8 @@ class Own:
         self.uplink: Reach = "unknown"
         self.uplink_since_ns: int | None = None
         self.recovered_ns: int | None = None
+        self.doubted = False
+        """Most venues have just gone out of reach: it may be us."""
         self.late_since_ns: int | None = None
         self._on_time_ns: int | None = None
 
@@ -130,6 +132,8 @@ class Own:
     def _judge_line(self, now_ns: int, contacts: Mapping[str, int], seen_ns: int) -> None:
         limits = self._limits
         out = [last for last in contacts.values() if seen_ns - last >= ns(limits.contact_s)]
+        wavering = sum(seen_ns - last >= ns(limits.doubt_s) for last in contacts.values())
+        self.doubted = wavering >= 2 and 2 * wavering > len(contacts)
         all_out = bool(contacts) and len(out) == len(contacts)
         self._judge_witness(now_ns, reached=len(out) < len(contacts))
         lost_ns = max(contacts.values(), default=now_ns)

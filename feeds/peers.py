@@ -185,7 +185,7 @@ class Together:
         others = len(self._others(kind, route))
         return len(steady) if others and 2 * len(steady) > others else None
 
-    def own_clock_ms(self) -> float | None:
+    def common_shift_ms(self) -> float | None:
         """All venues' ages moved by one constant while round trips did not: by how much; None: they did not."""
         ages = self._by_venue.get("age", {})
         if len(ages) < 2:
@@ -194,18 +194,31 @@ class Together:
         agree_ms = max(SHIFT_AGREE_MS, SHIFT_AGREE * abs(shift))
         if abs(shift) < self._limits.clock_shift_ms or any(abs(v - shift) > agree_ms for v in ages.values()):
             return None
-        if any(v >= REST_STEADY for v in self._by_venue["rest"].values()):
-            return None
-        # the venues' clocks, asked over REST, must have moved against ours by as much
+        return shift if all(v < REST_STEADY for v in self._by_venue["rest"].values()) else None
+
+    def clock_confirmed(self, shift_ms: float) -> bool:
+        """Have the venues' clocks, asked over REST, moved against ours by as much the other way?"""
         offsets = self._by_venue["offset"]
-        if any(abs(v + shift) > max(2 * agree_ms, 0.5 * abs(shift)) for v in offsets.values()):
-            return None
-        return shift
+        if not offsets:
+            return abs(shift_ms) >= self._limits.clock_blind_shift_ms
+        agree_ms = max(2 * SHIFT_AGREE_MS, 2 * SHIFT_AGREE * abs(shift_ms))
+        return all(abs(v + shift_ms) <= agree_ms for v in offsets.values())
 
     def line_slow(self) -> bool:
         """Kernel round trips are up at every venue at once: that is our road, not theirs."""
         kernels = self._by_venue.get("kernel", {})
         return len(kernels) >= 2 and len(kernels) == len(self._venues) and min(kernels.values()) >= MOVED_RATIO
+
+    def usual_gaps_s(self, route: str, tracks: Mapping[str, RouteTrack]) -> dict[str, float]:
+        """By channel: the median over other venues' routes of their longest usual silence."""
+        peaks: dict[str, list[float]] = {}
+        for other, track in tracks.items():
+            if venue_of(other) == venue_of(route):
+                continue
+            for channel, gaps in track.channel_gaps.items():
+                if gaps >= self._limits.channel_gaps_known:
+                    peaks.setdefault(channel, []).append(track.channel_peak_s.get(channel, 0.0))
+        return {channel: level for channel, level in ((c, median(v)) for c, v in peaks.items()) if level is not None}
 
     def domain_of(self, route: str) -> str | None:
         return self._domains.get(route) or self._domains.get(venue_of(route))

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from feeds.model import Fault
 from feeds.own import Own
-from feeds.track import ANSWERED, RouteTrack, Shot, error_text
+from feeds.track import ANSWERED, ENGINE_CHANNELS, RouteTrack, Shot, error_text
 from feeds.windows import median, ns
 
 LINE_STAGES = frozenset({"resolve", "connect", "tls"})
@@ -16,8 +16,12 @@ LINE_STAGES = frozenset({"resolve", "connect", "tls"})
 KERNEL_RECENT_S = 15.0
 CONNECT_RECENT_S = 150.0
 RATE_RECENT_S = 5.0
-OFFSET_RECENT_S = 8.0
+OFFSETS_RECENT = 3
+OFFSET_RECENT_S = 15.0
 AGES_MIN = 2
+BACKLOG_S = 3.0
+TRADING = "*"
+"""Name of all the engine's channels together among a route's channels."""
 PEAK_KEPT = 0.98
 """Share of the longest silence that survives each further silence."""
 
@@ -64,7 +68,7 @@ def recent(track: RouteTrack, own: Own, now_ns: int) -> Recent:
     result.link_kernel_ms = median(track.link_kernel.since(now_ns - ns(2 * KERNEL_RECENT_S)))
     result.engine_lag_ms = median(track.engine_lags.since(now_ns - ns(limits.age_recent_s)))
     result.msgs_s = median(track.rates.since(now_ns - ns(RATE_RECENT_S)))
-    result.offset_ms = median(track.offsets.since(now_ns - ns(OFFSET_RECENT_S)))
+    result.offset_ms = median(track.offsets.since(now_ns - ns(OFFSET_RECENT_S))[:OFFSETS_RECENT])
     result.age_ms = _recent_age_ms(track, own, now_ns)
     return result
 
@@ -76,6 +80,8 @@ def _recent_age_ms(track: RouteTrack, own: Own, now_ns: int) -> float | None:
     for (t_ns, age_ms), (_, own_ms) in zip(reversed(track.ages.items), reversed(track.own_lags.items), strict=False):
         if t_ns <= horizon:
             break
+        if own.void(t_ns - ns(1.0), t_ns) or (own.recovered_ns is not None and t_ns - own.recovered_ns < ns(BACKLOG_S)):
+            continue  # what piled up while our line was down is late by our fault
         # a sample's interval is at most about a second: lag within it may sit in its ages
         lag_ms = max(own_ms if own_ms >= noise_ms else 0.0, own.lag_ms(t_ns - ns(1.0), t_ns + 1))
         ages.append(age_ms - lag_ms if age_ms > 0 else age_ms)
@@ -172,11 +178,16 @@ def learn(track: RouteTrack, now: Recent, now_ns: int, abnormal: frozenset[str],
         symbol.base_ask.offer(now_ns, symbol.now(symbol.ask, now_ns), strange)
         symbol.base_spread.offer(now_ns, symbol.now(symbol.spread, now_ns), strange)
         symbol.base_gap.offer(now_ns, symbol.gap_bps, frozen or f"price.{symbol.last.symbol}" in abnormal)
-    for channel, silence_s in channel_silences_s(track).items():
+    silences_s = channel_silences_s(track)
+    engine_s = [s for channel, s in silences_s.items() if channel in ENGINE_CHANNELS]
+    if engine_s:
+        silences_s[TRADING] = min(engine_s)
+    for channel, silence_s in silences_s.items():
         before_s = track.channel_silence_s.get(channel, 0.0)
         track.channel_silence_s[channel] = silence_s
         if silence_s < before_s and f"channel.{channel}" not in abnormal and not odd("silence"):
             # only silences that ended are known to be normal
+            track.channel_gaps[channel] = track.channel_gaps.get(channel, 0) + 1
             track.channel_peak_s[channel] = max(before_s, track.channel_peak_s.get(channel, 0.0) * PEAK_KEPT)
 
 

@@ -33,7 +33,7 @@ class Thresholds(Struct, frozen=True, kw_only=True):
     # persistence
     raise_s: float = 3.0
     clear_s: float = 10.0
-    finding_clear_s: float = 3.0
+    finding_clear_s: float = 2.0
     recause_s: float = 3.0
     """A new cause must lead for this long before it replaces the one on show."""
     flap_window_s: float = 1800.0
@@ -45,9 +45,9 @@ class Thresholds(Struct, frozen=True, kw_only=True):
 
     # REST
     rest_ratio: float = 3.0
-    rest_floor_ms: float = 60.0
+    rest_floor_ms: float = 40.0
     rest_strong_ratio: float = 5.0
-    rest_strong_floor_ms: float = 150.0
+    rest_strong_floor_ms: float = 120.0
     rest_ceiling_ms: float = 2_000.0
     """Slow whatever the baseline."""
     rest_recent: int = 5
@@ -96,8 +96,16 @@ class Thresholds(Struct, frozen=True, kw_only=True):
     quiet_route_s: float = 180.0
     """How long a slow route may be silent while its keepalives are answered."""
     channel_silence_min_s: float = 10.0
-    channel_silence_gaps: float = 4.0
+    channel_silence_gaps: float = 8.0
     """Times the longest silence the channel had on normal days."""
+    channel_gaps_known: int = 20
+    """So many ended silences make a history to go by; before, the venue's facts must do."""
+    channel_first_data_s: float = 20.0
+    """How long a channel may take to its first data where the same channel of other venues is busy."""
+    silence_peaks: float = 4.0
+    doubt_s: float = 1.5
+    """Most venues out of reach for this long: whatever starts now may be our own line."""
+    doubt_lasts_s: float = 8.0
     trading_s: float = 5.0
     """A trade within this makes a silent book of the same symbol strange."""
     link_down_s: float = 6.0
@@ -147,6 +155,8 @@ class Thresholds(Struct, frozen=True, kw_only=True):
     clock_void_s: float = 15.0
     """After a step of our clock ages mean nothing until the offsets are measured anew."""
     clock_shift_ms: float = 40.0
+    clock_blind_shift_ms: float = 200.0
+    """Where no venue tells its time, only a common shift of this size is taken for our clock's."""
     witness_fresh_s: float = 15.0
     witness_failures: int = 2
     contact_s: float = 3.0

@@ -26,6 +26,8 @@ ANSWERED: frozenset[Fault | None] = frozenset({None, Fault.BAD_REQUEST})
 """Answers whose time counts as a round trip: a shed 503 comes back fast and says nothing about speed."""
 REFUSALS: frozenset[Fault | None] = frozenset({Fault.OUR_LIMIT, Fault.GEO_BLOCK, Fault.REFUSED, Fault.MAINTENANCE})
 HTTP_BANNED = 418
+ENGINE_CHANNELS = frozenset({"book", "bbo", "trades"})
+"""Channels that show the matching engine at work."""
 
 
 class LinkTrack:
@@ -104,6 +106,8 @@ class RouteTrack:
         self.symbols: dict[str, SymbolTrack] = {}
         self.notices: tuple[StatusNotice, ...] = ()
         self.channel_silence_s: dict[str, float] = {}
+        self.channel_gaps: dict[str, int] = {}
+        """By channel: how many of its silences have ended."""
         self.channel_peak_s: dict[str, float] = {}
         """By channel: the longest silence of all its symbols together on normal days, slowly forgotten."""
         self.base_rest, self.base_first_byte = baseline(limits), baseline(limits)
@@ -229,11 +233,13 @@ class RouteTrack:
         return sum(link.connected for link in self.links.values())
 
     def data_silence_s(self) -> float | None:
-        """How long no channel has carried data, as of the last feed sample: our own pauses do not count."""
+        """How long no channel of the engine's has carried data, as of the last feed sample: our own pauses do not
+        count, and a mark price that goes on is no proof of trading."""
         if self.feed is None or self.feed_ns is None or self.first_ns is None:
             return None
         since_ns = self.data_ns if self.data_ns is not None else self.first_ns
-        quietest_ms = min((v for v in self.feed.channel_silence_ms.values() if finite(v)), default=0.0)
+        told = self.feed.channel_silence_ms.items()
+        quietest_ms = min((v for k, v in told if k.partition(":")[0] in ENGINE_CHANNELS and finite(v)), default=0.0)
         return max((self.feed_ns - since_ns) / 1e9, quietest_ms / 1e3)
 
 
