@@ -306,6 +306,12 @@ def header_float(answer: Answer, name: str) -> float | None:
     return value if value == value and abs(value) != float("inf") else None
 
 
+def share_used(answer: Answer, limit_name: str, left_name: str) -> float | None:
+    """Which share of a limit is used, 0 to 1, where two headers give the limit and what is left of it, else None."""
+    limit, left = header_float(answer, limit_name), header_float(answer, left_name)
+    return (limit - left) / limit if limit and left is not None and 0 <= left <= limit else None
+
+
 def http_fault(answer: Answer, overload: Sequence[int] = (500, 502, 503, 504, 520, 521, 522, 524)) -> Fault | None:
     """What the HTTP status alone says; a venue's own code table is asked first."""
     match answer.status:

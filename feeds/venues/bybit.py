@@ -28,7 +28,7 @@ from feeds.venues.base import (
     Subscription,
     VenueDefaults,
     VenueError,
-    header_float,
+    share_used,
 )
 from feeds.venues.bybit_session import BOOK_LEVELS, BybitSession, topic_of
 from feeds.venues.bybit_wire import (
@@ -201,10 +201,8 @@ class Bybit(VenueDefaults):
 
 def _weight_used(answer: Answer) -> float | None:
     """The headers count down a limit of their own, per path: its share in use, laid on the IP limit."""
-    limit, left = header_float(answer, "x-bapi-limit"), header_float(answer, "x-bapi-limit-status")
-    if limit is None or left is None or not 0 <= left <= limit or limit == 0:
-        return None
-    return (limit - left) / limit * _IP_LIMIT.weight
+    share = share_used(answer, "x-bapi-limit", "x-bapi-limit-status")
+    return None if share is None else share * _IP_LIMIT.weight
 
 
 def _good(answer: Answer) -> Raw:
