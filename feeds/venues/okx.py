@@ -11,7 +11,6 @@ made the push, ``bbo-tbt`` the time of the matching engine; no message carries b
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 
 from msgspec import Raw
@@ -50,7 +49,7 @@ from feeds.venues.okx_wire import (
     read_times,
     status_notice,
 )
-from feeds.venues.reading import NS_PER_MS, UNREADABLE
+from feeds.venues.reading import NS_PER_MS, UNREADABLE, unreadable
 
 _BOOKS_PER_SOCKET = 29  # OKX advises fewer than 30 deep book channels per connection
 
@@ -151,7 +150,7 @@ class Okx(VenueDefaults):
             body = read_body(answer.body)
             server_ns = read_times(body.data)[0].ts * NS_PER_MS if body.code == "0" and probe.gives_time else None
         except UNREADABLE:
-            return _unreadable(answer)
+            return unreadable(answer)
         if body.code == "0":
             return ProbeReading(fault=http_fault(answer), server_ns=server_ns or None)
         fault = fault_of(body.code, body.msg) or http_fault(answer) or Fault.UNKNOWN
@@ -183,15 +182,6 @@ class Okx(VenueDefaults):
 
     def read_close(self, code: int) -> Fault | None:
         return _CLOSES.get(code)
-
-
-def _unreadable(answer: Answer) -> ProbeReading:
-    """Not OKX's JSON: the CDN in front of it speaks, or something on the road."""
-    text = answer.body[:200].decode(errors="replace")
-    fault = http_fault(answer) or Fault.UNKNOWN
-    if fault is Fault.REFUSED and re.search(r"restrict|country|region|jurisdiction", text, re.IGNORECASE):
-        fault = Fault.GEO_BLOCK
-    return ProbeReading(fault=fault, code=str(answer.status), text=text)
 
 
 def _good(answer: Answer) -> Raw:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 from msgspec import MsgspecError
+
+from feeds.model import Fault
+from feeds.venues.base import Answer, ProbeReading, http_fault
 
 UNREADABLE: tuple[type[Exception], ...] = (MsgspecError, ValueError, IndexError, RecursionError)
 """All that reading hostile bytes can raise: malformed, wrongly typed, not UTF-8, no row where one must be, too deep."""
@@ -28,3 +33,12 @@ def ms_ns(text: str) -> int | None:
     if not 0 < ms < 1 << 43:
         raise ValueError("not a time")
     return ms * NS_PER_MS
+
+
+def unreadable(answer: Answer) -> ProbeReading:
+    """Not the venue's JSON: the CDN in front of it speaks, or something on the road."""
+    text = answer.body[:200].decode(errors="replace")
+    fault = http_fault(answer) or Fault.UNKNOWN
+    if fault is Fault.REFUSED and re.search(r"restrict|country|region|jurisdiction", text, re.IGNORECASE):
+        fault = Fault.GEO_BLOCK
+    return ProbeReading(fault=fault, code=str(answer.status), text=text)
