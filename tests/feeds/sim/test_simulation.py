@@ -111,6 +111,23 @@ async def test_books_built_from_snapshot_and_diffs_stay_whole(start: Start, http
     await socket.close()
 
 
+async def test_a_late_clients_snapshot_fits_the_changes_that_follow_it(
+    start: Start, http: aiohttp.ClientSession
+) -> None:
+    simulation = await start(venues=("okx",))
+    arg = {"channel": "books", "instId": "BTC-USDT-SWAP"}
+    for _ in range(2):
+        socket = await http.ws_connect(base(simulation, "okx.linear", "ws") + "/ws/v5/public", max_msg_size=0)
+        await socket.send_json({"op": "subscribe", "args": [arg]})
+        pushed: list[Any] = []
+        while len(pushed) < 4:
+            body = await socket.receive_json(timeout=LIMIT_S)
+            pushed += [{"action": body["action"], **row} for row in body.get("data", ())]
+        assert [row["action"] for row in pushed] == ["snapshot", "update", "update", "update"]
+        assert all(after["prevSeqId"] == before["seqId"] for before, after in pairwise(pushed))
+    await socket.close()
+
+
 async def test_pings_are_answered_with_their_payload(start: Start, http: aiohttp.ClientSession) -> None:
     simulation = await start()
     socket = await http.ws_connect(base(simulation, "binance.spot", "ws") + "/ws", autoping=False)
