@@ -145,8 +145,9 @@ def test_a_calm_book_is_tight_covers_ten_percent_and_keeps_its_depth_while_the_p
 def test_a_crash_walks_into_the_far_levels_without_finding_their_size_near_mid() -> None:
     pair = pair_of()
     before = within(pair.image(None), 100)
-    run(pair, [121_600.0 * (1 - 0.0003 * n) for n in range(300)])
-    assert 0.4 < within(pair.image(None), 100) / before < 2.0
+    thin = PairCondition(depth=(Band(within_bps=100, factor=0.02),))
+    run(pair, [121_600.0 * (1 - 0.0003 * n) for n in range(300)], thin)
+    assert 0.01 < within(pair.image(None), 90) / before < 0.05
 
 
 def test_near_mid_can_be_emptied_while_the_outer_bands_survive() -> None:
