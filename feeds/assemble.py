@@ -33,6 +33,8 @@ def route_row(
     reconnects: int,
     garbled: int,
     unknown: int,
+    offset_ms: float | None,
+    offset_err_ms: float | None,
     notes: tuple[str, ...],
 ) -> RouteRow:
     return RouteRow(
@@ -58,8 +60,8 @@ def route_row(
         resyncs=resyncs,
         reconnects=reconnects,
         weight_used=signals.weight_share,
-        offset_ms=signals.offset_ms,
-        offset_err_ms=signals.offset_err_ms,
+        offset_ms=offset_ms,
+        offset_err_ms=offset_err_ms,
         connected=sockets > 0 and sockets_up == sockets,
         sockets_up=sockets_up,
         sockets=sockets,

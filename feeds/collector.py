@@ -317,6 +317,8 @@ class Collector:
             reconnects=watch.reconnects,
             garbled=watch.garbled,
             unknown=watch.unknown,
+            offset_ms=watch.offset.offset_ms,
+            offset_err_ms=watch.offset.error_ms,
             notes=tuple(notes),
         )
 
