@@ -7,6 +7,12 @@ from collections.abc import Callable, Mapping
 from feeds.sim.twin import Twin
 from feeds.sim.venues.binance import BinanceTwin
 from feeds.sim.venues.bybit import BybitTwin
+from feeds.sim.venues.gate import GateTwin
 from feeds.sim.venues.okx import OkxTwin
 
-TWINS: Mapping[str, Callable[[], Twin]] = {"binance": BinanceTwin, "okx": OkxTwin, "bybit": BybitTwin}
+TWINS: Mapping[str, Callable[[], Twin]] = {
+    "binance": BinanceTwin,
+    "okx": OkxTwin,
+    "bybit": BybitTwin,
+    "gate": GateTwin,
+}

@@ -5,9 +5,16 @@ from __future__ import annotations
 from feeds.venues.base import Venue
 from feeds.venues.binance import Binance
 from feeds.venues.bybit import Bybit
+from feeds.venues.gate import Gate
 from feeds.venues.okx import Okx
 
-VENUES: dict[str, Venue] = {venue.name: venue for venue in (Binance(), Okx(), Bybit())}
+_ALL: tuple[Venue, ...] = (
+    Binance(),
+    Okx(),
+    Bybit(),
+    Gate(),
+)
+VENUES: dict[str, Venue] = {venue.name: venue for venue in _ALL}
 """By our word for it, in the order in which lists show them."""
 
 
