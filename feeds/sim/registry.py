@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from feeds.sim.twin import Twin
 from feeds.sim.venues.binance import BinanceTwin
+from feeds.sim.venues.bitget import BitgetTwin
 from feeds.sim.venues.bybit import BybitTwin
 from feeds.sim.venues.gate import GateTwin
 from feeds.sim.venues.okx import OkxTwin
@@ -14,5 +15,6 @@ TWINS: Mapping[str, Callable[[], Twin]] = {
     "binance": BinanceTwin,
     "okx": OkxTwin,
     "bybit": BybitTwin,
+    "bitget": BitgetTwin,
     "gate": GateTwin,
 }

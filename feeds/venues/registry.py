@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from feeds.venues.base import Venue
 from feeds.venues.binance import Binance
+from feeds.venues.bitget import Bitget
 from feeds.venues.bybit import Bybit
 from feeds.venues.gate import Gate
 from feeds.venues.okx import Okx
@@ -12,6 +13,7 @@ _ALL: tuple[Venue, ...] = (
     Binance(),
     Okx(),
     Bybit(),
+    Bitget(),
     Gate(),
 )
 VENUES: dict[str, Venue] = {venue.name: venue for venue in _ALL}
