@@ -55,7 +55,7 @@ KEYS: tuple[Key, ...] = (
     Key("watchlists", "w", "w", "app.watchlists", "Choose another watchlist", "lists"),
     Key("light", "t", "t", "app.light", "Light or dark"),
     Key("commands", "colon", ":", "app.command_palette", "All commands (also ctrl+p)", "commands", palette=False),
-    Key("escape", "escape", "esc", "escape", "Undo: look back, zoom, filter, freeze; leave a page", palette=False),
+    Key("escape", "escape", "esc", "escape", "Undo a look back, zoom, filter, freeze", palette=False),
     Key("quit", "q", "q", "app.quit", "Quit", "quit"),
 )
 

@@ -30,6 +30,19 @@ def line(*parts: Part, ground: str = "") -> Line:
     return Line(tuple(part for part in parts if part[0]), ground)
 
 
+def cut(whole: Line, width: int) -> Line:
+    """The line in at most ``width`` cells."""
+    parts: list[Part] = []
+    room = width
+    for text, role in whole.parts:
+        cells = cell_len(text)
+        parts.append((text if cells <= room else fit(text, room), role))
+        room -= cells
+        if room <= 0:
+            break
+    return line(*parts, ground=whole.ground)
+
+
 def note(text: str, role: str = "muted") -> Line:
     """A line of plain words, indented like a table's rows."""
     return Line(((f" {text}", role),))

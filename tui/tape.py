@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
+from statistics import median_high
 
 from feeds.frame import HISTORY_S, Frame, History
 from feeds.model import SEVERITY
@@ -100,13 +101,19 @@ def _figures(frame: Frame) -> Iterable[tuple[str, float | None]]:
         yield f"ask10:{pair.route}:{pair.symbol}", band.ask if live and band is not None else None
 
 
-def buckets(values: list[float | None], first_s: int, width_s: int) -> list[tuple[int, float]]:
-    """(bucket, highest value) of each bucket that has one; buckets stand on whole multiples of ``width_s`` of the
-    clock, so that a moving window does not make the shape shimmer. Highest: a peak must survive the shrinking."""
-    peaks: dict[int, float] = {}
+def buckets(values: list[float | None], first_s: int, width_s: int, *, peaks: bool = True) -> list[tuple[int, float]]:
+    """(bucket, highest value, or the median) of each bucket that has one.
+
+    Buckets stand on whole multiples of ``width_s`` of the clock, so that a moving window does not make the shape
+    shimmer. The first is left out unless whole; the last, begun just now, counts the last ``width_s`` seconds.
+    Highest, where a peak must survive the shrinking.
+    """
+    found: dict[int, list[float]] = {}
+    whole_s = -(-first_s // width_s) * width_s
+    end_s = first_s + len(values) - 1
     for offset, value in enumerate(values):
-        if value is not None:
-            bucket = (first_s + offset) // width_s
-            if value > peaks.get(bucket, float("-inf")):
-                peaks[bucket] = value
-    return sorted(peaks.items())
+        if value is not None and first_s + offset >= whole_s:
+            found.setdefault((first_s + offset) // width_s, []).append(value)
+    if end_s // width_s in found:
+        found[end_s // width_s] = [value for value in values[-width_s:] if value is not None]
+    return [(bucket, max(some) if peaks else median_high(some)) for bucket, some in sorted(found.items())]

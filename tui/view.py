@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from feeds.frame import AdviceRow, Frame, PairRow, RouteRow
 from feeds.model import SEVERITY, State, venue_of
+from tui.format import clock
 from tui.tape import Tape
 from tui.theme import HUES
 
@@ -81,6 +82,11 @@ class View(Struct, kw_only=True):
     def heard_ns(self) -> int:
         """When the newest frame was made, by the collector's clock."""
         return self.now_ns - int(self.age_s * _SECOND_NS)
+
+    @property
+    def end(self) -> str:
+        """What the right edge of a chart is called."""
+        return clock(self.frame.t_ns) if self.frame is not None and (self.frozen or self.lost) else "now"
 
     @property
     def at_s(self) -> int:

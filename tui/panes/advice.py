@@ -30,7 +30,7 @@ def advice_lines(view: View, width: int, height: int) -> list[Line]:
     if view.freshness == "gone":
         return [head, note("too old to act on")]
     if advice is None:
-        return [head, note("none yet: books and routes are warming up")]
+        return [head, note("none yet: books and routes are warming up" if symbol else "no symbols")]
     blocks = (
         _suggestions(advice, width),
         _home(advice, width, view),
@@ -146,7 +146,7 @@ def _out(advice: AdviceRow, width: int) -> list[Line]:
             lines.append(line(tag, (fit(clean(e.route), name + 1), "text"), (why, "muted")))
         else:
             lines.append(line(tag, (fit(clean(e.route), room), "text")))
-            lines.append(line((_INDENT, "text"), (f" {fit(why, room - 1)}", "muted")))
+            lines += [line((_INDENT, "text"), (f" {text}", "muted")) for text in wrap(why, room - 1)[:2]]
     return lines
 
 

@@ -28,6 +28,8 @@ class Trace(Struct, frozen=True, kw_only=True):
     lost: str | None = None
     """The series whose positive values are marked as lost."""
     bold: bool = False
+    peaks: bool = True
+    """Several seconds to a point: show the highest of them, else their median."""
 
 
 class Scale(Struct, frozen=True):
@@ -110,6 +112,7 @@ def chart(
     span_s: int,
     log: bool,
     back_s: int = 0,
+    end: str = "now",
     legend: int = 0,
     caption: str = "",
     decimals: int | None = None,
@@ -122,9 +125,9 @@ def chart(
         return [note("too small for a chart")]
     wide = max(1, math.ceil(span_s / (columns * 2)))
     first_s = end_s - span_s + 1
-    first_bucket = first_s // wide
+    first_bucket = -(-first_s // wide)
     span = end_s // wide - first_bucket + 1
-    data = [buckets(tape.window(trace.name, end_s, span_s), first_s, wide) for trace in traces]
+    data = [buckets(tape.window(t.name, end_s, span_s), first_s, wide, peaks=t.peaks) for t in traces]
     values = [value for points in data for _, value in points]
     if not values:
         return [note("nothing measured yet")]
@@ -149,7 +152,7 @@ def chart(
         )
         for y in range(rows)
     ]
-    lines.append(_foot(width, gutter, columns, span_s, end_s - back_s if back_s else None, caption))
+    lines.append(_foot(width, gutter, columns, span_s, end_s - back_s if back_s else None, caption, end))
     return lines
 
 
@@ -191,9 +194,9 @@ def _legend(traces: Sequence[Trace], y: int, rows: int, width: int) -> list[tupl
     ]
 
 
-def _foot(width: int, gutter: int, columns: int, span_s: int, cursor_s: int | None, caption: str) -> Line:
+def _foot(width: int, gutter: int, columns: int, span_s: int, cursor_s: int | None, caption: str, end: str) -> Line:
     ago = f"-{span_s // 60} min"
-    end = f"cursor {clock(cursor_s * 1_000_000_000)}" if cursor_s is not None else "now"
+    end = f"cursor {clock(cursor_s * 1_000_000_000)}" if cursor_s is not None else end
     rule = "─" * max(0, columns - len(ago) - len(end) - 2)
     return line(
         (" " * (gutter - 1), "text"),

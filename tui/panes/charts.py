@@ -22,12 +22,12 @@ def widest_s(width: int) -> int:
 def spreads_lines(view: View, width: int, height: int) -> list[Line]:
     """Spread of every pair of the chosen symbol, bp."""
     symbol = chosen_symbol(view)
-    head = title(width, 2, "Spreads", f"bp · {clean(symbol or '')}", current=view.pane == "spreads")
+    head = title(width, 2, "Spreads", f"bp · {clean(symbol)}" if symbol else "", current=view.pane == "spreads")
     if view.frame is None:
         return [head, note("waiting")]
     pairs = pairs_of(view.frame, symbol, view.query)
     if not pairs:
-        return [head, note("no route of this view trades it")]
+        return [head, note("no route of this view trades it" if symbol else "no symbols")]
     venue_hue = hues(view.frame)
     chosen = chosen_route(view)
     traces = [
@@ -38,6 +38,7 @@ def spreads_lines(view: View, width: int, height: int) -> list[Line]:
             text=_spread(view, pair),
             text_role="bright bold" if departed(pair.spread_bps, pair.normal_spread_bps, 0.1) else "text",
             dashed=pair.product == "spot",
+            peaks=False,
             bold=chosen is not None and pair.route == chosen.route,
         )
         for pair in _few(pairs, chosen)
@@ -52,7 +53,7 @@ def rtt_lines(view: View, width: int, height: int) -> list[Line]:
         return [head, note("waiting")]
     rows = ordered(view.frame, view.query)
     if not rows:
-        return [head, note("no route matches the filter")]
+        return [head, note("no route matches the filter" if view.query else "no routes")]
     venue_hue = hues(view.frame)
     chosen = chosen_route(view)
     picked = rows[:_MOST] if chosen in rows[:_MOST] or chosen is None else [*rows[: _MOST - 1], chosen]
@@ -102,6 +103,7 @@ def _drawn(view: View, traces: list[Trace], width: int, height: int, *, log: boo
         span_s=span_for(view.tape, widest_s(width)),
         log=log,
         back_s=view.back_s,
+        end=view.end,
         legend=legend,
         caption=caption,
     )

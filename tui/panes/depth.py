@@ -27,13 +27,13 @@ _NO_BOOK = {
 def depth_lines(view: View, width: int, height: int) -> list[Line]:
     """One line a route, then the total, the total without the largest venue, and how many venues that amounts to."""
     symbol = chosen_symbol(view)
-    detail = f"{clean(symbol or '')} · ±{view.band} bp, M · bid | ask"
+    detail = f"{clean(symbol)} · ±{view.band} bp, M · bid | ask" if symbol else ""
     head = title(width, 3, "Depth", detail, current=view.pane == "depth")
     if view.frame is None:
         return [head, note("waiting")]
     pairs = pairs_of(view.frame, symbol, view.query)
     if not pairs:
-        return [head, note("no route of this view trades it")]
+        return [head, note("no route of this view trades it" if symbol else "no symbols")]
     name = min(18, max(len(p.route) for p in pairs))
     half = (width - name - 2 * _FIGURE - _WAS - 6) // 2
     if half < 3:
@@ -53,8 +53,8 @@ def depth_lines(view: View, width: int, height: int) -> list[Line]:
         lines.append(note(f"+{len(pairs) - room} more routes"))
     if view.freshness != "gone":
         lines += _totals(view, pairs)
-        wider = _wider(view, pairs, name, venue_hue)
-        if len(lines) + len(wider) < height:
+        wider = _wider(view, pairs, name, venue_hue, width)
+        if len(lines) + len(wider) < height and any(pair.state == "live" for pair in pairs):
             lines += [EMPTY, *wider]
     return lines
 
@@ -66,9 +66,9 @@ def _shown(pairs: list[PairRow], chosen: RouteRow | None, room: int) -> list[Pai
     return shown if mine is None else [*shown[:-1], mine]
 
 
-def _wider(view: View, pairs: list[PairRow], name: int, venue_hue: dict[str, int]) -> list[Line]:
-    """The other bands as figures, where there is room."""
-    bands = [band for band in BANDS if band != view.band]
+def _wider(view: View, pairs: list[PairRow], name: int, venue_hue: dict[str, int], width: int) -> list[Line]:
+    """The other bands as figures, as many as fit."""
+    bands = [band for band in BANDS if band != view.band][: max(0, (width - name - 2) // 12)]
     lines = [line((" " * (name + 2), "text"), *((fit(f"±{band} bp", 12, right=True), "muted") for band in bands))]
     for pair in pairs:
         cells: list[Part] = []
@@ -104,7 +104,7 @@ def _sides(view: View, pair: PairRow, half: int, most: float, role: str) -> list
             why = f"stale for {seconds(pair.quiet_ms)}"
         elif pair.state == "live" and not why:
             why = "book does not reach that far"
-        return [(" " * (half - 1), "text"), (fit(why, half + 2 * _FIGURE), "muted")]
+        return [("  ", "text"), (why, "muted")]
     normal = pair.normal_depth if view.band == "10" else None
     stale = pair.state == "stale"
     ink = "faint" if stale else role

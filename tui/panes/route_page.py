@@ -25,7 +25,7 @@ from tui.format import (
     seconds,
     wrap,
 )
-from tui.lines import EMPTY, Line, Part, line, note, title
+from tui.lines import EMPTY, Line, Part, cut, line, note, title
 from tui.panes.chart import Trace, chart, span_for
 from tui.panes.columns import departed
 from tui.view import GLYPHS, View, hues, state_role
@@ -48,7 +48,7 @@ def route_lines(view: View, row: RouteRow | None, width: int, height: int) -> li
     head = _headline(view, row, width)
     if view.freshness == "gone":
         return [*head, note("what was measured is too old to be shown")]
-    if width < 120:
+    if width < 124:
         parts = [reasons(row, width), phases(row, width), channels(row, width), figures(row, width)]
         parts += [pairs(view, row, width), notes(row, width)]
         return [*head, *_stack([*parts, *(history(view, row, chart, width, 9) for chart in _CHARTS)])]
@@ -77,7 +77,7 @@ def beside(left: Sequence[Line], left_width: int, right: Sequence[Line]) -> list
     """Two columns of lines as one."""
     joined: list[Line] = []
     for y in range(max(len(left), len(right))):
-        mine = left[y].parts if y < len(left) else ()
+        mine = cut(left[y], left_width).parts if y < len(left) else ()
         other = right[y].parts if y < len(right) else ()
         used = sum(cell_len(text) for text, _ in mine)
         joined.append(line(*mine, (" " * (left_width + 1 - used), "text"), *other))
@@ -96,8 +96,8 @@ def _headline(view: View, row: RouteRow, width: int) -> list[Line]:
             (f"  {row.state.value}", f"{role} bold"),
             (f"  {row.cause.value}" if row.cause else "", "text"),
             (f"  since {clock(row.since_ns)} ({duration(now_ns - row.since_ns)})", "muted"),
-            (f"   score {count(row.score)} of 100", role if row.score else "muted"),
             (home, "key"),
+            (f"  score {count(row.score)}{' of 100' if width >= 100 else ''}", role if row.score else "muted"),
         ),
         EMPTY,
     ]
@@ -153,8 +153,7 @@ def phases(row: RouteRow, width: int) -> list[Line]:
     for word, measured in (("warm", row.warm), ("cold", row.cold)):
         lines += _phase_lines(word, measured, room, most)
     tcp = f"kernel round trip {milliseconds(row.tcp_ms)} ms"
-    own = _own_time(row)
-    lines.append(line((f"       {tcp}", "muted"), (own, "text")))
+    lines.append(line((f" {tcp}", "muted"), (_own_time(row), "text")))
     return lines
 
 
@@ -257,7 +256,7 @@ def pairs(view: View, row: RouteRow, width: int) -> list[Line]:
         title(width, None, "Pairs", "spread and gap in bp, depth within 10 bp in M"),
         line(
             (
-                f"   {fit('symbol', name)} {'state':9} {'bid':>10} {'spread':>7} {'bid|ask':>11} {'gap':>6} {'age':>7}",
+                f" {fit('symbol', name)} {'state':9} {'bid':>9} {'spread':>6} {'bid|ask':>10} {'gap':>6} {'age':>6}",
                 "muted",
             )
         ),
@@ -270,14 +269,13 @@ def pairs(view: View, row: RouteRow, width: int) -> list[Line]:
         age = milliseconds(p.age_ms) if live else seconds(p.quiet_ms)
         lines.append(
             line(
-                ("   ", "text"),
-                (fit(clean(p.symbol), name), "text"),
+                (f" {fit(clean(p.symbol), name)}", "text"),
                 (f" {p.state:9}", "muted"),
-                (" " + fit(_price(p) if live else DASH, 10, right=True), ink),
-                (" " + fit(bps(p.spread_bps) if live else DASH, 7, right=True), ink),
-                (" " + fit(sides, 11, right=True), ink),
+                (" " + fit(_price(p) if live else DASH, 9, right=True), ink),
+                (" " + fit(bps(p.spread_bps) if live else DASH, 6, right=True), ink),
+                (" " + fit(sides, 10, right=True), ink),
                 (" " + fit(bps(p.gap_bps, sign=True) if live else DASH, 6, right=True), ink),
-                (" " + fit(age, 7, right=True), ink),
+                (" " + fit(age, 6, right=True), ink),
             )
         )
     return lines
@@ -323,6 +321,7 @@ def history(view: View, row: RouteRow, key: str, width: int, height: int) -> lis
         span_s=span_for(view.tape, 1800),
         log=True,
         back_s=view.back_s,
+        end=view.end,
     )
     when = f" at {clock((view.at_s - view.back_s) * 1_000_000_000)}" if view.back_s else ""
     detail = f"{milliseconds(value)} ms{when} · log{' · × lost' if key == 'rest' else ''}"

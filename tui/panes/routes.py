@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from feeds.frame import Frame, RouteRow
-from feeds.model import SEVERITY, State, venue_of
+from feeds.model import SEVERITY, Cause, State, venue_of
 from tui.format import clean, clock, fit, level
 from tui.lines import EMPTY, Line, Part, line, note, title
 from tui.panes.chart import span_for
@@ -18,6 +18,13 @@ _SECOND_NS = 1_000_000_000
 _STATES = {rank: state for state, rank in SEVERITY.items()}
 _STRIP_S = 900
 """The longest that a strip tells of."""
+
+
+_UNJUDGED = {
+    Cause.WARMING: "not judged yet: its own normal is not known",
+    Cause.UPLINK: "not judged: our own uplink is in doubt",
+    Cause.SELF: "not judged: our own machine is late",
+}
 
 
 class Strips:
@@ -140,7 +147,7 @@ def _grounds(row: RouteRow, width: int, room: int) -> list[Line]:
     if not row.reasons:
         words = {
             State.OK: "nothing speaks against it",
-            State.UNKNOWN: "not judged yet: its own normal is not known",
+            State.UNKNOWN: _UNJUDGED.get(row.cause, "not judged: the evidence does not suffice"),
         }.get(row.state, "no measured reason was given")
         lines.append(line((f"   {name} ", "bright"), (row.state.value, role), (f" {since}: {words}", "muted")))
     else:

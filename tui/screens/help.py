@@ -46,8 +46,8 @@ _CAUSES = {
 
 def help_lines(table: Sequence[Key], width: int) -> list[Line]:
     """Keys on the left, words on the right; one below the other where it is narrow."""
-    wide = width >= 78
-    left_width = width // 2 if wide else width
+    wide = width >= 96
+    left_width = width * 54 // 100 if wide else width
     keys = [title(left_width, None, "Keys")]
     keys += [line((" " + fit(key.shown, 11), "key"), (fit(key.help, left_width - 13), "text")) for key in table]
     words_width = width - left_width - 1 if wide else width
