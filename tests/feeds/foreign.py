@@ -45,10 +45,14 @@ class Simulator(Struct, frozen=True):
 
 
 @contextlib.asynccontextmanager
-async def simulator(scenario: str = "calm") -> AsyncIterator[Simulator]:
-    """A simulator in a process of its own on free ports; ends with the block, also when we are killed."""
+async def simulator(scenario: str = "calm", *venues: str) -> AsyncIterator[Simulator]:
+    """A simulator in a process of its own on free ports; ends with the block, also when we are killed.
+
+    ``venues``: only these.
+    """
+    only = ("--venues", ",".join(venues)) if venues else ()
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "feeds.sim", "--scenario", scenario, "--with-parent",
+        sys.executable, "-m", "feeds.sim", "--scenario", scenario, "--with-parent", *only,
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, cwd=REPOSITORY,
     )  # fmt: skip
     assert process.stdin is not None

@@ -23,6 +23,7 @@ CLIENTS = {
     "binanceusdm": ("binance.linear",),
     "okx": ("okx.spot", "okx.linear"),
     "bybit": ("bybit.spot", "bybit.linear"),
+    "gate": ("gate.spot", "gate.linear"),
 }
 
 

@@ -204,24 +204,25 @@ class GateSession:
             if told is None:
                 continue
             first, last, bids, asks = told
-            row: rest.Row = {"t": ms(change.engine_ns)}
-            ids = {"U": first, "u": last}
+            row: rest.Row = {"t": ms(change.engine_ns), "s": book.name, "U": first, "u": last}
             if channel == "obu":
-                row |= {"s": book.name} | ids
                 row |= ({"b": rest.pairs(bids)} if bids else {}) | ({"a": rest.pairs(asks)} if asks else {})
-            elif not bids and not asks:
-                continue  # nothing within its levels: the next push begins with these ids
-            elif self._kind == "spot":
-                row |= {"e": "depthUpdate", "E": change.engine_ns // S, "s": book.name} | ids
-                row |= {"b": rest.pairs(bids), "a": rest.pairs(asks), "l": book.levels}
             else:
-                sides = {
-                    name: rest.objects(instrument, side, self._decimals) for name, side in (("b", bids), ("a", asks))
-                }
-                row |= {"s": book.name} | ids | sides | {"l": book.levels}
+                bids, asks = _with_removals(bids, change.bids), _with_removals(asks, change.asks)
+                if not bids and not asks:
+                    continue  # nothing within its levels: the next push begins with these ids
+                row |= self._update(book, bids, asks, change.engine_ns)
             book.told()
             out.append(self._push(channel, change.gateway_ns, row))
         return out
+
+    def _update(self, book: _Book, bids: list[TextLevel], asks: list[TextLevel], engine_ns: int) -> rest.Row:
+        """What ``order_book_update`` has beside its ids."""
+        if self._kind == "spot":
+            dated = {"e": "depthUpdate", "E": engine_ns // S}
+            return dated | {"b": rest.pairs(bids), "a": rest.pairs(asks), "l": book.levels}
+        sides = [rest.objects(book.instrument, side, self._decimals) for side in (bids, asks)]
+        return {"b": sides[0], "a": sides[1], "l": book.levels}
 
     def top(self, instrument: SimInstrument, top: Top) -> Sequence[Out]:
         if not self._wants("book_ticker", instrument):
@@ -304,6 +305,12 @@ class GateSession:
             return text(message | {"result": {"status": "success"}, "requestId": trace})
         said = {"error": {"code": error[0], "message": error[1]}, "result": {"status": "fail"}}
         return text(message | said | {"requestId": trace})
+
+
+def _with_removals(news: list[TextLevel], changed: Sequence[TextLevel]) -> list[TextLevel]:
+    """A client's REST book may hold levels that came and went since the last push; deleting absent ones does no harm."""
+    known = {price for price, _ in news}
+    return news + [level for level in changed if level[1] == "0" and level[0] not in known]
 
 
 class GateTwin:

@@ -23,6 +23,8 @@ PREFIX = "/api/v4"
 DECIMALS = "x-gate-size-decimal"
 OPEN_INTEREST = "73648"
 """Contracts; the market knows none."""
+WITHIN = 3
+"""A REST book already holds part of the next batch: its id lies so many after the last batch's, before the next's."""
 _MOST: Mapping[Product, int] = {"spot": 1_000, "linear": 300}
 _LAUNCHED_S = 1_585_526_400
 _RATE = 200
@@ -219,7 +221,7 @@ def _book(request: Request, one: SimInstrument, world: World, decimals: bool) ->
     if limit is None:
         return _bad("INVALID_PARAM_VALUE", "Invalid limit")
     image = world.book(one, limit)
-    named = {"id": update_id(one, image.seq)} if request.query.get("with_id") == "true" else {}
+    named = {"id": update_id(one, image.seq) + WITHIN} if request.query.get("with_id") == "true" else {}
     now_ms, changed_ms = ms(world.now_ns()), ms(image.engine_ns)
     asks, bids = image.asks, image.bids
     if spot:
