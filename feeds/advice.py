@@ -20,6 +20,9 @@ from feeds.split import Split, best_split, by_venue, hhi
 MISTRUSTED = frozenset({Cause.BOOK, Cause.PRICE})
 """Causes that say the prices themselves are wrong: whatever they promise, it is not there."""
 
+LONGEST_PATIENCE = 10.0
+"""Times ``patience_s``: how long an advantage of just the margin must last."""
+
 
 class Assessment(Struct, frozen=True, kw_only=True, eq=False):
     """Everything about an order that does not depend on which route is suggested."""
@@ -190,19 +193,29 @@ class Adviser:
         else:
             if held.beaten_since_ns is None:
                 held.beaten_since_ns = now_ns
-            if now_ns - held.beaten_since_ns < self._settings.patience_s * 1e9:
+            if now_ns - held.beaten_since_ns < self._patience_s(assessment, cheapest, present) * 1e9:
                 return
             chosen = cheapest
         held.beaten_since_ns = None
         if chosen != present:
             held.best, held.since_ns = chosen, now_ns
 
+    def _patience_s(self, assessment: Assessment, route: str | None, present: str | None) -> float:
+        """A large advantage is believed soon; one that barely passes the margin must last ten times as long."""
+        cost, stay = assessment.cost_on(route), assessment.cost_on(present)
+        if cost is None or stay is None:
+            return self._settings.patience_s
+        margins = (stay.total_bps - cost.total_bps) / self._margin_bps(stay)
+        return self._settings.patience_s * min(LONGEST_PATIENCE, max(1.0, LONGEST_PATIENCE / margins))
+
+    def _margin_bps(self, stay: Cost) -> float:
+        return max(self._settings.margin_bps, self._settings.margin_share * abs(stay.total_bps))
+
     def _beats(self, assessment: Assessment, route: str | None, present: str | None) -> bool:
         cost, stay = assessment.cost_on(route), assessment.cost_on(present)
         if cost is None or stay is None:
             return False
-        margin = max(self._settings.margin_bps, self._settings.margin_share * abs(stay.total_bps))
-        return stay.total_bps - cost.total_bps > margin
+        return stay.total_bps - cost.total_bps > self._margin_bps(stay)
 
 
 def _why_not(view: View, symbol: str, currency: str, settings: AdviceSettings, now_ns: int) -> str | None:

@@ -8,6 +8,7 @@ what is measured is the road to this host. Everything the server sends is bounde
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import socket
 import ssl
@@ -297,7 +298,8 @@ class HttpClient:
         try:
             _, wire = await loop.create_connection(make, sock=sock)
         except BaseException:
-            sock.close()
+            with contextlib.suppress(OSError):  # cancelled halfway, uvloop has closed it already
+                sock.close()
             raise
         if self._secure:
             started = self._clock.monotonic_ns()

@@ -268,11 +268,19 @@ def test_nobody_is_sent_away_for_less_than_the_margin() -> None:
 def test_a_new_suggestion_needs_the_margin_for_a_while() -> None:
     watched = Watched()
     watched.ask(three())
-    rows = [watched.ask(three(binance=dear(7.0))) for _ in range(5)]
+    rows = [watched.ask(three(binance=dear(12.0))) for _ in range(5)]
     assert [row.best for row in rows] == [BINANCE] * 3 + [OKX] * 2
     assert rows[0].saving_bps == 0
-    assert rows[-1].saving_bps == pytest.approx(1.8)
+    assert rows[-1].saving_bps == pytest.approx(6.8)
     assert [row.since_ns for row in rows] == [SECOND] * 3 + [5 * SECOND] * 2
+
+
+def test_a_small_advantage_must_last_longer() -> None:
+    watched = Watched()
+    watched.ask(three())
+    rows = [watched.ask(three(binance=dear(5.6))) for _ in range(40)]
+    changed = [row.best for row in rows].index(OKX)
+    assert 20 <= changed <= 31
 
 
 def test_a_short_advantage_starts_again() -> None:
@@ -304,7 +312,7 @@ def test_home_is_not_taken_back_for_a_hair() -> None:
     watched.ask(three(binance=view(BINANCE, state=State.DOWN)))
     rows = [watched.ask(three()) for _ in range(10)]
     assert {row.best for row in rows} == {OKX}
-    rows = [watched.ask(three(binance=dear(4.0))) for _ in range(5)]
+    rows = [watched.ask(three(binance=dear(1.0))) for _ in range(5)]
     assert rows[-1].best == BINANCE
 
 
