@@ -19,6 +19,7 @@ COMMON_POINTS = 10
 PEER_POINTS = 10
 REASONS_KEPT = 8
 OVERWHELMING = 3
+COMMON_KEPT = 2
 PEERS_AFTER_S = 6.0
 """A strong finding of one class alone counts with its unmoved peers after this."""
 API_DEAD_S = 20.0
@@ -72,13 +73,14 @@ def compose(
     if all(s.finding.key == "status" for s in blame):
         blame = []  # an official word weighs with what is measured, and accuses nobody who measures well
     common = [s for s in standing if s.finding.key in around.common]
-    reasons = [_reason(s) for s in blame]
-    reasons += [_reason(s, min(COMMON_POINTS, POINTS[s.finding.weight])) for s in common]
     if not blame:
         if not common:
             words = tuple(_reason(s, 0) for s in standing if s.finding.evidence is Evidence.STATUS)
             return Opinion(candidate=Candidate(state=State.OK, cause=None, since_ns=now_ns), reasons=words)
-        return _market(common, reasons, around)
+        return _market(common, around)
+    reasons = [_reason(s) for s in blame]
+    if common:
+        reasons.append(_everywhere(common, around, 0))
     strongest = max(blame, key=lambda s: (s.finding.weight, -s.since_ns))
     peers = _peers_reason(blame, around)
     state, cause, since_ns = _severe(standing, now_ns) or _graded(track, blame, found, peers, around, now_ns)
@@ -103,21 +105,28 @@ def compose(
     )
 
 
-def _market(common: Sequence[Standing], reasons: list[Reason], around: Circumstances) -> Opinion:
+def _market(common: Sequence[Standing], around: Circumstances) -> Opinion:
+    everywhere = _everywhere(common, around, PEER_POINTS)
+    reasons = [_reason(s, min(COMMON_POINTS, POINTS[s.finding.weight])) for s in common]
+    reasons.sort(key=lambda r: (-r.points, r.since_ns, r.signal))
+    candidate = Candidate(state=State.SUSPECT, cause=Cause.MARKET, since_ns=everywhere.since_ns)
+    return Opinion(candidate=candidate, reasons=(*reasons[:COMMON_KEPT], everywhere))
+
+
+def _everywhere(common: Sequence[Standing], around: Circumstances, points: int) -> Reason:
     since_ns = min(s.since_ns for s in common)
     if around.storm_since_ns is not None:
         since_ns = min(since_ns, around.storm_since_ns)
-    everywhere = Reason(
+    words = {"depth": "thin books", "spread": "wide spreads", "rest": "slow REST", "age": "late feeds"}
+    kinds = dict.fromkeys(words.get(s.finding.key.partition(".")[0], "trouble") for s in common)
+    return Reason(
         signal="venues_together",
         evidence=Evidence.PEERS,
         value=None,
         since_ns=since_ns,
-        points=PEER_POINTS,
-        text="the other venues show the same at the same time: nobody to blame",
+        points=points,
+        text=f"{' and '.join(kinds)} at the other venues too: nobody to blame for that",
     )
-    kept = sorted(reasons, key=lambda r: (-r.points, r.since_ns, r.signal))[: OVERWHELMING - 1]
-    candidate = Candidate(state=State.SUSPECT, cause=Cause.MARKET, since_ns=since_ns)
-    return Opinion(candidate=candidate, reasons=(*kept, everywhere))
 
 
 def _severe(standing: Sequence[Standing], now_ns: int) -> tuple[State, Cause | None, int] | None:

@@ -82,9 +82,10 @@ def excess(value: float, base: Baseline, ratio: float, floor: float, held: bool)
     return above >= ease * max(floor, (ratio - 1) * max(usual, 0.0), 6 * spread)
 
 
-def over(share: float, since: int) -> bool:
-    """Were failures still as frequent, so many good answers in a row would be a rare accident."""
-    return (1 - share) ** since < ACCIDENT
+def over(failures: int, of: int, good_since: int) -> bool:
+    """Were failures as frequent as before, would so many good answers in a row be a rare accident?"""
+    before = max(of - good_since, 1)
+    return (1 - failures / before) ** good_since < ACCIDENT
 
 
 def rest_findings(track: RouteTrack, now: Recent, held: Collection[str]) -> Iterator[Finding]:
@@ -108,7 +109,11 @@ def rest_findings(track: RouteTrack, now: Recent, held: Collection[str]) -> Iter
     if now.probes:
         share = now.lost / now.probes
         ease = LET_GO if "lost" in held else 1.0
-        if now.lost >= ease * limits.lost_min and share >= ease * limits.lost_share and not over(share, now.since_lost):
+        if (
+            now.lost >= ease * limits.lost_min
+            and share >= ease * limits.lost_share
+            and not over(now.lost, now.probes, now.since_lost)
+        ):
             line = now.lost_on_line * 2 > now.lost
             yield Finding(
                 key="lost",
@@ -123,7 +128,7 @@ def rest_findings(track: RouteTrack, now: Recent, held: Collection[str]) -> Iter
         share = now.errors / now.answers
         ease = LET_GO if "errors" in held else 1.0
         enough = now.errors >= ease * limits.error_min and share >= ease * limits.error_share
-        if enough and not over(share, now.since_error):
+        if enough and not over(now.errors, now.answers, now.since_error):
             strong = share >= limits.error_strong_share and now.errors >= limits.error_strong_min
             yield Finding(
                 key="errors",

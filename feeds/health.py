@@ -40,6 +40,7 @@ BACKWARDS_S = 5.0
 HOLD_S = 2.5
 """Without any sample for this long nothing is judged: the last word stands."""
 CATCH_UP_S = 20.0
+LONGEST_STEP_MS = 1e12
 START_GRACE_S = 5.0
 HOLD_POINTS = {State.SUSPECT: 10}
 HOLD_POINTS_ELSE = 30
@@ -111,7 +112,7 @@ class Judge:
         t_ns = self._arrived(arrival_ns)
         if isinstance(sample, SelfSample):
             self._own.observe_self(sample, t_ns)
-            if sample.clock_step_ms < 0:
+            if -LONGEST_STEP_MS < sample.clock_step_ms < 0:
                 self._shift_ns += ns(-sample.clock_step_ms / 1e3)
             return
         if isinstance(sample, WitnessSample):

@@ -10,13 +10,14 @@ from msgspec import Struct
 
 from feeds.samples import SelfSample, WitnessSample
 from feeds.thresholds import Thresholds
-from feeds.windows import Window, median, ns, percentile
+from feeds.windows import Window, finite, median, ns, percentile
 
 Reach: TypeAlias = Literal["up", "down", "unknown"]
 PROBE_TURNS = 2
 """A probe passes the event loop this often between write and read, and may be late each time."""
 TOGETHER_S = 10.0
 VOIDS_KEPT = 64
+LONGEST_LAG_MS = 3.6e6
 
 
 class OwnState(Struct, frozen=True, kw_only=True):
@@ -81,25 +82,27 @@ class Own:
         self._on_time_ns: int | None = None
 
     def observe_self(self, sample: SelfSample, t_ns: int) -> None:
-        lag_ms = max((v for v in (sample.loop_lag_p99_ms, sample.loop_lag_max_ms) if v is not None), default=None)
+        lags = (sample.loop_lag_p99_ms, sample.loop_lag_max_ms)
+        lag_ms = max((v for v in lags if finite(v) and v < LONGEST_LAG_MS), default=None)
         start_ns = self._self_ns if self._self_ns is not None else t_ns
         self._self_ns = t_ns
         self._first_self_ns = t_ns if self._first_self_ns is None else self._first_self_ns
         self._backlog = sample.backlog
-        if sample.loop_lag_p50_ms is not None:
+        if finite(sample.loop_lag_p50_ms):
             self._lag_p50.add(t_ns, sample.loop_lag_p50_ms)
-        if sample.loop_lag_p99_ms is not None:
+        if finite(sample.loop_lag_p99_ms):
             self._lag_p99.add(t_ns, sample.loop_lag_p99_ms)
         if lag_ms is not None and lag_ms >= self._limits.own_noise_ms:
             self._late.append((min(start_ns, t_ns - ns(lag_ms / 1e3)), t_ns, lag_ms))
-        if abs(sample.clock_step_ms) >= self._limits.clock_step_ms:
+        if finite(sample.clock_step_ms) and abs(sample.clock_step_ms) >= self._limits.clock_step_ms:
             self._step_ns, self._step_ms = t_ns, sample.clock_step_ms
 
     def observe_witness(self, sample: WitnessSample, t_ns: int) -> None:
         target = self._targets.setdefault(sample.target, _Target())
         target.last_ns = t_ns
         if sample.ok:
-            target.ever_ok, target.failures, target.last_ok_ns, target.ms = True, 0, t_ns, sample.ms
+            target.ever_ok, target.failures, target.last_ok_ns = True, 0, t_ns
+            target.ms = sample.ms if finite(sample.ms) else None
             target.first_failure_ns = None
         else:
             target.failures += 1

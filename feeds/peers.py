@@ -37,7 +37,10 @@ class Moves(Struct, frozen=True, kw_only=True):
     """How far one route is from its own normal; None where unknown."""
 
     rest: float | None = None
+    rest_ms: float | None = None
+    """Milliseconds above the baseline; so the next."""
     kernel: float | None = None
+    kernel_ms: float | None = None
     lost: float | None = None
     errors: float | None = None
     age: float | None = None
@@ -48,22 +51,23 @@ class Moves(Struct, frozen=True, kw_only=True):
 
 
 def moves(track: RouteTrack, now: Recent, now_ns: int) -> Moves:
-    usual_age, usual_offset = track.base_age.value, track.base_offset.value
     symbols = track.symbols.values()
     depths = [d[0] for d in (depth_ratio(s, now_ns) for s in symbols) if d is not None]
     floor_bps = track.limits.spread_floor_bps / 2
     spreads = [w for w in (spread_ratio(s, now_ns, floor_bps) for s in symbols) if w is not None]
     limits = track.limits
-    kernel = _moved(now.kernel_ms, track.base_kernel.value, limits.kernel_floor_ms)
-    if kernel is None:
-        kernel = _moved(now.link_kernel_ms, track.base_link_kernel.value, limits.kernel_floor_ms)
+    kernel_now, kernel_base = now.kernel_ms, track.base_kernel.value
+    if kernel_now is None or kernel_base is None:
+        kernel_now, kernel_base = now.link_kernel_ms, track.base_link_kernel.value
     return Moves(
         rest=_moved(now.rest_ms, track.base_rest.value, limits.rest_floor_ms),
-        kernel=kernel,
+        rest_ms=_above(now.rest_ms, track.base_rest.value),
+        kernel=_moved(kernel_now, kernel_base, limits.kernel_floor_ms),
+        kernel_ms=_above(kernel_now, kernel_base),
         lost=now.lost / now.probes if now.probes else None,
         errors=now.errors / now.answers if now.answers else None,
-        age=now.age_ms - usual_age if now.age_ms is not None and usual_age is not None else None,
-        offset=now.offset_ms - usual_offset if now.offset_ms is not None and usual_offset is not None else None,
+        age=_above(now.age_ms, track.base_age.value),
+        offset=_above(now.offset_ms, track.base_offset.value),
         depth=median(depths),
         spread=median(spreads),
     )
@@ -79,6 +83,10 @@ def _moved(value_ms: float | None, usual_ms: float | None, floor_ms: float) -> f
     if ratio is None or value_ms is None or usual_ms is None:
         return None
     return ratio if value_ms - usual_ms >= floor_ms / 2 else min(ratio, 1.0)
+
+
+def _above(value: float | None, usual: float | None) -> float | None:
+    return value - usual if value is not None and usual is not None else None
 
 
 class Together:
@@ -146,6 +154,11 @@ class Together:
         match kind:
             case "rest" | "kernel" | "link_kernel":
                 kind = "kernel" if kind == "link_kernel" else kind
+                # a longer line of ours adds the same to everybody, whatever that is in ratios
+                if self._alike(
+                    getattr(moved, f"{kind}_ms"), self._peer_level(f"{kind}_ms", route), limits.rest_floor_ms
+                ):
+                    return True
                 own, peer, floor = getattr(moved, kind), self._peer_level(kind, route), MOVED_RATIO
             case "age":
                 own, peer, floor = moved.age, self._peer_level(kind, route), MOVED_AGE_MS
@@ -155,9 +168,11 @@ class Together:
                 return self._thin_everywhere(route)
             case _:
                 return False
-        if own is None or peer is None:
-            return False
-        return bool(peer >= floor and own < limits.excess_over_peers * peer)
+        return self._alike(own, peer, floor)
+
+    def _alike(self, own: float | None, peer: float | None, floor: float) -> bool:
+        """Have the peers moved at all, and this one not much further?"""
+        return own is not None and peer is not None and floor <= peer and own < self._limits.excess_over_peers * peer
 
     def _thin_everywhere(self, route: str) -> bool:
         if self.storm_since_ns is not None or self._storm_onset_ns is not None:

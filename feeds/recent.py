@@ -9,11 +9,12 @@ from msgspec import Struct
 from feeds.model import Fault
 from feeds.own import Own
 from feeds.track import ANSWERED, ENGINE_CHANNELS, RouteTrack, Shot, error_text
-from feeds.windows import median, ns
+from feeds.windows import finite, median, ns
 
 LINE_STAGES = frozenset({"resolve", "connect", "tls"})
 """Where a probe is lost before the venue's API has seen it."""
-KERNEL_RECENT_S = 15.0
+KERNEL_RECENT_S = 20.0
+LINK_KERNEL_RECENT_S = 8.0
 CONNECT_RECENT_S = 150.0
 RATE_RECENT_S = 5.0
 OFFSETS_RECENT = 3
@@ -65,7 +66,7 @@ def recent(track: RouteTrack, own: Own, now_ns: int) -> Recent:
     result = Recent()
     _recent_probes(track, own, now_ns, result)
     limits = track.limits
-    result.link_kernel_ms = median(track.link_kernel.since(now_ns - ns(2 * KERNEL_RECENT_S)))
+    result.link_kernel_ms = median(track.link_kernel.since(now_ns - ns(LINK_KERNEL_RECENT_S)))
     result.engine_lag_ms = median(track.engine_lags.since(now_ns - ns(limits.age_recent_s)))
     result.msgs_s = median(track.rates.since(now_ns - ns(RATE_RECENT_S)))
     result.offset_ms = median(track.offsets.since(now_ns - ns(OFFSET_RECENT_S))[:OFFSETS_RECENT])
@@ -126,9 +127,9 @@ def _recent_probes(track: RouteTrack, own: Own, now_ns: int, result: Recent) -> 
             continue
         if (good or sample.lost) and shot.end_ns > trips_from and len(trips) < limits.rest_recent:
             trips.append(max(shot.round_trip_ms - lag_ms, 0.0))
-            if sample.first_byte_ms is not None:
+            if finite(sample.first_byte_ms):
                 first_bytes.append(max(sample.first_byte_ms - lag_ms, 0.0))
-        if sample.tcp_rtt_ms is not None and shot.end_ns > kernel_from:
+        if finite(sample.tcp_rtt_ms) and shot.end_ns > kernel_from and len(kernels) < limits.rest_recent:
             kernels.append(sample.tcp_rtt_ms)
     result.rest_ms = median(trips) if len(trips) >= min(3, limits.rest_recent) else None
     result.first_byte_ms = median(first_bytes)
@@ -137,7 +138,7 @@ def _recent_probes(track: RouteTrack, own: Own, now_ns: int, result: Recent) -> 
     connects = [
         s.sample.connect_ms
         for s in track.cold
-        if s.sample.connect_ms is not None and s.end_ns > now_ns - ns(CONNECT_RECENT_S)
+        if finite(s.sample.connect_ms) and s.end_ns > now_ns - ns(CONNECT_RECENT_S)
     ]
     result.connect_ms = median(connects[-3:])
 
@@ -196,6 +197,8 @@ def channel_silences_s(track: RouteTrack) -> dict[str, float]:
     silences: dict[str, float] = {}
     if track.feed is not None:
         for key, silence_ms in track.feed.channel_silence_ms.items():
+            if not finite(silence_ms):
+                continue
             channel = key.partition(":")[0]
             seconds = silence_ms / 1e3
             silences[channel] = min(silences.get(channel, seconds), seconds)
