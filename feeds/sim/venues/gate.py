@@ -308,7 +308,7 @@ class GateSession:
 
 
 def _with_removals(news: list[TextLevel], changed: Sequence[TextLevel]) -> list[TextLevel]:
-    """A client's REST book may hold levels that came and went since the last push; deleting absent ones does no harm."""
+    """A client's REST book may hold levels that came and went since the last push; deletes of absent ones are legal."""
     known = {price for price, _ in news}
     return news + [level for level in changed if level[1] == "0" and level[0] not in known]
 
