@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
 import pytest
 
-from feeds.book import Book, Outcome
+from feeds.book import Outcome
 from feeds.model import (
     Ack,
     BookDelta,
-    BookSnapshot,
     Channel,
     Event,
     Fault,
-    Garbled,
     Heartbeat,
     Instrument,
     Liquidation,
@@ -24,77 +20,21 @@ from feeds.model import (
     Product,
     Quote,
     Refusal,
-    Reply,
     Trade,
-    Unknown,
 )
-from feeds.sim.registry import TWINS
-from feeds.sim.twin import Close, Out, SimInstrument, SimLiquidation, TwinSession
-from feeds.venues.base import Answer, Session, Venue
-from feeds.venues.bybit import Bybit
-from feeds.venues.okx import Okx
-from tests.feeds.sim.fixed_world import MS, FixedWorld, request
+from feeds.sim.twin import Close, SimLiquidation
+from feeds.venues.base import Answer
+from tests.feeds.sim.fixed_world import MS
+from tests.feeds.venues.line import Line, strangers
 
-VENUES: Mapping[str, Venue] = {"okx": Okx(), "bybit": Bybit()}
+VENUES = ("okx", "bybit")
 ROUTES: list[tuple[str, Product]] = [("okx", "spot"), ("okx", "linear"), ("bybit", "spot"), ("bybit", "linear")]
 S = 1_000 * MS
-
-
-class Line:
-    """One of our sessions talking to one of the twin's, without time or sockets."""
-
-    def __init__(self, name: str, product: Product) -> None:
-        self.venue, self.product = VENUES[name], product
-        self.twin = TWINS[name]()
-        self.world = FixedWorld(self.twin)
-        self.sim: SimInstrument = self.world.instruments(name, product)[0]
-        self.instrument = Instrument(
-            route=self.sim.route,
-            symbol=self.sim.symbol,
-            venue_id=self.sim.venue_id,
-            base=self.sim.base,
-            quote=self.sim.quote,
-            tick=float(self.sim.tick),
-            lot=float(self.sim.lot),
-            contract_size=float(self.sim.contract_size),
-            taker_fee=float(self.sim.taker_fee),
-        )
-        [plan] = self.venue.plan(product, [self.instrument])
-        self.plan = plan
-        opened = self.twin.open(product, plan.path, {}, self.world)
-        assert opened is not None
-        self.theirs: TwinSession = opened
-        self.ours: Session = self.venue.session(plan, [self.instrument])
-        self.theirs.opened(self.world.ns)
-
-    def say(self, payloads: Sequence[str | bytes]) -> list[Event]:
-        """Their answers to what we send, ours to theirs included."""
-        events: list[Event] = []
-        for payload in payloads:
-            raw = payload if isinstance(payload, bytes) else payload.encode()
-            events += self.hear(self.theirs.receive(raw, self.world.ns))
-        return events
-
-    def hear(self, frames: Sequence[Out]) -> list[Event]:
-        events: list[Event] = []
-        for frame in frames:
-            assert not isinstance(frame, Close)
-            raw = frame if isinstance(frame, bytes) else frame.encode()
-            for event in self.ours.receive(raw, self.world.ns):
-                if isinstance(event, Reply):
-                    events += self.say([event.payload])
-                else:
-                    events.append(event)
-        return events
 
 
 @pytest.fixture(params=ROUTES, ids=".".join)
 def line(request: pytest.FixtureRequest) -> Line:
     return Line(*request.param)
-
-
-def strangers(events: Sequence[Event]) -> list[Event]:
-    return [e for e in events if isinstance(e, Unknown | Garbled | Refusal)]
 
 
 def test_every_channel_is_acknowledged_and_none_refused(line: Line) -> None:
@@ -106,11 +46,7 @@ def test_every_channel_is_acknowledged_and_none_refused(line: Line) -> None:
 
 
 def test_the_book_follows_theirs_and_a_lost_change_is_noticed_and_mended(line: Line) -> None:
-    book = Book(line.instrument, line.venue.rule(line.product))
-
-    def apply(events: Sequence[Event]) -> list[Outcome]:
-        return [book.apply(e, line.world.ns) for e in events if isinstance(e, BookSnapshot | BookDelta)]
-
+    book, apply = line.book, line.apply
     assert apply(line.say(line.ours.subscribe())) == [Outcome.APPLIED]
     assert max(book.bids) == 100.5
     change = line.world.change(bids=[("100.55", "1.500")], asks=[("100.60", "0")])
@@ -235,24 +171,16 @@ def test_their_error_bodies_mean_what_they_should(name: str, kind: str, status: 
 
 
 def test_probes_snapshots_and_status_are_read(line: Line) -> None:
-    def ask(path: str) -> Answer:
-        path, _, query = path.partition("?")
-        fields = dict(part.split("=") for part in query.split("&") if part)
-        response = line.twin.rest(request(path, fields, line.product), line.world)
-        assert response is not None
-        body = response.body if isinstance(response.body, bytes) else response.body.encode()
-        return Answer(status=response.status, headers={}, body=body)
-
     for probe in line.venue.probes(line.product, [line.instrument]):
-        reading = line.venue.read_probe(line.product, probe, ask(probe.request.path))
+        reading = line.venue.read_probe(line.product, probe, line.rest(probe.request.path))
         assert reading.fault is None
         if probe.gives_time:
             assert reading.server_ns is not None
             assert abs(reading.server_ns - line.world.ns) <= MS
     wanted = line.venue.snapshot_request(line.product, line.instrument)
     assert wanted is not None
-    book = line.venue.read_snapshot(line.product, line.instrument, ask(wanted.path))
+    book = line.venue.read_snapshot(line.product, line.instrument, line.rest(wanted.path))
     assert (book.bids[0][0], book.asks[0][0]) == (100.5, 100.6)
     status = line.venue.status_request(line.product)
     assert status is not None
-    assert line.venue.read_status(line.product, ask(status.path)) == ()
+    assert line.venue.read_status(line.product, line.rest(status.path)) == ()

@@ -1,0 +1,80 @@
+"""One of our sessions talking to a session of its venue's twin, without time or sockets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from feeds.book import Book, Outcome
+from feeds.model import BookDelta, BookSnapshot, Event, Garbled, Instrument, Product, Refusal, Reply, Unknown
+from feeds.sim.registry import TWINS
+from feeds.sim.twin import Close, Out, SimInstrument, TwinSession
+from feeds.venues.base import Answer, Session
+from feeds.venues.registry import VENUES
+from tests.feeds.sim.fixed_world import FixedWorld, request
+
+
+class Line:
+    """A route's first instrument, both sides of one connection, and the book that comes of it."""
+
+    def __init__(self, name: str, product: Product) -> None:
+        self.venue, self.product = VENUES[name], product
+        self.twin = TWINS[name]()
+        self.world = FixedWorld(self.twin)
+        self.sim: SimInstrument = self.world.instruments(name, product)[0]
+        self.instrument = Instrument(
+            route=self.sim.route,
+            symbol=self.sim.symbol,
+            venue_id=self.sim.venue_id,
+            base=self.sim.base,
+            quote=self.sim.quote,
+            tick=float(self.sim.tick),
+            lot=float(self.sim.lot),
+            contract_size=float(self.sim.contract_size),
+            taker_fee=float(self.sim.taker_fee),
+        )
+        [plan] = self.venue.plan(product, [self.instrument])
+        self.plan = plan
+        opened = self.twin.open(product, plan.path, {}, self.world)
+        assert opened is not None
+        self.theirs: TwinSession = opened
+        self.ours: Session = self.venue.session(plan, [self.instrument])
+        self.theirs.opened(self.world.ns)
+        self.book = Book(self.instrument, self.venue.rule(product))
+
+    def say(self, payloads: Sequence[str | bytes]) -> list[Event]:
+        """Their answers to what we send, ours to theirs included."""
+        events: list[Event] = []
+        for payload in payloads:
+            raw = payload if isinstance(payload, bytes) else payload.encode()
+            events += self.hear(self.theirs.receive(raw, self.world.ns))
+        return events
+
+    def hear(self, frames: Sequence[Out]) -> list[Event]:
+        events: list[Event] = []
+        for frame in frames:
+            assert not isinstance(frame, Close)
+            raw = frame if isinstance(frame, bytes) else frame.encode()
+            for event in self.ours.receive(raw, self.world.ns):
+                if isinstance(event, Reply):
+                    events += self.say([event.payload])
+                else:
+                    events.append(event)
+        return events
+
+    def apply(self, events: Sequence[Event]) -> list[Outcome]:
+        """What becomes of the book messages among them."""
+        return [self.book.apply(e, self.world.ns) for e in events if isinstance(e, BookSnapshot | BookDelta)]
+
+    def rest(self, path: str) -> Answer:
+        """The twin's answer to a path with its query."""
+        path, _, query = path.partition("?")
+        fields = dict(part.split("=") for part in query.split("&") if part)
+        response = self.twin.rest(request(path, fields, self.product), self.world)
+        assert response is not None
+        body = response.body if isinstance(response.body, bytes) else response.body.encode()
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        return Answer(status=response.status, headers=headers, body=body)
+
+
+def strangers(events: Sequence[Event]) -> list[Event]:
+    return [e for e in events if isinstance(e, Unknown | Garbled | Refusal)]
