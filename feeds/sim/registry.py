@@ -9,6 +9,7 @@ from feeds.sim.venues.binance import BinanceTwin
 from feeds.sim.venues.bitget import BitgetTwin
 from feeds.sim.venues.bybit import BybitTwin
 from feeds.sim.venues.gate import GateTwin
+from feeds.sim.venues.kucoin import KucoinTwin
 from feeds.sim.venues.okx import OkxTwin
 
 TWINS: Mapping[str, Callable[[], Twin]] = {
@@ -17,4 +18,5 @@ TWINS: Mapping[str, Callable[[], Twin]] = {
     "bybit": BybitTwin,
     "bitget": BitgetTwin,
     "gate": GateTwin,
+    "kucoin": KucoinTwin,
 }
