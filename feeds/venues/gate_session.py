@@ -268,7 +268,7 @@ class GateSession:
                 funding_rate=number(row.funding_rate),
                 gateway_ns=frame.time_ms * NS_PER_MS or None,
             )
-            for row in wire.read_tickers(frame.result)
+            for row in wire.tickers(frame.result)
             if row.contract in self._symbols
         ]
 

@@ -149,9 +149,16 @@ read_top = Decoder(TopRow, strict=False).decode
 read_spot_trades = Decoder(list[SpotTradeRow] | SpotTradeRow, strict=False).decode
 read_trades = Decoder(list[TradeRow], strict=False).decode
 read_liquidations = Decoder(list[LiquidationRow], strict=False).decode
-read_tickers = Decoder(list[TickerRow], strict=False).decode
+read_tickers = Decoder(list[TickerRow | list[TickerRow]] | TickerRow, strict=False).decode
 read_rest_book = Decoder(RestBook, strict=False).decode
 read_body = Decoder(RestBody, strict=False).decode
+
+
+def tickers(raw: Raw) -> list[TickerRow]:
+    """A list of them; seen in 2021 and 2022: a list in a list, and a bare one."""
+    got = read_tickers(raw)
+    outer = got if isinstance(got, list) else [got]
+    return [row for part in outer for row in (part if isinstance(part, list) else [part])]
 
 
 def pairs(levels: Sequence[Pair | Level]) -> Levels:
