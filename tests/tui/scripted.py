@@ -7,6 +7,7 @@ import math
 import random
 import sys
 from collections.abc import AsyncIterator, Sequence
+from functools import cache
 from typing import Literal, TypeAlias
 
 from msgspec import structs
@@ -387,6 +388,7 @@ def events(scenario: Scenario, t_s: float) -> tuple[EventRow, ...]:
     return () if scenario in ("warmup", "empty") else tuple(rows)
 
 
+@cache
 def history(scenario: Scenario = "calm", t_s: float = 60.0, length_s: int = HISTORY_S) -> History:
     """The half hour before ``t_s``, or less."""
     routes = [f"{v}.{p}" for v in venues(scenario) for p in ("linear", "spot")]

@@ -13,6 +13,8 @@ from tui.panes.raster import Cells, Curve, parts, raster
 from tui.tape import Tape, buckets
 
 SPANS_S = (60, 120, 300, 900, 1800)
+_LEAST = 1e-9
+"""Below this a value is nothing to a chart; a power of ten of it may not be."""
 _SWATCH = {False: "━━", True: "╍╍"}
 
 
@@ -61,7 +63,7 @@ class Scale(Struct, frozen=True):
 
 def log_scale(values: Sequence[float]) -> Scale:
     """From the 1-3-10 step below the least to the one above the most; never less than a decade."""
-    positive = [v for v in values if v > 0] or [10.0]
+    positive = [v for v in values if v > _LEAST] or [10.0]
     low = _step_below(min(positive))
     high = _step_above(max(positive))
     return Scale(low, max(high, low * 10), log=True)
@@ -70,7 +72,7 @@ def log_scale(values: Sequence[float]) -> Scale:
 def linear_scale(values: Sequence[float]) -> Scale:
     """From zero to the 1-2-3-5 step above the most."""
     top = max(values, default=0.0)
-    if top <= 0:
+    if top <= _LEAST:
         return Scale(0.0, 1.0, log=False)
     power = 10.0 ** math.floor(math.log10(top))
     return Scale(0.0, next((s * power for s in (1, 2, 3, 5) if s * power >= top * 1.02), 10 * power), log=False)
@@ -97,9 +99,12 @@ def _linear_steps(high: float, count: int) -> list[float]:
     return [high * i / count for i in range(count, -1, -1)]
 
 
-def span_for(tape: Tape, widest_s: int) -> int:
-    """The shortest span that holds all there is, up to ``widest_s``: a young session fills its chart too."""
-    return next((span for span in SPANS_S if span >= len(tape) or span >= widest_s), widest_s)
+def span_for(tape: Tape, widest_s: int, end_s: int) -> int:
+    """The shortest span that holds all there is up to ``end_s``, at most ``widest_s``: a young session fills its
+    chart too, and a frozen one stays as it is."""
+    begin_s = tape.begin_s()
+    held = 0 if begin_s is None else end_s - begin_s + 1
+    return next((span for span in SPANS_S if span >= held or span >= widest_s), widest_s)
 
 
 def chart(

@@ -100,7 +100,7 @@ def _drawn(view: View, traces: list[Trace], width: int, height: int, *, log: boo
         width=width - 1,
         height=height,
         end_s=view.at_s,
-        span_s=span_for(view.tape, widest_s(width)),
+        span_s=span_for(view.tape, widest_s(width), view.at_s),
         log=log,
         back_s=view.back_s,
         end=view.end,

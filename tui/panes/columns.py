@@ -202,12 +202,14 @@ def header(columns: list[Column]) -> list[Part]:
 
 def row_parts(row: RouteRow, columns: list[Column], now_ns: int, *, gone: bool) -> list[Part]:
     """The cells of one row; when ``gone``, nothing but what it was."""
+    if gone:
+        word, why, *others = columns
+        was = (" " + fit(f"was {row.state.value}", word.width + 1 + why.width), "faint")
+        return [was, *((" " + fit(DASH, c.width, right=not c.left), "muted") for c in others)]
     parts: list[Part] = []
     for column in columns:
-        known = column.key in ("state", "why") or not gone
-        cell = column.cell(row, now_ns) if known else Cell(DASH, "muted")
-        text = f"was {cell.text}" if gone and column.key == "state" else cell.text
-        parts.append((" " + fit(text, column.width, right=not column.left), cell.role))
+        cell = column.cell(row, now_ns)
+        parts.append((" " + fit(cell.text, column.width, right=not column.left), cell.role))
     return parts
 
 

@@ -318,7 +318,7 @@ def history(view: View, row: RouteRow, key: str, width: int, height: int) -> lis
         width=width - 1,
         height=height - 1,
         end_s=view.at_s,
-        span_s=span_for(view.tape, 1800),
+        span_s=span_for(view.tape, 1800, view.at_s),
         log=True,
         back_s=view.back_s,
         end=view.end,

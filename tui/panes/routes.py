@@ -57,7 +57,7 @@ class Strips:
 
 
 def strip_span_s(view: View) -> int:
-    return span_for(view.tape, _STRIP_S)
+    return span_for(view.tape, _STRIP_S, view.at_s)
 
 
 def strip(view: View, route: str, width: int, span_s: int) -> tuple[Part, ...]:
@@ -121,7 +121,7 @@ def routes_lines(view: View, width: int, height: int, strips: Strips) -> list[Li
             )
         )
     below = room - min(room, len(rows))
-    if below >= 3 and not view.back_s:
+    if below >= 3 and not view.back_s and not gone:
         lines += _grounds(chosen, width, below)
     elif first + room < len(rows) or first:
         lines[0] = title(

@@ -115,7 +115,7 @@ class DashboardScreen(FrameScreen):
             grid.styles.grid_rows = tuple(Scalar.from_number(height) for height in plan.rows)
 
     def span_s(self) -> int:
-        return span_for(self.desk.view.tape, widest_s(self.pane("rtt").size.width))
+        return span_for(self.desk.view.tape, widest_s(self.pane("rtt").size.width), self.desk.view.at_s)
 
     def on_click(self, event: Click) -> None:
         """A click chooses the pane, and on the board the route."""

@@ -67,7 +67,7 @@ class RouteScreen(FrameScreen):
         return self._drawn[1]
 
     def span_s(self) -> int:
-        return span_for(self.desk.view.tape, 1800)
+        return span_for(self.desk.view.tape, 1800, self.desk.view.at_s)
 
     def action_page(self, by: int) -> None:
         self._top += 8 * by
