@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
-from feeds.evidence import Finding
+from feeds.finding import Finding
 from feeds.latch import Candidate, Standing
 from feeds.model import Cause, Evidence, Reason, State
 from feeds.track import RouteTrack

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from feeds.book_track import SymbolTrack
-from feeds.evidence import LET_GO, THIN_SPACE, Finding, against, figure, percent, ratio_of
+from feeds.finding import LET_GO, THIN_SPACE, Finding, against, figure, percent, ratio_of
 from feeds.model import Cause, Evidence, Fault, Product, StatusNotice
 from feeds.track import RouteTrack
 from feeds.windows import Baseline, ns

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Struct
 
 from feeds.compose import Opinion
-from feeds.evidence import figure
+from feeds.finding import figure
 from feeds.latch import Candidate
 from feeds.model import Cause, Evidence, Reason, State
 from feeds.own import Own

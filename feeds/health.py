@@ -12,9 +12,11 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from feeds.compose import Circumstances, Opinion, compose
-from feeds.evidence import Finding, feed_findings, figure, kernel_findings, rest_findings
+from feeds.evidence import age_findings, kernel_findings, rest_findings
 from feeds.evidence_books import book_findings, refusal_finding, status_findings
+from feeds.evidence_feed import feed_findings
 from feeds.excuses import Excuse, excuse_of, own_excuse, recovering, warming
+from feeds.finding import Finding, figure
 from feeds.latch import Latches, Stance, Standing
 from feeds.model import SEVERITY, Cause, Evidence, Reason, State, Verdict, venue_of
 from feeds.own import Own, OwnState
@@ -250,9 +252,8 @@ class Judge:
             rules = [
                 *rest_findings(track, latest, held[route]),
                 *kernel_findings(track, latest, held[route]),
-                *feed_findings(
-                    track, latest, self._own, now_ns, held[route], self._together.usual_gaps_s(route, tracks)
-                ),
+                *age_findings(track, latest, held[route]),
+                *feed_findings(track, latest, self._own, now_ns, self._together.usual_gaps_s(route, tracks)),
                 *book_findings(track, now_ns, held[route]),
                 *status_findings(track, route.partition(".")[2], now_ns - self._shift_ns),
             ]

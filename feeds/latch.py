@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
-from feeds.evidence import Finding
+from feeds.finding import Finding
 from feeds.model import SEVERITY, Cause, State
 from feeds.thresholds import Thresholds
 from feeds.windows import ns

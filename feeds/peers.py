@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
-from feeds.evidence import Finding, ratio_of
 from feeds.evidence_books import depth_ratio, price_finding, spread_ratio
+from feeds.finding import Finding, ratio_of
 from feeds.model import venue_of
 from feeds.recent import Recent
 from feeds.thresholds import Thresholds
@@ -155,9 +155,8 @@ class Together:
             case "rest" | "kernel" | "link_kernel":
                 kind = "kernel" if kind == "link_kernel" else kind
                 # a longer line of ours adds the same to everybody, whatever that is in ratios
-                if self._alike(
-                    getattr(moved, f"{kind}_ms"), self._peer_level(f"{kind}_ms", route), limits.rest_floor_ms
-                ):
+                added_ms, peer_ms = getattr(moved, f"{kind}_ms"), self._peer_level(f"{kind}_ms", route)
+                if self._alike(added_ms, peer_ms, limits.rest_floor_ms):
                     return True
                 own, peer, floor = getattr(moved, kind), self._peer_level(kind, route), MOVED_RATIO
             case "age":

@@ -55,6 +55,8 @@ class Recent(Struct, kw_only=True):
     kernel_ms: float | None = None
     link_kernel_ms: float | None = None
     connect_ms: float | None = None
+    connects: int = 0
+    """How many ``connect_ms`` is taken from."""
     age_ms: float | None = None
     engine_lag_ms: float | None = None
     offset_ms: float | None = None
@@ -138,8 +140,11 @@ def _recent_probes(track: RouteTrack, own: Own, now_ns: int, result: Recent) -> 
     connects = [
         s.sample.connect_ms
         for s in track.cold
-        if finite(s.sample.connect_ms) and s.end_ns > now_ns - ns(CONNECT_RECENT_S)
+        if finite(s.sample.connect_ms)
+        and s.end_ns > now_ns - ns(CONNECT_RECENT_S)
+        and not own.void(s.start_ns, s.end_ns)
     ]
+    result.connects = len(connects)
     result.connect_ms = median(connects[-3:])
 
 
@@ -197,8 +202,6 @@ def channel_silences_s(track: RouteTrack) -> dict[str, float]:
     silences: dict[str, float] = {}
     if track.feed is not None:
         for key, silence_ms in track.feed.channel_silence_ms.items():
-            if not finite(silence_ms):
-                continue
             channel = key.partition(":")[0]
             seconds = silence_ms / 1e3
             silences[channel] = min(silences.get(channel, seconds), seconds)

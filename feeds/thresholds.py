@@ -86,7 +86,15 @@ class Thresholds(Struct, frozen=True, kw_only=True):
     engine_lag_ratio: float = 4.0
     engine_lag_floor_ms: float = 100.0
     engine_lag_strong_ms: float = 1_000.0
-    silence_min_s: float = 4.0
+    silence_min_s: float = 7.0
+    """A venue that says goodbye and stops sending before it cuts is done before this."""
+    silence_failing_s: float = 4.0
+    """The same while its API fails too."""
+    trickle_share: float = 0.05
+    """Of the usual message rate: repeats of what is known, not news."""
+    trickle_s: float = 6.0
+    trickle_rate: float = 10.0
+    """Usual messages a second from which a trickle can be told."""
     silence_gaps: float = 30.0
     """A route is silent after this many of its usual message intervals."""
     lively_rate: float = 2.0

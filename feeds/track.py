@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 
+import msgspec
 from msgspec import Struct
 
 from feeds.book_track import SymbolTrack, baseline
@@ -22,6 +23,7 @@ WS_WINDOW_S = 60.0
 LINKS_KEPT = 64
 SYMBOLS_KEPT = 512
 TEXT_KEPT = 80
+LONGEST_SILENCE_MS = 1e12
 ANSWERED: frozenset[Fault | None] = frozenset({None, Fault.BAD_REQUEST})
 """Answers whose time counts as a round trip: a shed 503 comes back fast and says nothing about speed."""
 REFUSALS: frozenset[Fault | None] = frozenset({Fault.OUR_LIMIT, Fault.GEO_BLOCK, Fault.REFUSED, Fault.MAINTENANCE})
@@ -158,11 +160,17 @@ class RouteTrack:
 
     def observe_feed(self, sample: FeedSample, t_ns: int) -> None:
         self._mark(t_ns)
+        if not all(map(_silence, (*sample.channel_silence_ms.values(), *sample.quiet_limit_ms.values()))):
+            sample = msgspec.structs.replace(
+                sample,
+                channel_silence_ms={k: v for k, v in sample.channel_silence_ms.items() if _silence(v)},
+                quiet_limit_ms={k: v for k, v in sample.quiet_limit_ms.items() if _silence(v)},
+            )
         self.feed, self.feed_ns = sample, t_ns
         if sample.messages > 0:
             self.data_ns = t_ns
             self._reached(t_ns)
-        elif finite(sample.silence_ms):
+        elif sample.silence_ms is not None and _silence(sample.silence_ms):
             self._reached(t_ns - ns(sample.silence_ms / 1e3))
         if sample.interval_ms > 0 and finite(sample.interval_ms):
             self.rates.add(t_ns, sample.messages * 1e3 / sample.interval_ms)
@@ -239,8 +247,12 @@ class RouteTrack:
             return None
         since_ns = self.data_ns if self.data_ns is not None else self.first_ns
         told = self.feed.channel_silence_ms.items()
-        quietest_ms = min((v for k, v in told if k.partition(":")[0] in ENGINE_CHANNELS and finite(v)), default=0.0)
+        quietest_ms = min((v for k, v in told if k.partition(":")[0] in ENGINE_CHANNELS), default=0.0)
         return max((self.feed_ns - since_ns) / 1e9, quietest_ms / 1e3)
+
+
+def _silence(ms: float) -> bool:
+    return 0 <= ms < LONGEST_SILENCE_MS
 
 
 def error_text(sample: ProbeSample) -> str:

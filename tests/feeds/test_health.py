@@ -309,7 +309,10 @@ def blamed(result: Played, *but: str) -> set[str]:
         f"{second} s {route} {verdict.state.value}/{verdict.cause}"
         for second, verdicts in enumerate(result.verdicts, start=1)
         for route, verdict in verdicts.items()
-        if verdict.state in ACCUSING and route not in but and venue_of(route) not in but
+        if verdict.state in ACCUSING
+        and verdict.cause is not Cause.MARKET
+        and route not in but
+        and venue_of(route) not in but
     }
 
 
