@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint types imports unit witness bench screenshots lock clean
+.PHONY: demo test lint types imports unit witness bench scenarios screenshots lock clean
 
 demo: $(READY)  ## the live screen on the simulated venues
 	@$(BIN)/detour demo --scenario 1011
@@ -26,6 +26,9 @@ unit: $(READY)
 
 bench: $(READY)  ## figures as ratios, measured in one run
 	PYTHON=$(PYTHON) $(BIN)/python -m tests.bench
+
+scenarios: $(READY)  ## every incident through the whole product, held against its truth
+	$(BIN)/python -m tests.scenarios
 
 screenshots: $(READY)  ## pictures of the running demo
 	$(BIN)/python screenshots/make.py

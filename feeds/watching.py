@@ -176,7 +176,7 @@ class RouteWatch:
 
     def link(self, sample: LinkSample, plan: SocketPlan) -> None:
         self._meters.emit(sample)
-        if self.board is not None and not sample.connected and not sample.planned:
+        if self.board is not None and not sample.connected:  # a successor that takes over is ``connected`` at once
             books = [s.symbol for s in plan.subscriptions if s.channel is Channel.BOOK and s.symbol is not None]
             self.board.disconnected(books)
 
