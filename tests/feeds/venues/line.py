@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from urllib.parse import parse_qsl, urlsplit
+
+from msgspec import structs
 
 from feeds.book import Book, Outcome
 from feeds.model import BookDelta, BookSnapshot, Event, Garbled, Instrument, Product, Refusal, Reply, Unknown
@@ -16,7 +19,8 @@ from tests.feeds.sim.fixed_world import FixedWorld, request
 class Line:
     """A route's first instrument, both sides of one connection, and the book that comes of it."""
 
-    def __init__(self, name: str, product: Product) -> None:
+    def __init__(self, name: str, product: Product, label: str = "") -> None:
+        """``label`` names one of the sockets that our venue plans; "" is the only one there is."""
         self.venue, self.product = VENUES[name], product
         self.twin = TWINS[name]()
         self.world = FixedWorld(self.twin)
@@ -32,14 +36,20 @@ class Line:
             contract_size=float(self.sim.contract_size),
             taker_fee=float(self.sim.taker_fee),
         )
-        [plan] = self.venue.plan(product, [self.instrument])
+        [plan] = [p for p in self.venue.plan(product, [self.instrument]) if label in ("", p.label)]
         self.plan = plan
-        opened = self.twin.open(product, plan.path, {}, self.world)
+        token = None if plan.handshake is None else self.rest(plan.handshake.path, plan.handshake.method)
+        url = urlsplit(self.venue.dial_url(plan, "ws://loopback", token))
+        opened = self.twin.open(product, url.path, dict(parse_qsl(url.query)), self.world)
         assert opened is not None
         self.theirs: TwinSession = opened
         self.ours: Session = self.venue.session(plan, [self.instrument])
-        self.theirs.opened(self.world.ns)
+        self._greeting = self.theirs.opened(self.world.ns)
         self.book = Book(self.instrument, self.venue.rule(product))
+
+    def start(self) -> list[Event]:
+        """Everything up to the first data: their greeting, where they speak first, and what we subscribe to."""
+        return [*self.hear(self._greeting), *self.say(self.ours.subscribe())]
 
     def say(self, payloads: Sequence[str | bytes]) -> list[Event]:
         """Their answers to what we send, ours to theirs included."""
@@ -65,11 +75,12 @@ class Line:
         """What becomes of the book messages among them."""
         return [self.book.apply(e, self.world.ns) for e in events if isinstance(e, BookSnapshot | BookDelta)]
 
-    def rest(self, path: str) -> Answer:
+    def rest(self, path: str, method: str = "GET") -> Answer:
         """The twin's answer to a path with its query."""
         path, _, query = path.partition("?")
         fields = dict(part.split("=") for part in query.split("&") if part)
-        response = self.twin.rest(request(path, fields, self.product), self.world)
+        asked = structs.replace(request(path, fields, self.product), method=method)
+        response = self.twin.rest(asked, self.world)
         assert response is not None
         body = response.body if isinstance(response.body, bytes) else response.body.encode()
         headers = {name.lower(): value for name, value in response.headers.items()}
