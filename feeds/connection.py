@@ -51,6 +51,10 @@ class StreamTiming(Struct, frozen=True, kw_only=True):
     handover_s: float = 20.0
     """How long a successor may take until all steady channels have data."""
     close_s: float = 2.0
+    notice_spread_s: float = 2.0
+    """Within this long after an announced disconnect a successor is opened, each stream at another moment."""
+    notice_settle_s: float = 10.0
+    """A connection younger than this does not run from an announced disconnect at once."""
 
 
 class Connection:
@@ -350,8 +354,14 @@ class Connection:
         # NaN, or a notice about a past moment, means now.
         within_s = within_s if within_s > 0 else 0.0
         self.by_appointment = True
-        # Well before the end, but not all connections of this process in the same instant.
-        cut_ns = self._readable_ns + int(min(within_s, 86_400.0) * (0.1 + 0.4 * self._jitter) * SECOND)
+        within_s, timing = min(within_s, 86_400.0), self._timing
+        if self._readable_ns - self.opened_ns >= timing.notice_settle_s * SECOND:
+            # At once: a successor beside it costs nothing. Only not all connections of this process in one instant.
+            wait_s = self._jitter * min(timing.notice_spread_s, 0.4 * within_s)
+        else:
+            # Told to the newcomer too: leaving at once again and again would be a reconnect storm of ours.
+            wait_s = max((0.1 + 0.4 * self._jitter) * within_s, (0.5 + 0.5 * self._jitter) * timing.notice_settle_s)
+        cut_ns = self._readable_ns + int(wait_s * SECOND)
         self.cut_ns = cut_ns if self.cut_ns is None else min(self.cut_ns, cut_ns)
         self._wake()
 

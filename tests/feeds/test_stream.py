@@ -39,6 +39,7 @@ QUICK = StreamTiming(
     pong_timeout_s=0.1,
     handover_s=0.3,
     close_s=0.05,
+    notice_settle_s=0.0,
 )
 
 
