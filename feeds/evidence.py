@@ -137,7 +137,7 @@ def kernel_findings(track: RouteTrack, now: Recent, held: Collection[str]) -> It
 
 def age_findings(track: RouteTrack, now: Recent, held: Collection[str]) -> Iterator[Finding]:
     limits, usual_ms = track.limits, track.base_age.value
-    if now.age_ms is not None and not _venue_clock_moved(track, now):
+    if now.age_ms is not None and not _clock_moved(track, now):
         error_ms = track.feed.offset_err_ms if track.feed is not None else None
         floor_ms = max(limits.age_floor_ms, 3 * (error_ms or 0.0))
         late = excess(now.age_ms, track.base_age, limits.age_ratio, floor_ms, "age" in held)
@@ -170,10 +170,9 @@ def age_findings(track: RouteTrack, now: Recent, held: Collection[str]) -> Itera
         )
 
 
-def _venue_clock_moved(track: RouteTrack, now: Recent) -> bool:
-    """The age changed because the venue's clock did: its REST time moved by as much, the other way."""
-    usual_ms, usual_offset_ms = track.base_age.value, track.base_offset.value
-    if usual_ms is None or usual_offset_ms is None or now.offset_ms is None or now.age_ms is None:
+def _clock_moved(track: RouteTrack, now: Recent) -> bool:
+    """A clock, the venue's or ours, lately moved by as much as the age did: the age may be corrected wrongly."""
+    usual_ms = track.base_age.value
+    if usual_ms is None or now.age_ms is None or now.offset_span_ms is None:
         return False
-    moved_ms, late_ms = usual_offset_ms - now.offset_ms, now.age_ms - usual_ms
-    return abs(late_ms) > 0 and moved_ms * late_ms > 0 and abs(moved_ms) >= OFFSET_EXPLAINS * abs(late_ms)
+    return now.offset_span_ms >= OFFSET_EXPLAINS * abs(now.age_ms - usual_ms)

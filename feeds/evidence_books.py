@@ -164,9 +164,16 @@ def refusal_finding(track: RouteTrack, now_ns: int) -> Finding | None:
     refusal, limits = track.refusal, track.limits
     if refusal is None or now_ns - refusal.last_ns > ns(limits.limit_hold_s):
         return _handshake_refusal(track)
-    if refusal.count < limits.refused_min and not refusal.banned:
+    paused = now_ns - refusal.last_ns >= ns(limits.refused_pause_s)
+    if refusal.count < limits.refused_min and not (refusal.banned or refusal.from_first or paused):
         return None
-    since = "since the first request" if refusal.from_first else f"{refusal.count} times in a row"
+    since = (
+        "since the first request"
+        if refusal.from_first
+        else f"{refusal.count} times in a row"
+        if refusal.count > 1
+        else "last"
+    )
     cause: Cause | None
     if refusal.fault is Fault.OUR_LIMIT:
         words, cause = f"refused for asking too much, {since}: {refusal.text}", Cause.SELF

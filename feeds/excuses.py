@@ -67,7 +67,8 @@ def own_excuse(track: RouteTrack, own: Own, opinion: Opinion, slow_line_ns: int 
     clock_ns = own.clock_since_ns(now_ns)
     if clock_ns is not None and not accused:
         return excuse_of(Cause.SELF, clock_ns, "clock", own.clock_text() + ": ages not counted")
-    if track.measured_ns is not None and now_ns - track.measured_ns > ns(limits.unmeasured_s):
+    paused = candidate.state in CERTAIN  # who is refused does not go on asking
+    if not paused and track.measured_ns is not None and now_ns - track.measured_ns > ns(limits.unmeasured_s):
         return excuse_of(Cause.SELF, track.measured_ns, "unmeasured", "this route is not being measured")
     return None
 

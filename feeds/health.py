@@ -216,6 +216,11 @@ class Judge:
         self._ages_moved_ns = (self._ages_moved_ns or now_ns) if shift_ms is not None else None
         confirmed = shift_ms is not None and self._together.clock_confirmed(shift_ms)
         self._own.shifted(now_ns, shift_ms if confirmed else None)
+        step_ms = self._together.clock_step_ms()
+        if step_ms is not None:
+            self._own.stepped(now_ns, step_ms)
+            for known in measured.values():
+                known.track.base_offset.forget()
         slow_line = self._together.line_slow()
         self._slow_line_ns = (self._slow_line_ns or now_ns) if slow_line else None
         found = self._find(measured, now_ns)

@@ -95,7 +95,11 @@ class Own:
         if lag_ms is not None and lag_ms >= self._limits.own_noise_ms:
             self._late.append((min(start_ns, t_ns - ns(lag_ms / 1e3)), t_ns, lag_ms))
         if finite(sample.clock_step_ms) and abs(sample.clock_step_ms) >= self._limits.clock_step_ms:
-            self._step_ns, self._step_ms = t_ns, sample.clock_step_ms
+            self.stepped(t_ns, sample.clock_step_ms)
+
+    def stepped(self, t_ns: int, step_ms: float) -> None:
+        """Our clock stepped, by our own monotonic clock or by all venues' word."""
+        self._step_ns, self._step_ms = t_ns, step_ms
 
     def observe_witness(self, sample: WitnessSample, t_ns: int) -> None:
         target = self._targets.setdefault(sample.target, _Target())

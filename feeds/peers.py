@@ -31,6 +31,7 @@ SHIFT_AGREE = 0.25
 SHIFT_AGREE_MS = 15.0
 REST_STEADY = 2.0
 ODD_SHARE = 0.4
+MOST = 0.6
 
 
 class Moves(Struct, frozen=True, kw_only=True):
@@ -209,6 +210,17 @@ class Together:
         if abs(shift) < self._limits.clock_shift_ms or any(abs(v - shift) > agree_ms for v in ages.values()):
             return None
         return shift if all(v < REST_STEADY for v in self._by_venue["rest"].values()) else None
+
+    def clock_step_ms(self) -> float | None:
+        """Most venues' clocks moved against ours by one constant: our clock stepped, by this much; None: it did not."""
+        offsets = self._by_venue["offset"]
+        if len(offsets) < 2:
+            return None
+        shift = median(list(offsets.values())) or 0.0
+        agree_ms = max(SHIFT_AGREE_MS, SHIFT_AGREE * abs(shift))
+        agreeing = sum(abs(v - shift) <= agree_ms for v in offsets.values())
+        enough = agreeing >= max(2, MOST * len(offsets))
+        return -shift if enough and abs(shift) >= self._limits.clock_shift_ms else None
 
     def clock_confirmed(self, shift_ms: float) -> bool:
         """Have the venues' clocks, asked over REST, moved against ours by as much the other way?"""

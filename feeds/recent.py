@@ -60,6 +60,8 @@ class Recent(Struct, kw_only=True):
     age_ms: float | None = None
     engine_lag_ms: float | None = None
     offset_ms: float | None = None
+    offset_span_ms: float | None = None
+    """How far the clocks' difference has wandered within the last minute."""
     msgs_s: float | None = None
 
 
@@ -72,6 +74,8 @@ def recent(track: RouteTrack, own: Own, now_ns: int) -> Recent:
     result.engine_lag_ms = median(track.engine_lags.since(now_ns - ns(limits.age_recent_s)))
     result.msgs_s = median(track.rates.since(now_ns - ns(RATE_RECENT_S)))
     result.offset_ms = median(track.offsets.since(now_ns - ns(OFFSET_RECENT_S))[:OFFSETS_RECENT])
+    offsets = track.offsets.since(now_ns - ns(limits.clock_span_s))
+    result.offset_span_ms = max(offsets) - min(offsets) if offsets else None
     result.age_ms = _recent_age_ms(track, own, now_ns)
     return result
 

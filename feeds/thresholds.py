@@ -66,6 +66,8 @@ class Thresholds(Struct, frozen=True, kw_only=True):
     """So many of the very last probes, all failed: the API is as good as closed."""
     failing_window_s: float = 30.0
     refused_min: int = 2
+    refused_pause_s: float = 5.0
+    """After one refusal and no further question for this long, we are holding back because of it."""
     limit_hold_s: float = 600.0
     """How long a refusal stands while we do not ask again."""
 
@@ -163,6 +165,8 @@ class Thresholds(Struct, frozen=True, kw_only=True):
     clock_void_s: float = 15.0
     """After a step of our clock ages mean nothing until the offsets are measured anew."""
     clock_shift_ms: float = 40.0
+    clock_span_s: float = 60.0
+    """Ages may be corrected with an outdated offset for this long after a clock stepped."""
     clock_blind_shift_ms: float = 200.0
     """Where no venue tells its time, only a common shift of this size is taken for our clock's."""
     witness_fresh_s: float = 15.0

@@ -257,5 +257,6 @@ def _silence(ms: float) -> bool:
 
 def error_text(sample: ProbeSample) -> str:
     """What an error answer said, short enough to count by."""
-    said = sample.text or sample.code or (sample.fault.value if sample.fault is not None else "")
+    page = sample.text.lstrip().startswith("<")  # an error page says less than its status
+    said = (sample.text if not page else "") or sample.code or (sample.fault.value if sample.fault is not None else "")
     return f"{sample.status or ''} {said}".strip()[:TEXT_KEPT]
