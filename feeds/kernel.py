@@ -81,7 +81,7 @@ def tcp_info(sock: HasSockOpt | None, platform: str = sys.platform) -> TcpInfo |
             return parse_linux(sock.getsockopt(socket.IPPROTO_TCP, _LINUX_TCP_INFO, _LINUX_SIZE))
         if platform == "darwin":
             return parse_darwin(sock.getsockopt(socket.IPPROTO_TCP, _DARWIN_TCP_CONNECTION_INFO, _DARWIN_SIZE))
-    except OSError:
+    except (OSError, ValueError):  # uvloop says ValueError of a transport that has just closed
         return None
     return None
 

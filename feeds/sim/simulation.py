@@ -165,7 +165,11 @@ class Simulation:
             return
         notice_s = event.notice_s / self.clock.speed
         for out in client.session.farewell(event.planned):
-            client.send([out], notice_s if isinstance(out, Close) else 0.0)
+            if isinstance(out, Close) and notice_s > 0:
+                # not through the queue: data goes on between the notice and the cut
+                asyncio.get_running_loop().call_later(notice_s, client.send, [out])
+            else:
+                client.send([out])
 
     def _garbage(self, length: int) -> bytes:
         """Half of it is text that is not JSON, half of it bytes that are not text."""

@@ -144,6 +144,14 @@ class LinearRule(PrevEquals):
         before = delta.first_seq if delta.prev_seq is None else min(delta.first_seq, delta.prev_seq)
         return Step.APPLY if before <= snapshot_seq else Step.GAP
 
+    def following(self, last_seq: int | None, delta: BookDelta) -> Step:
+        if delta.prev_seq == last_seq:
+            return Step.APPLY
+        # Two connections overlap at a handover. Ids never fall on Binance, so what is older was applied already.
+        if last_seq is not None and delta.last_seq is not None and delta.last_seq <= last_seq:
+            return Step.SKIP
+        return Step.GAP
+
 
 _RULES: Mapping[Product, SequenceRule] = {"spot": SpotRule(), "linear": LinearRule()}
 
