@@ -136,11 +136,13 @@ def narrow(options: dict[str, Any], product: Product) -> None:
     """Make ccxt ask for one kind of market only, where the exchange knows kinds."""
     kinds = options.get("fetchMarkets")
     known = kinds.get("types") if isinstance(kinds, dict) else kinds
-    if not isinstance(known, list):
+    if not isinstance(known, list | dict):
         return
     wanted = product if product in known else "swap" if product != "spot" and "swap" in known else None
     if wanted is not None:
-        options["fetchMarkets"] = {**kinds, "types": [wanted]} if isinstance(kinds, dict) else [wanted]
+        # HTX and MEXC have a table of switches where others have a list
+        only: object = {wanted: known[wanted]} if isinstance(known, dict) else [wanted]
+        options["fetchMarkets"] = {**kinds, "types": only} if isinstance(kinds, dict) else only
 
 
 def fetch(ccxt_id: str, route: str, taker_fee: float, base: str | None) -> tuple[list[Instrument], int]:

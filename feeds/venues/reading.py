@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zlib
 
 from msgspec import MsgspecError
 
@@ -13,6 +14,23 @@ UNREADABLE: tuple[type[Exception], ...] = (MsgspecError, ValueError, IndexError,
 """All that reading hostile bytes can raise: malformed, wrongly typed, not UTF-8, no row where one must be, too deep."""
 
 NS_PER_MS = 1_000_000
+GZIP_WINDOW = 31
+"""zlib's word for "a gzip member, of any window"."""
+MOST_UNZIPPED = 4 << 20
+"""Bytes that one compressed message may become: a hundred times the largest that is known."""
+
+
+def gunzip(raw: bytes, most: int = MOST_UNZIPPED) -> bytes:
+    """One whole gzip member -> its content. Raises ValueError for anything else, and before it has made more than
+    ``most`` bytes."""
+    unzip = zlib.decompressobj(GZIP_WINDOW)
+    try:
+        content = unzip.decompress(raw, most)
+    except zlib.error as error:
+        raise ValueError(f"not gzip: {error}") from error
+    if not unzip.eof or unzip.unused_data:
+        raise ValueError(f"not one whole gzip member of at most {most} bytes")
+    return content
 
 
 def number(text: str) -> float | None:

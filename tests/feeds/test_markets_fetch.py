@@ -123,6 +123,8 @@ def test_urls_keep_their_paths_and_change_their_hosts() -> None:
         ({"types": ["spot", "future", "swap", "option"]}, "linear", {"types": ["swap"]}),
         ({"types": ["spot", "swap"]}, "spot", {"types": ["spot"]}),
         (["spot", "linear"], "linear", ["linear"]),
+        ({"types": {"spot": True, "linear": True, "inverse": True}}, "spot", {"types": {"spot": True}}),
+        ({"types": {"spot": True, "swap": {"linear": True}}}, "linear", {"types": {"swap": {"linear": True}}}),
         ({"types": ["future"]}, "spot", {"types": ["future"]}),
         ({"other": 1}, "spot", {"other": 1}),
         (None, "spot", None),

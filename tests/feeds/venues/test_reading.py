@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import gzip
+import tracemalloc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feeds.venues.reading import UNREADABLE, ms_ns, number
+from feeds.venues.reading import UNREADABLE, gunzip, ms_ns, number
 
 
 def test_empty_is_missing_and_zero_is_zero() -> None:
@@ -36,3 +39,21 @@ def test_any_text_is_read_or_refused_as_unreadable(text: str) -> None:
         except UNREADABLE:
             continue
         assert value is None or abs(value) < 1 << 63
+
+
+def test_a_gzip_member_is_unpacked_whole_or_not_at_all() -> None:
+    packed = gzip.compress(b'{"ping":1}' * 100)
+    assert gunzip(packed) == b'{"ping":1}' * 100
+    for broken in (b"", b'{"ping":1}', packed[:-1], packed[:20], packed + b"x", packed * 2, b"\x1f\x8b" + b"\xff" * 30):
+        with pytest.raises(ValueError, match="gzip"):
+            gunzip(broken)
+
+
+def test_a_zip_bomb_is_refused_before_it_is_unpacked() -> None:
+    bomb = gzip.compress(bytes(50 << 20))
+    assert len(bomb) < 100_000
+    tracemalloc.start()
+    with pytest.raises(ValueError, match="at most 4194304 bytes"):
+        gunzip(bomb)
+    assert tracemalloc.get_traced_memory()[1] < 20 << 20
+    tracemalloc.stop()
