@@ -25,7 +25,6 @@ CLIENTS = {
     "binanceusdm": ("binance.linear",),
     "okx": ("okx.spot", "okx.linear"),
     "bybit": ("bybit.spot", "bybit.linear"),
-    "gate": ("gate.spot", "gate.linear"),
 }
 
 
