@@ -202,6 +202,10 @@ class FakeSession:
                 return (BookSnapshot(symbol=symbol, bids=((1.0, 1.0),), asks=((2.0, 1.0),)),)
             case ["delta", symbol]:
                 return (BookDelta(symbol=symbol, bids=(), asks=()),)
+            case ["delta", symbol, first, last]:
+                return (BookDelta(symbol=symbol, bids=(), asks=(), first_seq=int(first), last_seq=int(last)),)
+            case ["chained", symbol, prev, last]:
+                return (BookDelta(symbol=symbol, bids=(), asks=(), prev_seq=int(prev), last_seq=int(last)),)
             case ["ack", channel, symbol]:
                 return (Ack(channel=Channel(channel), symbol=symbol),)
             case ["refuse", channel, symbol]:

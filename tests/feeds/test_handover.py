@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import Sequence
 
 import pytest
@@ -6,7 +7,7 @@ from feeds import handover
 from feeds.connection import Connection, StreamTiming
 from feeds.counters import StreamStats
 from feeds.handover import Handover
-from feeds.model import Channel, Event, Liquidation, Trade
+from feeds.model import BookDelta, Channel, Event, Liquidation, Trade
 from feeds.venues.base import Subscription
 from tests.feeds.loopback import FakeClock, FakeSession, facts
 
@@ -74,6 +75,27 @@ async def test_it_is_ready_when_it_has_what_was_alive() -> None:
     assert not rig.heir.ready.done()
     rig.hear(rig.new, b"snap A")
     assert rig.heir.ready.done(), "B and the trades were silent before, too"
+
+
+@pytest.mark.parametrize("word", ["delta A 101", "chained A 100"])
+async def test_a_successor_that_is_ahead_waits_until_the_old_one_has_told_what_came_before(word: str) -> None:
+    rig = Rig()
+    rig.hear(rig.new, f"{word} 110".encode(), b"delta A 111 120")
+    assert not rig.heir.ready.done()
+    rig.hear(rig.old, b"delta A 91 99")
+    assert not rig.heir.ready.done()
+    rig.hear(rig.old, b"delta A 100 104")
+    assert rig.heir.ready.done()
+    rig.hand_over()
+    seqs = [e.last_seq for e in rig.told if isinstance(e, BookDelta)]
+    assert seqs == [99, 104, 110, 120], "a book that skips what it knows has no gap"
+
+
+async def test_a_stalled_predecessor_is_not_waited_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(handover, "CATCH_UP_S", 0.01)
+    rig = Rig()
+    rig.hear(rig.new, b"delta A 101 110")
+    await asyncio.wait_for(rig.heir.ready, 5)
 
 
 async def test_trades_that_the_old_one_told_are_left_out_even_when_the_new_one_is_behind() -> None:
