@@ -288,7 +288,7 @@ class BitgetSession:
             Liquidation(
                 symbol=self._symbols[row.symbol],
                 price=row.price,
-                size=row.value / row.price,
+                size=_size(row.value / row.price),
                 side=_CLOSING[row.position],
                 engine_ns=row.ts * NS_PER_MS or None,
                 gateway_ns=frame.ts * NS_PER_MS or None,
@@ -308,6 +308,12 @@ def _price(text: str) -> float | None:
     if value is not None and value < 0:
         raise ValueError("not a price")
     return value or None
+
+
+def _size(value: float) -> float:
+    if value >= 1e18:
+        raise ValueError("not a size")
+    return value
 
 
 def _key(arg: Arg) -> str:
