@@ -38,7 +38,7 @@ from feeds.ladder import Ladder
 from feeds.machine import Usage, rss_mb
 from feeds.model import Instrument, Product, StatusNotice, Verdict, venue_of
 from feeds.past import Keeper
-from feeds.samples import LinkSample, Sample, SelfSample, StatusSample
+from feeds.samples import Sample, SelfSample, StatusSample
 from feeds.signals import RouteSignals
 from feeds.status import StatusWatch
 from feeds.venues.registry import VENUES
@@ -214,17 +214,6 @@ class Collector:
     def _emit(self, sample: Sample) -> None:
         if self._watched is not None:
             self._watched.judge.observe(sample)
-        if isinstance(sample, LinkSample) and (sample.text or sample.fault is not None or sample.planned):
-            self._say_link(sample)
-
-    def _say_link(self, sample: LinkSample) -> None:
-        if sample.connected:
-            if sample.planned:
-                self._say("reconnect", sample.route, f"{sample.label} socket renewed before its lifetime, no gap")
-            return
-        what = "closed by appointment" if sample.planned else "lost" if sample.fault is None else "refused"
-        code = f" ({sample.code})" if sample.code is not None else ""
-        self._say("reconnect", sample.route, f"{sample.label} socket {what}{code}: {sample.text}; dialling again")
 
     # frames
 

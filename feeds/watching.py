@@ -176,6 +176,8 @@ class RouteWatch:
 
     def link(self, sample: LinkSample, plan: SocketPlan) -> None:
         self._meters.emit(sample)
+        if sample.planned or not sample.connected:
+            self._meters.say("reconnect", self.route, _link_words(sample))
         if self.board is not None and not sample.connected:  # a successor that takes over is ``connected`` at once
             books = [s.symbol for s in plan.subscriptions if s.channel is Channel.BOOK and s.symbol is not None]
             self.board.disconnected(books)
@@ -347,6 +349,15 @@ class RouteWatch:
             for stream in self.streams
             if any(s.channel is Channel.BOOK and s.symbol == symbol for s in stream.plan.subscriptions)
         )
+
+
+def _link_words(sample: LinkSample) -> str:
+    if sample.connected:
+        return f"{sample.label} socket renewed before its end, no gap"
+    what = "closed by appointment" if sample.planned else "lost" if sample.fault is None else "refused"
+    code = f" ({sample.code})" if sample.code is not None else ""
+    why = f": {sample.text}" if sample.text else ""
+    return f"{sample.label} socket {what}{code}{why}; dialling again"
 
 
 def _channel_row(life: ChannelLife) -> ChannelRow:
