@@ -10,7 +10,7 @@ from msgspec import structs
 from feeds.book import Book, Outcome
 from feeds.model import BookDelta, BookSnapshot, Event, Garbled, Instrument, Product, Refusal, Reply, Unknown
 from feeds.sim.registry import TWINS
-from feeds.sim.twin import Close, Out, SimInstrument, TwinSession
+from feeds.sim.twin import Close, Out, ReadsHeaders, SimInstrument, TwinSession
 from feeds.venues.base import Answer, Session
 from feeds.venues.registry import VENUES
 from tests.feeds.sim.fixed_world import FixedWorld, request
@@ -42,6 +42,8 @@ class Line:
         url = urlsplit(self.venue.dial_url(plan, "ws://loopback", token))
         opened = self.twin.open(product, url.path, dict(parse_qsl(url.query)), self.world)
         assert opened is not None
+        if isinstance(opened, ReadsHeaders):
+            opened.handshake({name.lower(): value for name, value in plan.headers.items()})
         self.theirs: TwinSession = opened
         self.ours: Session = self.venue.session(plan, [self.instrument])
         self._greeting = self.theirs.opened(self.world.ns)
