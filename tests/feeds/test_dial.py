@@ -149,3 +149,16 @@ async def test_a_venue_that_does_not_read_costs_bounded_memory(monkeypatch: pyte
 def test_foreign_text_is_made_plain() -> None:
     assert plain("a\n\x1b[31mb\u202e  c\x00") == "a [31mb c"
     assert len(plain("x" * 10_000)) == 200
+
+
+async def test_a_venues_own_headers_go_with_the_handshake() -> None:
+    asked: list[bytes] = []
+
+    async def refuse(reader: Reader, writer: Writer) -> None:
+        asked.append(await head(reader))
+        writer.write(reply(b"", 503))
+
+    async with serving(refuse) as served:
+        with pytest.raises(DialError):
+            await dial(served.ws, Heard(), now_s=0, headers={"X-Gate-Size-Decimal": "1"})
+    assert b"\r\nx-gate-size-decimal: 1\r\n" in asked[0].lower()
