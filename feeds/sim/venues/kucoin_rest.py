@@ -155,7 +155,7 @@ class Rest:
     def _contract_book(self, one: SimInstrument, world: World, levels: int | None) -> Row:
         image = world.book(one, levels)
         sides = {
-            name: [(float(price), int(float(size))) for price, size in side]
+            name: [(float(price), lots(size)) for price, size in side]
             for name, side in (("bids", image.bids), ("asks", image.asks))
         }
         return {"sequence": self._numbers(one).at(image.seq), "symbol": one.venue_id, **sides, "ts": world.now_ns()}
