@@ -35,7 +35,7 @@ from feeds.venues.base import (
 )
 from feeds.venues.gate_session import GateSession
 from feeds.venues.gate_wire import pairs, read_body, read_rest_book, stamp_ns
-from feeds.venues.reading import UNREADABLE
+from feeds.venues.reading import UNREADABLE, unreadable
 
 _SYMBOLS_A_SOCKET = 40  # no limit is published, but who reads too slowly is cut without a word
 _REST_LIMIT = RateLimit(200, 10.0)  # per path and IP
@@ -138,9 +138,9 @@ class Gate(VenueDefaults):
         try:
             body = read_body(answer.body)
             label, server_ns = body.label, stamp_ns(body.server_time or body.current)
+            fault = _FAULTS.get(label) or http_fault(answer)
         except UNREADABLE:
-            label, server_ns = "", None
-        fault = _FAULTS.get(label) or http_fault(answer)
+            label, server_ns, fault = "", None, unreadable(answer).fault
         if fault is None and (label or server_ns is None):
             fault = Fault.UNKNOWN
         text = "" if fault is None else answer.body[:200].decode(errors="replace")

@@ -394,6 +394,7 @@ def test_probes_tell_the_time() -> None:
         (400, '{"label":"INVALID_CURRENCY_PAIR","message":"x"}', Fault.BAD_REQUEST),
         (200, '{"label":"INVALID_CURRENCY_PAIR","message":"x"}', Fault.UNKNOWN),
         (403, "<html>Forbidden</html>", Fault.REFUSED),
+        (403, "<html>not available in your country</html>", Fault.GEO_BLOCK),
         (451, "", Fault.GEO_BLOCK),
         (200, "<html>captive portal</html>", Fault.UNKNOWN),
         (200, "{}", Fault.UNKNOWN),

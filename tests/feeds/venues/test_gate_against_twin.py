@@ -158,7 +158,7 @@ FAULTS = [
     ("overload", 500, Fault.OVERLOAD),
     ("timeout", 504, Fault.OVERLOAD),
     ("limit", 429, Fault.OUR_LIMIT),
-    ("geo", 451, Fault.GEO_BLOCK),
+    ("geo", 403, Fault.GEO_BLOCK),
     ("ban", 403, Fault.REFUSED),
     ("maintenance", 503, Fault.MAINTENANCE),
 ]
