@@ -121,6 +121,7 @@ def test_symbols_beyond_ascii_are_escaped() -> None:
         (403, "<html>configured to block access from your country</html>", Fault.GEO_BLOCK),
         (200, "<html>captive portal</html>", Fault.UNKNOWN),
         (200, '{"code":"00000","msg":"success","requestTime":1,"data":{}}', Fault.UNKNOWN),
+        (503, '{"code":"00000","msg":"success","requestTime":1,"data":{"serverTime":"1"}}', Fault.OVERLOAD),
     ],
 )
 def test_what_an_error_answer_means(status: int, body: str, fault: Fault) -> None:
