@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager
 from textual.pilot import Pilot
 
 from feeds.frame import Message, Past, Shown
-from tests.tui.scripted import ScriptedSource, frame, history
+from tests.tui.scripted import frame, history
+from tests.tui.sources import ScriptedSource
 from tui.app import DetourApp
 from tui.panes.line_pane import LinePane
 from tui.view import PANES

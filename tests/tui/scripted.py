@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 import random
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from functools import cache
 from typing import Literal, TypeAlias
 
@@ -14,33 +13,21 @@ from msgspec import structs
 
 from feeds.frame import (
     HISTORY_S,
-    AdviceRow,
     ChannelRow,
-    Command,
-    Cost,
     Depth,
     EventRow,
-    Excluded,
     Frame,
-    Goodbye,
     History,
-    Message,
     Order,
     PairRow,
-    Past,
     Phases,
     RestMs,
     RouteRow,
     SelfRow,
-    Share,
-    Shown,
     Spread2,
-    UseHome,
-    UseOrder,
-    UseWatchlist,
-    Without,
 )
-from feeds.model import SEVERITY, USABLE, Cause, Evidence, Product, Reason, State
+from feeds.model import SEVERITY, Cause, Evidence, Product, Reason, State
+from tests.tui.scripted_advice import advice
 
 SECOND = 1_000_000_000
 T0 = 1_760_130_180 * SECOND
@@ -287,67 +274,6 @@ def pair(scenario: Scenario, row: RouteRow, symbol: str, t_s: float) -> PairRow:
     )
 
 
-def advice(
-    scenario: Scenario, symbol: str, routes: Sequence[RouteRow], pairs: Sequence[PairRow], order: Order, t_ns: int
-) -> AdviceRow:
-    by_route = {p.route: p for p in pairs if p.symbol == symbol and p.state == "live"}
-    costs = []
-    for row in routes:
-        if row.state in USABLE and row.route in by_route:
-            latency = 0.3 + (row.rest_ms.p50 or 0) / 200
-            walk = 0.2 + 2e6 / ((by_route[row.route].depth["10"].bid or 1e6) + 1e6)
-            spread = (by_route[row.route].spread_bps or 0.1) / 2
-            costs.append(
-                Cost(
-                    route=row.route,
-                    total_bps=5.0 + latency + walk + spread,
-                    fee_bps=5.0,
-                    spread_bps=spread,
-                    walk_bps=walk,
-                    latency_bps=latency,
-                    risk_bps=0.0,
-                    basis_bps=0.0,
-                    filled=order.notional,
-                )
-            )
-    costs.sort(key=lambda c: c.total_bps)
-    home = "binance.linear" if ":" in symbol else "binance.spot"
-    at_home = next((c.total_bps for c in costs if c.route == home), None)
-    best = costs[0] if costs else None
-    return AdviceRow(
-        symbol=symbol,
-        side=order.side,
-        notional=order.notional,
-        home=home,
-        home_cost_bps=at_home,
-        best=best.route if best else None,
-        best_cost_bps=best.total_bps if best else None,
-        saving_bps=at_home - best.total_bps if best and at_home is not None else None,
-        split=tuple(
-            Share(route=c.route, share=s, cost_bps=c.total_bps - 0.8) for c, s in zip(costs, (0.6, 0.4), strict=False)
-        ),
-        split_cost_bps=best.total_bps - 0.8 if best else None,
-        excluded=tuple(
-            Excluded(route=r.route, why=f"{r.state.value}: silent 14 s") for r in routes if r.state not in USABLE
-        ),
-        n_minus_1=tuple(
-            Without(
-                without=c.route.partition(".")[0],
-                cost_bps=(costs[1] if c is best else costs[0]).total_bps,
-                unallocated=0.0,
-            )
-            for c in costs
-            if len(costs) > 1
-        ),
-        hhi=0.36,
-        costs=tuple(costs),
-        since_ns=t_ns - 15 * SECOND,
-        why="REST 35x its normal, 12 % of probes 503"
-        if scenario == "1011" and at_home and best and best.route != home
-        else "",
-    )
-
-
 def own(scenario: Scenario, t_s: float) -> SelfRow:
     down = scenario == "uplink" and t_s >= 20
     return SelfRow(
@@ -414,72 +340,8 @@ def history(scenario: Scenario = "calm", t_s: float = 60.0, length_s: int = HIST
     return History(end_ns=T0 + int(t_s * SECOND), step_s=1.0, series=series)
 
 
-class ScriptedSource:
-    """A source that says what it is told: ``put`` messages, ``end`` it; ``sent`` keeps what the screen asked."""
-
-    def __init__(self, messages: Sequence[Message] = ()) -> None:
-        self._queue: asyncio.Queue[Message | OSError | None] = asyncio.Queue()
-        self.sent: list[Command] = []
-        self.refuses: OSError | None = None
-        for message in messages:
-            self.put(message)
-
-    def put(self, message: Message) -> None:
-        self._queue.put_nowait(message)
-
-    def end(self, error: OSError | None = None) -> None:
-        self._queue.put_nowait(error)
-
-    async def messages(self) -> AsyncIterator[Message]:
-        while True:
-            message = await self._queue.get()
-            if message is None:
-                return
-            if isinstance(message, OSError):
-                raise message
-            yield message
-
-    async def send(self, command: Command) -> None:
-        if self.refuses is not None:
-            raise self.refuses
-        self.sent.append(command)
-
-
-class PlayedSource:
-    """A scenario in real time, four frames a second, that does what it is asked."""
-
-    def __init__(self, scenario: Scenario, begin_s: float = 0.0) -> None:
-        self._scenario = scenario
-        self._begin_s = begin_s
-        self._home = "binance.linear"
-        self._order = Order(side="sell", notional=100_000.0)
-        self._watchlist = "majors"
-
-    async def messages(self) -> AsyncIterator[Message]:
-        loop = asyncio.get_running_loop()
-        begin = loop.time() - self._begin_s
-        if self._scenario not in ("warmup", "empty"):
-            yield Past(history(self._scenario, self._begin_s))
-        while True:
-            t_s = loop.time() - begin
-            if self._scenario == "lost" and t_s > self._begin_s + 5:
-                yield Goodbye("collector stopped by SIGTERM")
-                return
-            made = frame(self._scenario, t_s, home=self._home, order=self._order, watchlist=self._watchlist)
-            yield Shown(made)
-            await asyncio.sleep(0.25)
-
-    async def send(self, command: Command) -> None:
-        match command:
-            case UseHome(route=name):
-                self._home = name
-            case UseOrder(side=side, notional=notional):
-                self._order = Order(side=side, notional=notional)
-            case UseWatchlist(name=name):
-                self._watchlist = name
-
-
 def main(arguments: Sequence[str]) -> int:
+    from tests.tui.sources import PlayedSource  # it plays what is made here
     from tui.app import run
 
     scenario = arguments[0] if arguments else "1011"

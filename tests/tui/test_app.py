@@ -10,7 +10,8 @@ from msgspec import structs
 from feeds.frame import Goodbye, Message, Shown
 from feeds.model import State
 from tests.tui.driver import Clock, screen
-from tests.tui.scripted import ScriptedSource, frame
+from tests.tui.scripted import frame
+from tests.tui.sources import ScriptedSource
 from tui.app import DetourApp, run
 from tui.panes.line_pane import LinePane
 from tui.view import PANES

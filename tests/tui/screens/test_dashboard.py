@@ -9,7 +9,8 @@ from textual.widgets import Input
 from feeds.frame import Shown, UseHome, UseOrder, UseWatchlist
 from feeds.model import State
 from tests.tui.driver import Clock, screen
-from tests.tui.scripted import ScriptedSource, frame
+from tests.tui.scripted import frame
+from tests.tui.sources import ScriptedSource
 from tui.app import DetourApp
 from tui.commands import DetourCommands
 from tui.panes.line_pane import LinePane
