@@ -126,6 +126,16 @@ def test_the_older_book_continues_the_rest_book(twin: GateTwin, world: FixedWorl
     assert following["result"]["U"] == result["u"] + 1
 
 
+def test_a_batch_lost_after_a_quiet_one_leaves_a_hole(futures: GateSession, twin: GateTwin, world: FixedWorld) -> None:
+    ask(futures, world, subscribe("futures.order_book_update", BTC, "100ms", "20"))
+    base = answered(twin, world, "/api/v4/futures/usdt/order_book", contract=BTC, with_id="true")["id"]
+    one = world.get(BTC, "linear")
+    assert futures.change(one, world.change()) == []  # its ids belong to the next push
+    world.change()  # lost
+    (frame,) = read(futures.change(one, world.change(bids=[("100.45", "1.500")])))
+    assert frame["result"]["U"] > base + 1
+
+
 @pytest.mark.parametrize("payload", [(BTC,), (BTC, "7ms"), (BTC, "20ms", "100"), ("NOPE_USDT", "100ms"), ()])
 def test_a_bad_book_argument_is_refused(futures: GateSession, world: FixedWorld, payload: tuple[str, ...]) -> None:
     (refused,) = ask(futures, world, subscribe("futures.order_book_update", *payload))
