@@ -20,6 +20,7 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import Event, State
 
 from feeds.backoff import retry_after_s
+from feeds.framing import Framing
 from feeds.http import trust
 from feeds.model import Fault
 from feeds.venues.base import Answer, Payload, http_fault
@@ -92,6 +93,8 @@ class Wire(ClientConnection):
             write_limit=write_limit,
         )
         self._receiver = receiver
+        self._framing: Framing | None = None  # once the handshake is done
+        self._head_tail = b""
         self._fragments: list[bytes] = []
         self._binary = False
         self._deadline: asyncio.TimerHandle | None = None
@@ -100,11 +103,41 @@ class Wire(ClientConnection):
 
     def data_received(self, data: bytes) -> None:
         self._receiver.burst_begins()
-        super().data_received(data)
+        if self._framing is None:
+            self._shake_hands(data)
+        elif self.protocol.state is State.OPEN:
+            self._framing.feed(data)
+        else:
+            super().data_received(self._framing.release() + data)
         self._receiver.burst_ends(len(data))
         # The library waits for the server to hang up after a goodbye or a protocol error; some never do.
         if self.protocol.state is State.CLOSING and self._deadline is None:
             self._deadline = self.loop.call_later(self.close_timeout or 0, self.transport.abort)
+
+    def _shake_hands(self, data: bytes) -> None:
+        """The answer to our request goes to the library up to its empty line; frames begin right after it."""
+        known = len(self._head_tail)
+        seen = self._head_tail + data
+        self._head_tail = seen[-3:]
+        found = seen.find(b"\r\n\r\n")
+        end = len(data) if found < 0 else found + 4 - known
+        super().data_received(data[:end])
+        if self.protocol.state is State.OPEN:
+            self._framing = Framing(self._message, self._library, self.protocol.max_message_size)
+        if rest := data[end:]:
+            if self._framing is not None:
+                self._framing.feed(rest)
+            else:
+                super().data_received(rest)
+
+    def _message(self, raw: bytes, binary: bool) -> None:
+        if not self.muted:
+            self._receiver.message(raw, binary)
+
+    def _library(self, data: bytes) -> bool:
+        """Control frames, fragments, and whatever it must refuse."""
+        super().data_received(data)
+        return self.protocol.state is State.OPEN and not self._fragments
 
     def process_event(self, event: Event) -> None:
         if not isinstance(event, Frame) or self.response is None:

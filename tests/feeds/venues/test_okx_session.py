@@ -180,6 +180,20 @@ def test_heartbeat_and_reset_keep_the_book() -> None:
     assert book.engine_ns is None  # `books` tells the gateway's time only
 
 
+def test_a_book_message_written_in_another_order_reads_the_same() -> None:
+    row = {"asks": [["101", "2", "0", "1"]], "bids": [["100", "0", "0", "0"]], "ts": "1790000000000", "seqId": 8}
+    usual = {
+        "arg": {"channel": "books", "instId": "BTC-USDT-SWAP"},
+        "action": "update",
+        "data": [{**row, "prevSeqId": 7}],
+    }
+    other = dict(reversed(usual.items()))
+    [event] = session("linear", SWAP).receive(msgspec.json.encode(usual), T0)
+    assert isinstance(event, BookDelta)
+    assert (event.asks, event.prev_seq, event.last_seq) == ([(101.0, 2.0)], 7, 8)
+    assert session("linear", SWAP).receive(msgspec.json.encode(other), T0) == [event]
+
+
 def test_a_missing_update_empties_the_book_until_the_next_snapshot() -> None:
     book = Book(SPOT, OKX.rule("spot"))
     got = events(session("spot", SPOT), recording("okx/books_gap"))
