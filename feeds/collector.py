@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 from msgspec import Struct
 
-from feeds import assemble, paths
+from feeds import assemble, domains, paths
 from feeds.advising import Advising
 from feeds.backoff import ConnectLimits
 from feeds.clock import Clock, ClockStep, LoopLag, OffsetEstimator, SystemClock
@@ -144,8 +144,8 @@ class Collector:
         self._watched = Watched(
             watchlist=watchlist,
             routes=routes,
-            judge=Judge(tuple(routes)),
-            advising=Advising(AdviceSettings(fees=self._config.fees)),
+            judge=Judge(tuple(routes), domains=domains.judged(self._config.domains)),
+            advising=Advising(AdviceSettings(fees=self._config.fees, domains=domains.members(self._config.domains))),
             instruments=instruments,
             status=[],
             home=watchlist.home,

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
-from feeds.model import Product, route_of
+from feeds.model import Product, route_of, venue_of
 from feeds.paths import config_file
 from feeds.toml_lines import line_of, syntax_line
 from feeds.watchlists import (
@@ -41,7 +41,19 @@ FRAMES_PER_S = 4.0
 WITNESSES = ("1.1.1.1:443", "8.8.8.8:443")
 """Two anycast resolvers of different operators: both unreachable means that our own uplink is."""
 
-TOP_KEYS = ("vantage", "watchlist", "frames_per_s", "watchlists", "fees", "endpoints", "witness", "screen", "keys")
+TOP_KEYS = (
+    "vantage",
+    "watchlist",
+    "frames_per_s",
+    "watchlists",
+    "fees",
+    "endpoints",
+    "witness",
+    "domains",
+    "screen",
+    "keys",
+)
+DOMAIN_KEYS = ("venues",)
 WATCHLIST_KEYS = ("symbols", "routes", "home", "notionals", "side")
 FEE_KEYS = ("taker",)
 ENDPOINT_KEYS = ("rest", "ws")
@@ -78,6 +90,8 @@ class Config(Struct, frozen=True, kw_only=True):
     endpoints: Mapping[str, Endpoint] = {}
     witnesses: tuple[str, ...] = WITNESSES
     """``host:port`` of neutral targets."""
+    domains: Mapping[str, tuple[str, ...]] = {}
+    """The user's own failure domains, name -> venues, in place of or beside ours (feeds.domains)."""
     theme: str | None = None
     keys: Mapping[str, str] = {}
     """Action id -> key, on top of the screen's own bindings."""
@@ -249,6 +263,7 @@ class _Reader:
             fees=self.fees(document.get("fees", {})),
             endpoints=self.endpoints(document.get("endpoints", {})),
             witnesses=self.witnesses(document.get("witness", {})),
+            domains=self.domains(document.get("domains", {})),
             theme=self.theme(screen["theme"]) if "theme" in screen else None,
             keys=self.keys(document.get("keys", {})),
         )
@@ -371,6 +386,18 @@ class _Reader:
             if not host or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
                 self.fail(at, f'"{target}" is no target (allowed: host:port, such as {WITNESSES[0]})', target)
         return targets
+
+    def domains(self, value: object) -> dict[str, tuple[str, ...]]:
+        venues = tuple(dict.fromkeys(venue_of(route) for route in self.known.routes))
+        found: dict[str, tuple[str, ...]] = {}
+        for name, body in self.table(("domains",), value).items():
+            if not is_name(name):
+                self.fail(("domains", name), f"a failure domain's name is {NAME_RULE}")
+            at = ("domains", name, "venues")
+            listed = self.table(("domains", name), body, DOMAIN_KEYS).get("venues", [])
+            members = self.words(at, listed, 64) if listed != [] else ()
+            found[name] = tuple(self.choice(at, venue, venues, "venue") for venue in members)
+        return found
 
     def theme(self, value: object) -> str:
         at = ("screen", "theme")

@@ -43,6 +43,11 @@ side = "buy"
 [witness]
 targets = ["1.1.1.1:443", "8.8.8.8:443"]
 
+# Failure domains: venues that share a cloud region or an edge network, taken away together in advice and blamed
+# together when they fail together. Yours replace ours of the same name; an empty list removes one.
+# [domains.my-colo]
+# venues = ["binance", "okx"]
+
 # The screen's colours; the command palette lists the themes.
 # [screen]
 # theme = "nord"

@@ -9,6 +9,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
+
 from feeds import config, link, paths
 
 LOG_TAIL_BYTES = 2000
@@ -20,7 +22,7 @@ def live(options: argparse.Namespace) -> int:
     path: Path | None = getattr(options, "config", None)
     watchlist: str | None = getattr(options, "watchlist", None)
     try:
-        configuration = config.load(path)
+        configuration = _configuration(path)
         configuration.chosen(watchlist)
         if simulated is not None:
             from feeds.sim.scenario import load
@@ -50,11 +52,23 @@ def attach(options: argparse.Namespace) -> int:
     """``detour attach``: without an address, the only collector that runs here."""
     try:
         address = link.parse_address(options.address) if options.address else _only_collector()
-        configuration = config.load()
+        configuration = _configuration(None)
     except (link.LinkError, config.ConfigError) as error:
         print(f"detour: {error}", file=sys.stderr)
         return 2
     return _screen(address, configuration)
+
+
+def _configuration(path: Path | None) -> config.Config:
+    """The user's file, checked for the screen's own words too. Raises ConfigError."""
+    known = config.Known(routes=config.known_routes())
+    read = config.load(path, known)
+    if read.theme is None and not read.keys:
+        return read  # nothing of the screen's to check: do not load it before the collector has started
+    from tui.bindings import ACTIONS
+    from tui.theme import PALETTES
+
+    return config.load(path, msgspec.structs.replace(known, actions=ACTIONS, themes=PALETTES))
 
 
 def _screen(address: link.Address, configuration: config.Config) -> int:
