@@ -42,9 +42,9 @@ def _positive(text: str) -> float:
     return value
 
 
-def _common(sim: bool = False, watchlist: bool = True) -> argparse.ArgumentParser:
+def _common(sim: bool = False, watchlist: bool = True) -> _Parser:
     """Options that several commands take, before or after the command's name."""
-    common = argparse.ArgumentParser(add_help=False)
+    common = _Parser(add_help=False)
     common.add_argument(
         "--config", type=Path, metavar="FILE", default=argparse.SUPPRESS, help="use this config file, not the user's"
     )
@@ -103,6 +103,9 @@ def build_parser() -> argparse.ArgumentParser:
 
     watch.add_parser(commands)
 
+    venues = commands.add_parser("venues", parents=[_common(watchlist=False)], help="what each venue offers")
+    venues.add_argument("--json", action="store_true", help="JSON lines instead of a table")
+
     sim = commands.add_parser("sim", help="run the simulated venues alone, for any other client")
     sim.add_argument("--scenario", metavar="NAME|FILE", default="calm", help="default calm")
     sim.add_argument("--port-base", type=int, metavar="N", default=0, help="first port (default: any free ones)")
@@ -132,6 +135,10 @@ def _run(options: argparse.Namespace) -> int:
             arguments = ["--scenario", options.scenario, "--port-base", str(options.port_base)]
             arguments += ["--speed", str(options.speed)]
             return simulate([*arguments, "--venues", options.venues] if options.venues else arguments)
+        case "venues":
+            from tui.venues import run as show_venues
+
+            return show_venues(options)
         case "log":
             from tui.headless import log
 
