@@ -319,6 +319,7 @@ class KucoinTwin:
         return failure(kind, status)
 
     def open(self, product: Product, path: str, query: Mapping[str, str], world: World) -> TwinSession | None:
+        self._rest.followed = world
         if path == CLASSIC_PATH:
             refusal = self._tokens.refusal(query.get("token", ""), product, world.now_ns())
             connect_id = query.get("connectId") or f"{next(self._sessions):010d}"

@@ -57,6 +57,8 @@ class Rest:
 
     def __init__(self, numbers: Callable[[SimInstrument], Numbers], tokens: Tokens) -> None:
         self._numbers, self._tokens = numbers, tokens
+        self.followed: World | None = None
+        """The market as far as the sockets have told it: where futures' whole book, made to be followed, comes from."""
         self._window, self._used = 0, 0
 
     def answer(self, request: Request, world: World) -> Response | None:
@@ -119,7 +121,7 @@ class Rest:
             "/api/v1/market/orderbook/level2_100": (4, "spot", lambda one, w: self._spot_book(one, w, 100)),
             "/api/v1/level2/depth20": (5, "linear", lambda one, w: self._contract_book(one, w, 20)),
             "/api/v1/level2/depth100": (10, "linear", lambda one, w: self._contract_book(one, w, 100)),
-            "/api/v1/level2/snapshot": (3, "linear", lambda one, w: self._contract_book(one, w, None)),
+            "/api/v1/level2/snapshot": (3, "linear", self._followed_book),
             "/api/v1/ticker": (2, "linear", self._contract_ticker),
         }.get(path)
         if reader is None:
@@ -159,6 +161,12 @@ class Rest:
             for name, side in (("bids", image.bids), ("asks", image.asks))
         }
         return {"sequence": self._numbers(one).at(image.seq), "symbol": one.venue_id, **sides, "ts": world.now_ns()}
+
+    def _followed_book(self, one: SimInstrument, world: World) -> Row:
+        """Like the venue's own, behind the sockets and never ahead of them: frames are counted as they are told."""
+        told = self.followed or world
+        self._numbers(one).settle(told.book(one, 1).seq)
+        return self._contract_book(one, told, None)
 
     def _contract_ticker(self, one: SimInstrument, world: World) -> Row:
         image, trade = world.book(one, 1), world.last_trade(one)
