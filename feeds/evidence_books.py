@@ -167,13 +167,9 @@ def refusal_finding(track: RouteTrack, now_ns: int) -> Finding | None:
     paused = now_ns - refusal.last_ns >= ns(limits.refused_pause_s)
     if refusal.count < limits.refused_min and not (refusal.banned or refusal.from_first or paused):
         return None
-    since = (
-        "since the first request"
-        if refusal.from_first
-        else f"{refusal.count} times in a row"
-        if refusal.count > 1
-        else "last"
-    )
+    since = f"{refusal.count} times in a row" if refusal.count > 1 else "not asked again since"
+    if refusal.from_first:
+        since = "since the first request"
     cause: Cause | None
     if refusal.fault is Fault.OUR_LIMIT:
         words, cause = f"refused for asking too much, {since}: {refusal.text}", Cause.SELF

@@ -333,6 +333,8 @@ class Judge:
         if before is not None and before.cause is own.cause:
             own = msgspec.structs.replace(own, since_ns=min(own.since_ns, before.since_ns))
         known.override = own
+        if own.cause is not Cause.WARMING:
+            known.stance.forgive()
 
     def _asleep(self, route: str, now_ns: int) -> Verdict:
         since_ns = self._seen_ns if self._seen_ns is not None else now_ns

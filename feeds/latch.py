@@ -136,6 +136,12 @@ class Stance:
         else:
             self._fall(now_ns, wanted)
 
+    def forgive(self) -> None:
+        """What was a mere suspicion when our own trouble began was its beginning."""
+        if self.state is State.SUSPECT:
+            self.state, self.cause = State.OK, None
+            self._clear_since_ns = self.lower_since_ns = self._recause_ns = None
+
     def _recause(self, now_ns: int, wanted: Candidate) -> None:
         if wanted.cause is self.cause:
             self._recause_ns = None

@@ -130,7 +130,9 @@ class Own:
         limits = self._limits
         horizon = now_ns - ns(limits.own_late_window_s)
         recent = [(start, lag) for start, end, lag in self._late if end > horizon and lag >= limits.own_late_ms]
-        late = len(recent) >= limits.own_late_min or any(lag >= limits.own_late_at_once_ms for _, lag in recent)
+        stood_s = sum(lag for _, lag in recent) / 1e3
+        late = len(recent) >= limits.own_late_min and stood_s >= limits.own_late_share * limits.own_late_window_s
+        late = late or any(lag >= limits.own_late_at_once_ms for _, lag in recent)
         if late and self.late_since_ns is None:
             self.late_since_ns, self._on_time_ns = recent[0][0], None
         elif not late and self.late_since_ns is not None:

@@ -61,7 +61,7 @@ class Recent(Struct, kw_only=True):
     engine_lag_ms: float | None = None
     offset_ms: float | None = None
     offset_span_ms: float | None = None
-    """How far the clocks' difference has wandered within the last minute."""
+    """How far the clocks' difference has moved for certain within the last minute."""
     msgs_s: float | None = None
 
 
@@ -73,11 +73,20 @@ def recent(track: RouteTrack, own: Own, now_ns: int) -> Recent:
     result.link_kernel_ms = median(track.link_kernel.since(now_ns - ns(LINK_KERNEL_RECENT_S)))
     result.engine_lag_ms = median(track.engine_lags.since(now_ns - ns(limits.age_recent_s)))
     result.msgs_s = median(track.rates.since(now_ns - ns(RATE_RECENT_S)))
-    result.offset_ms = median(track.offsets.since(now_ns - ns(OFFSET_RECENT_S))[:OFFSETS_RECENT])
-    offsets = track.offsets.since(now_ns - ns(limits.clock_span_s))
-    result.offset_span_ms = max(offsets) - min(offsets) if offsets else None
+    _recent_offset(track, now_ns, result)
     result.age_ms = _recent_age_ms(track, own, now_ns)
     return result
+
+
+def _recent_offset(track: RouteTrack, now_ns: int, result: Recent) -> None:
+    if not track.offsets:
+        return
+    fresh_ns, last = now_ns - ns(OFFSET_RECENT_S), list(track.offsets)[-OFFSETS_RECENT:]
+    newest = [(error, offset) for t_ns, offset, error in last if t_ns > fresh_ns]
+    result.offset_ms = min(newest)[1] if newest else None
+    surely_above = max(offset - error for _, offset, error in track.offsets)
+    surely_below = min(offset + error for _, offset, error in track.offsets)
+    result.offset_span_ms = max(surely_above - surely_below, 0.0)
 
 
 def _recent_age_ms(track: RouteTrack, own: Own, now_ns: int) -> float | None:

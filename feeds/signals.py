@@ -103,7 +103,7 @@ def route_signals(track: RouteTrack, now_ns: int) -> RouteSignals:
         silence_ms=track.feed.silence_ms if track.feed is not None else None,
         msgs_s=_mean_rate(track.rates),
         weight_share=track.weight_share,
-        offset_ms=median([v for _, v in track.offsets.items]),
+        offset_ms=min(((e, o) for _, o, e in track.offsets), default=(0.0, None))[1],
         offset_err_ms=track.feed.offset_err_ms if track.feed is not None else None,
         baseline_rest_ms=track.base_rest.value,
         baseline_age_ms=track.base_age.value,

@@ -158,6 +158,8 @@ class Thresholds(Struct, frozen=True, kw_only=True):
     own_late_ms: float = 250.0
     own_late_window_s: float = 6.0
     own_late_min: int = 2
+    own_late_share: float = 0.1
+    """Of the window that the loop must have stood still: a hiccup or two leave the verdicts alone."""
     own_late_at_once_ms: float = 1_000.0
     own_noise_ms: float = 20.0
     """Own lag below this is not subtracted from anything."""

@@ -24,6 +24,7 @@ LINKS_KEPT = 64
 SYMBOLS_KEPT = 512
 TEXT_KEPT = 80
 LONGEST_SILENCE_MS = 1e12
+OFFSETS_KEPT = 240
 ANSWERED: frozenset[Fault | None] = frozenset({None, Fault.BAD_REQUEST})
 """Answers whose time counts as a round trip: a shed 503 comes back fast and says nothing about speed."""
 REFUSALS: frozenset[Fault | None] = frozenset({Fault.OUR_LIMIT, Fault.GEO_BLOCK, Fault.REFUSED, Fault.MAINTENANCE})
@@ -96,7 +97,8 @@ class RouteTrack:
         self.rates = Window(limits.figures_s)
         self.ws = Window(WS_WINDOW_S)
         self.link_kernel = Window(limits.figures_s)
-        self.offsets = Window(WS_WINDOW_S)
+        self.offsets: deque[tuple[int, float, float]] = deque(maxlen=OFFSETS_KEPT)
+        """(when, venue's clock minus ours, half the round trip: the most it can be wrong by), ms."""
         self.gap_counts = Window(limits.figures_s)
         self.reconnects = Window(limits.reconnects_window_s)
         self.feed: FeedSample | None = None
@@ -152,11 +154,9 @@ class RouteTrack:
         self.refusal.text = error_text(sample)
 
     def _observe_offset(self, sample: ProbeSample, shot: Shot) -> None:
-        """Only quick exchanges tell the time: in a slow one the venue's stamp may be anywhere inside."""
-        usual_ms = self.base_rest.value
-        quick = usual_ms is None or shot.round_trip_ms <= 1.5 * usual_ms + 2.0
-        if finite(sample.offset_ms) and quick and not sample.cold:
-            self.offsets.add(shot.end_ns, sample.offset_ms)
+        """The venue's stamp may be anywhere inside the exchange, so a slow one tells little."""
+        if finite(sample.offset_ms) and not sample.cold:
+            self.offsets.append((shot.end_ns, sample.offset_ms, shot.round_trip_ms / 2))
 
     def observe_feed(self, sample: FeedSample, t_ns: int) -> None:
         self._mark(t_ns)
@@ -234,8 +234,10 @@ class RouteTrack:
             self.warm.popleft()
         for window in (self.ages, self.age_max, self.bursts, self.own_lags, self.engine_lags, self.rates, self.ws):
             window.trim(now_ns)
-        for window in (self.link_kernel, self.offsets, self.gap_counts, self.reconnects):
+        for window in (self.link_kernel, self.gap_counts, self.reconnects):
             window.trim(now_ns)
+        while self.offsets and self.offsets[0][0] <= now_ns - ns(self.limits.clock_span_s):
+            self.offsets.popleft()
 
     def links_up(self) -> int:
         return sum(link.connected for link in self.links.values())

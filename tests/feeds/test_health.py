@@ -284,10 +284,10 @@ def test_square_waves_do_not_flap() -> None:
         bad = route == "okx.spot" and t_s > 30 and t_s % 60 < 30
         return replace(calm(route, t_s), rest_ms=900.0, error_share=0.4) if bad else calm(route, t_s)
 
-    result = play(World(wave), 1_200)
+    result = play(World(wave), 720)
     states = [state for state, _ in result.states("okx.spot")]
     assert sum(b == "congested" and a != "congested" for a, b in pairwise(states)) <= 4
-    assert result.at(1_190, "okx.spot").state is State.CONGESTED, "held: it comes back every minute"
+    assert result.at(715, "okx.spot").state is State.CONGESTED, "held: it comes back every minute"
 
 
 def test_a_held_state_says_why() -> None:
@@ -445,3 +445,14 @@ def test_late_samples_are_taken_for_what_they_are() -> None:
         if n % 5 == 0:
             judge.observe(shifted(sample, -ns(3.0)))
     assert judge.verdicts(START_NS + 30 * SECOND)["okx.spot"].state is State.OK
+
+
+def test_age_that_grows_inside_one_of_our_connections_is_ours() -> None:
+    script = during(calm, 40, 100, only("binance.linear", age_ms=720.0, own_lag_ms=700.0))
+    assert not blamed(play(World(script), 100))
+
+
+def test_errors_speak_of_the_gateway_even_where_the_road_is_longer_too() -> None:
+    script = during(calm, 40, 100, only("binance.linear", rest_ms=330.0, kernel_ms=110.0, error_share=0.3))
+    result = play(World(script), 100)
+    assert {v["binance.linear"].cause for v in result.verdicts[60:100]} == {Cause.GATEWAY}
