@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from feeds.model import Product
 from feeds.sim.twin import SimInstrument
@@ -55,6 +55,8 @@ ASSETS: tuple[Asset, ...] = (
           trades_s=0.5, churn_s=8.0, perpetual=False),
 )  # fmt: skip
 BY_PAIR: Mapping[str, Asset] = {asset.pair: asset for asset in ASSETS}
+DOLLARS: tuple[str, ...] = ("USDC", "USD")
+"""Quotes whose prices follow from the pair in USDT and from USDC/USDT; a dollar is worth one USDC here."""
 COINS: tuple[str, ...] = ("BTC", "ETH", "SOL", "XRP", "DOGE")
 
 # Decimal steps common on most venues; a twin passes its own where they differ.
@@ -65,6 +67,14 @@ USUAL_SPOT_LOTS: Mapping[str, str] = {
     "BTC": "0.00001", "ETH": "0.0001", "SOL": "0.001", "XRP": "0.1", "DOGE": "1", "USDC": "1", "USDE": "0.1",
 }  # fmt: skip
 USUAL_LINEAR_LOTS: Mapping[str, str] = {"BTC": "0.001", "ETH": "0.001", "SOL": "0.1", "XRP": "0.1", "DOGE": "1"}
+
+
+def asset_of(base: str, quote: str) -> Asset:
+    """What is traded under these names. Raises KeyError for a pair that nobody simulates."""
+    found = BY_PAIR.get(f"{base}/{quote}")
+    if found is None and quote in DOLLARS:
+        return structs.replace(BY_PAIR[f"{base}/USDT"], quote=quote)
+    return BY_PAIR[f"{base}/{quote}"] if found is None else found
 
 
 def listed(
@@ -78,15 +88,16 @@ def listed(
     lots: Mapping[str, str] | None = None,
     contract_sizes: Mapping[str, str] | None = None,
     bases: Sequence[str] | None = None,
+    quote: str = "USDT",
     pad_price: int = 0,
     pad_size: int = 0,
 ) -> tuple[SimInstrument, ...]:
     """The instruments of one route.
 
     ``venue_id`` makes the venue's name from base and quote. ``ticks``, ``lots`` and ``contract_sizes`` (base coin per
-    size unit) are by base and complete the usual ones. ``bases`` picks and orders; by default all coins, and on spot
-    the two stablecoin pairs. ``pad_price`` and ``pad_size`` write at least that many decimals, for venues that send
-    ``0.01000000``.
+    size unit; inverse: quote currency) are by base and complete the usual ones. ``bases`` picks and orders; by default
+    all coins, and on spot the two stablecoin pairs. ``quote``: USDT or one of ``DOLLARS``. ``pad_price`` and
+    ``pad_size`` write at least that many decimals, for venues that send ``0.01000000``.
     """
     spot = product == "spot"
     steps = {**USUAL_TICKS, **(ticks or {})}
@@ -95,19 +106,23 @@ def listed(
     for asset in ASSETS:
         if (bases is not None and asset.base not in bases) or not (spot or asset.perpetual):
             continue
+        if asset.base == quote:
+            continue
+        pair, settle = f"{asset.base}/{quote}", asset.base if product == "inverse" else quote
         lot = padded(sizes[asset.base], pad_size)
         made.append(
             SimInstrument(
                 route=f"{venue}.{product}",
                 product=product,
-                symbol=asset.pair if spot else f"{asset.pair}:{asset.quote}",
-                venue_id=venue_id(asset.base, asset.quote),
+                symbol=pair if spot else f"{pair}:{settle}",
+                venue_id=venue_id(asset.base, quote),
                 base=asset.base,
-                quote=asset.quote,
+                quote=quote,
                 tick=padded(steps[asset.base], pad_price),
                 lot=lot,
                 min_size=lot,
                 contract_size=(contract_sizes or {}).get(asset.base, "1"),
+                inverse=product == "inverse",
                 taker_fee=taker_fee,
                 maker_fee=maker_fee,
             )

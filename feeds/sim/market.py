@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from feeds.model import Product, StatusNotice, venue_of
 from feeds.sim.faults import Timeline
-from feeds.sim.listing import BY_PAIR
+from feeds.sim.listing import asset_of
 from feeds.sim.pair import SimPair
 from feeds.sim.prices import Prices
 from feeds.sim.profile import profile_of
@@ -55,7 +55,7 @@ class Market:
         self._clock_ms: dict[str, float] = {}
         for twin in twins:
             for instrument in twin.instruments():
-                asset = BY_PAIR[f"{instrument.base}/{instrument.quote}"]
+                asset = asset_of(instrument.base, instrument.quote)
                 profile = profile_of(twin.name, instrument.product)
                 pair = SimPair(instrument, asset, profile, seed, self.prices.mid(asset.pair))
                 self.pairs.setdefault(instrument.route, []).append(pair)

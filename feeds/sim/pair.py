@@ -178,8 +178,8 @@ class SimPair:
 
     def _density(self, condition: PairCondition) -> Callable[[float], float]:
         """Lots per basis point at a distance in bp; the derivative of ``depth_usd * (distance / 100) ** 0.6``."""
-        contract = float(self.instrument.contract_size)
-        self._lots_per_quote = 1.0 / (self.mid * self.ladder.size.step * contract)
+        lot = self.ladder.size.step * float(self.instrument.contract_size)
+        self._lots_per_quote = 1.0 / (lot if self.instrument.inverse else self.mid * lot)
         scale = DEPTH_EXPONENT * self.asset.depth_usd * self.profile.depth / 100.0 * self._lots_per_quote
         return lambda distance_bps: (
             scale

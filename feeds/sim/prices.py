@@ -7,7 +7,7 @@ from math import exp, sqrt
 from random import Random
 
 from feeds.sim.faults import CALM_MARKET, MarketCondition
-from feeds.sim.listing import ASSETS, Asset
+from feeds.sim.listing import ASSETS, DOLLARS, Asset
 
 STEP_S = 0.05
 HALF_LIFE_S = 600.0
@@ -41,8 +41,14 @@ class Prices:
                 self._walk(asset, common, conditions[asset.pair], speed)
 
     def mid(self, pair: str) -> float:
-        """Of a spot pair such as ``BTC/USDT``, in its quote currency."""
-        return self._mid[pair]
+        """Of a spot pair such as ``BTC/USDT``, in its quote currency. Raises KeyError for one that is not simulated."""
+        found = self._mid.get(pair)
+        if found is None:
+            base, _, quote = pair.partition("/")
+            if quote in DOLLARS:
+                return self._mid[f"{base}/USDT"] / self._mid["USDC/USDT"]
+            raise KeyError(pair)
+        return found
 
     def _at(self, asset: Asset, scenario_s: float | None) -> MarketCondition:
         if self._condition is None or scenario_s is None:

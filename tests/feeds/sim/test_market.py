@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from feeds.model import Product
 from feeds.sim.faults import CALM_PAIR, PairCondition, Timeline
 from feeds.sim.ladder import FINE_LEVELS, Texts, positions
-from feeds.sim.listing import ASSETS, BY_PAIR, listed, padded
+from feeds.sim.listing import ASSETS, BY_PAIR, asset_of, listed, padded
 from feeds.sim.market import Clock, Market, VenueWorld
 from feeds.sim.once import Once
 from feeds.sim.pair import FeedBook, SimPair
@@ -304,3 +305,34 @@ def test_unknown_names_are_unknown() -> None:
     assert world.find("binance", "NOPEUSDT") is None
     assert world.find("binance", "USDEUSDT", "linear") is None
     assert {one.symbol for one in world.instruments("binance", "spot")} >= {"BTC/USDT", "USDE/USDT", "USDC/USDT"}
+
+
+def test_pairs_in_dollars_follow_those_in_usdt_and_the_price_of_usdc() -> None:
+    prices = Prices(5)
+    prices.advance(30.0)
+    for quote in ("USDC", "USD"):
+        assert prices.mid(f"BTC/{quote}") == prices.mid("BTC/USDT") / prices.mid("USDC/USDT")
+        assert asset_of("BTC", quote).pair == f"BTC/{quote}"
+    for unknown in ("BTC/EUR", "PEPE/USDC", "PEPE/USDT"):
+        with pytest.raises(KeyError):
+            prices.mid(unknown)
+        with pytest.raises(KeyError):
+            asset_of(*unknown.split("/"))
+
+
+def test_an_inverse_book_counts_dollars_and_is_as_deep_as_a_linear_one() -> None:
+    prices = Prices(5)
+    images = []
+    either: tuple[tuple[Product, dict[str, str] | None], ...] = (("linear", None), ("inverse", {"BTC": "1"}))
+    for product, lots in either:
+        sizes = {"BTC": "100"} if lots else None
+        one = listed("okx", product, venue_id="{}-{}".format, taker_fee="0", maker_fee="0", lots=lots,
+                     contract_sizes=sizes, bases=("BTC",), quote="USD")[0]  # fmt: skip
+        pair = SimPair(one, asset_of("BTC", "USD"), profile_of("okx", "linear"), 3, prices.mid("BTC/USD"))
+        images.append((one, pair.image(None)))
+    (linear, deep), (inverse, image) = images
+    assert (linear.symbol, inverse.symbol) == ("BTC/USD:USD", "BTC/USD:BTC")
+    assert not linear.inverse
+    assert inverse.inverse
+    dollars = sum(float(size) * 100 for price, size in image.bids if float(price) > 121_000)
+    assert dollars == pytest.approx(sum(float(p) * float(s) for p, s in deep.bids if float(p) > 121_000), rel=0.3)
