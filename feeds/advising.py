@@ -5,8 +5,11 @@ from __future__ import annotations
 import statistics
 from collections.abc import Mapping
 
+import msgspec
+
 from feeds import assemble
 from feeds.advice import Adviser
+from feeds.basis import Rates, converted, quote_of
 from feeds.costs import AdviceSettings, View
 from feeds.frame import AdviceRow, Order
 from feeds.model import Verdict
@@ -40,11 +43,12 @@ class Advising:
         routes: Mapping[str, RouteWatch],
         verdicts: Mapping[str, Verdict],
         signals: Mapping[str, RouteSignals],
+        rates: Rates,
     ) -> None:
         rows = []
         for symbol in watchlist.symbols:
             views = {
-                route: self._view(symbol, routes[route], verdicts[route], signals[route])
+                route: self._view(symbol, routes[route], verdicts[route], signals[route], rates)
                 for route, watched in watchlist.pairs
                 if watched == symbol
             }
@@ -58,20 +62,30 @@ class Advising:
         news, self._news = self._news, []
         return news
 
-    def _view(self, symbol: str, watch: RouteWatch, verdict: Verdict, signals: RouteSignals) -> View:
-        pair = watch.board.pairs.get(symbol) if watch.board is not None else None
+    def _view(self, symbol: str, watch: RouteWatch, verdict: Verdict, signals: RouteSignals, rates: Rates) -> View:
+        actual = watch.actual(symbol)
+        pair = watch.board.pairs.get(actual) if watch.board is not None else None
+        instrument = pair.book.instrument if pair is not None else None
+        ladder = pair.book.ladder() if pair is not None else None
+        basis_bps: float | None = None
+        if instrument is not None and ladder is not None and instrument.quote != quote_of(symbol):
+            rate = rates.of(instrument.quote, quote_of(symbol))
+            if rate is not None:  # without one the adviser leaves the route out, and says why
+                instrument = msgspec.structs.replace(instrument, quote=quote_of(symbol))
+                ladder, basis_bps = converted(ladder, rate.rate), rate.half_spread_bps
         volatility = self._volatility.get(symbol)
         failures = [s for s in (signals.error_share, signals.rest_lost_share) if s is not None]
         return View(
-            instrument=pair.book.instrument if pair is not None else None,
-            ladder=pair.book.ladder() if pair is not None else None,
+            instrument=instrument,
+            ladder=ladder,
             verdict=verdict,
             feed_age_ms=assemble.shown_age(signals.feed_age_p50_ms, signals.offset_err_ms),
             rtt_ms=signals.rest_p50_ms,
             volatility_bps=volatility.bps_per_sqrt_s if volatility is not None else None,
             error_share=max(failures) if failures else None,
-            fresh=watch.carries(symbol) and not assemble.known_silent(verdict),
+            fresh=watch.carries(actual) and not assemble.known_silent(verdict),
             synced=pair is not None and pair.book.synced,
+            basis_bps=basis_bps,
         )
 
     def _note(self, row: AdviceRow) -> None:

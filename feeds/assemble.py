@@ -118,6 +118,7 @@ def pair_row(
     offset_err_ms: float | None,
     gap_bps: float | None,
     depth: Mapping[str, Depth],
+    stands_for: str | None,
 ) -> PairRow:
     book = pair.book
     received = max((t for t in (book.received_ns, pair.quote_ns) if t), default=None)
@@ -128,6 +129,7 @@ def pair_row(
     return PairRow(
         route=instrument.route,
         symbol=instrument.symbol,
+        stands_for=stands_for,
         base=instrument.base,
         quote=instrument.quote,
         product=product,

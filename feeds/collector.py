@@ -5,18 +5,19 @@ from __future__ import annotations
 import asyncio
 import logging
 import statistics
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import msgspec
 from msgspec import Struct
 
-from feeds import assemble, domains, paths
+from feeds import assemble, basis, domains, paths
 from feeds.advising import Advising
 from feeds.backoff import ConnectLimits
 from feeds.clock import Clock, ClockStep, LoopLag, OffsetEstimator, SystemClock
 from feeds.config import Config, Endpoint
 from feeds.costs import AdviceSettings
 from feeds.frame import (
+    BasisRow,
     Command,
     Depth,
     Frame,
@@ -71,8 +72,11 @@ class Watched(Struct, kw_only=True):
     advising: Advising
     instruments: Instruments
     status: list[StatusWatch]
+    across: bool
+    """Some routes quote in another dollar currency than the watched symbols: the basis between them is watched."""
     home: str | None
     order: Order
+    rates: basis.Rates = basis.NO_RATES
     verdicts: dict[str, Verdict] = {}
     signals: dict[str, RouteSignals] = {}
     rows: tuple[RouteRow, ...] = ()
@@ -148,6 +152,11 @@ class Collector:
             advising=Advising(AdviceSettings(fees=self._config.fees, domains=domains.members(self._config.domains))),
             instruments=instruments,
             status=[],
+            across=any(
+                set(w.facts.quotes) != {quote}
+                for w in routes.values()
+                for quote in {basis.quote_of(s) for s in watchlist.symbols}
+            ),
             home=watchlist.home,
             order=Order(side=watchlist.side, notional=watchlist.notionals[0]),
         )
@@ -197,12 +206,41 @@ class Collector:
             return
         watch.listed = frozenset(listed)
         wanted = [s for _, s in pairs_of((route,), watched.watchlist.symbols)]
-        absent = [s for s in wanted if s not in listed]
+        found = {symbol: basis.stand_in(symbol, listed) for symbol in wanted}
+        watch.stand_ins = {symbol: own for symbol, own in found.items() if own is not None and own != symbol}
+        absent = [symbol for symbol, own in found.items() if own is None]
         if absent:
             watch.notes.append(f"Not listed here: {', '.join(absent)}.")
-        instruments = watched.instruments.of(route, wanted)
+        for symbol, own in watch.stand_ins.items():
+            watch.notes.append(f"{own} stands in for {symbol}, compared through the live basis.")
+        chosen = [own for own in found.values() if own is not None]
+        if watch.product == "spot" and watched.across:
+            chosen += self._basis_pairs(watched, listed)
+        instruments = watched.instruments.of(route, list(dict.fromkeys(chosen)))
         if instruments:
             watch.watch(instruments)
+
+    def _basis_pairs(self, watched: Watched, listed: Collection[str]) -> list[str]:
+        """Stablecoin pairs of a spot route, as long as few others watch the same."""
+        pairs = []
+        for pair in basis.PAIRS:
+            others = sum(1 for w in watched.routes.values() if w.board is not None and pair in w.board.pairs)
+            if pair in listed and others < basis.ROUTES_PER_PAIR:
+                pairs.append(pair)
+        return pairs
+
+    def _rates(self, watched: Watched) -> basis.Rates:
+        books = []
+        for route, watch in watched.routes.items():
+            if watch.board is None or assemble.known_silent(watched.verdicts.get(route)):
+                continue
+            for pair in basis.PAIRS:
+                state = watch.board.pairs.get(pair)
+                if state is not None and watch.carries(pair):
+                    ladder = state.book.ladder()
+                    if ladder.best_bid is not None and ladder.best_ask is not None:
+                        books.append((pair, ladder.best_bid, ladder.best_ask))
+        return basis.rates_of(books)
 
     def _notices(self, route: str, notices: tuple[StatusNotice, ...]) -> None:
         self._emit(StatusSample(route=route, t_ns=self._clock.time_ns(), notices=notices))
@@ -282,7 +320,10 @@ class Collector:
             if (mid := pair.book.ladder().mid) is not None
         }
         watched.advising.observe(now_ns, mids)
-        watched.advising.advise(now_ns, watched.watchlist, watched.order, watched.routes, verdicts, watched.signals)
+        watched.rates = self._rates(watched)
+        watched.advising.advise(
+            now_ns, watched.watchlist, watched.order, watched.routes, verdicts, watched.signals, watched.rates
+        )
         for text in watched.advising.news():
             self._journal.say(now_ns, "info", "advice", None, text)
         self._own = self._own_row(watched)
@@ -359,6 +400,11 @@ class Collector:
             routes=watched.rows,
             pairs=self._pairs(watched, now_ns),
             advice=watched.advising.rows,
+            basis=tuple(
+                BasisRow(pair=f"{a}/{b}", rate=r.rate, half_spread_bps=r.half_spread_bps, routes=r.routes)
+                for (a, b), r in watched.rates.known.items()
+                if f"{a}/{b}" in basis.PAIRS
+            ),
             own=self._own,
             events=self._journal.rows(),
         )
@@ -368,12 +414,16 @@ class Collector:
 
     def _pairs(self, watched: Watched, now_ns: int) -> tuple[PairRow, ...]:
         by_symbol: dict[str, dict[str, float]] = {}
-        for route, watch in watched.routes.items():
-            if watch.board is not None and not assemble.known_silent(watched.verdicts.get(route)):
-                for symbol, pair in watch.board.pairs.items():
-                    mid = pair.book.ladder().mid
-                    if mid is not None:
-                        by_symbol.setdefault(symbol, {})[route] = mid
+        for route, symbol in watched.watchlist.pairs:
+            watch = watched.routes[route]
+            actual = watch.actual(symbol)
+            pair = watch.board.pairs.get(actual) if watch.board is not None else None
+            if pair is None or assemble.known_silent(watched.verdicts.get(route)):
+                continue
+            mid = pair.book.ladder().mid
+            rate = watched.rates.of(basis.quote_of(actual), basis.quote_of(symbol))
+            if mid is not None and rate is not None:
+                by_symbol.setdefault(symbol, {})[route] = mid * rate.rate
         gaps = {symbol: assemble.gaps_bps(mids) for symbol, mids in by_symbol.items()}
         return tuple(
             self._pair(watched, watched.routes[route], symbol, gaps.get(symbol, {}).get(route), now_ns)
@@ -381,6 +431,7 @@ class Collector:
         )
 
     def _pair(self, watched: Watched, watch: RouteWatch, symbol: str, gap_bps: float | None, now_ns: int) -> PairRow:
+        wanted, symbol = symbol, watch.actual(symbol)
         pair = watch.board.pairs.get(symbol) if watch.board is not None else None
         if pair is None:
             known = watch.listed is not None and symbol not in watch.listed
@@ -409,4 +460,5 @@ class Collector:
             offset_err_ms=watch.offset.error_ms,
             gap_bps=gap_bps,
             depth=kept[1],
+            stands_for=wanted if wanted != symbol else None,
         )

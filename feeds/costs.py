@@ -60,7 +60,8 @@ class View(Struct, frozen=True, kw_only=True, eq=False):
     synced: bool = True
     """False: the book is being rebuilt."""
     basis_bps: float | None = None
-    """What changing the order's quote currency into this route's costs; read only where the two differ."""
+    """What changing the order's quote currency into this route's costs. A ladder that is already converted comes with
+    an instrument in the order's currency; one that is not is comparable only in what this says."""
 
 
 class AdviceSettings(Struct, frozen=True, kw_only=True):
@@ -235,7 +236,7 @@ def lane(
     rtt_ms = common.worst_rtt_ms if rtt_ms is None else rtt_ms
     latency_bps = common.volatility_bps * math.sqrt((age_ms + rtt_ms) / 1000)
     risk_bps = _risk_bps(view, age_ms, settings)
-    basis_bps = (view.basis_bps or 0.0) if foreign else 0.0
+    basis_bps = view.basis_bps or 0.0
     with np.errstate(over="ignore"):
         bps = sign * (1 - charged / px) * BPS + (fee_bps + latency_bps + risk_bps + basis_bps)
     if not (np.isfinite(bps).all() and np.isfinite(amounts).all()):

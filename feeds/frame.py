@@ -101,6 +101,9 @@ class Depth(Struct, frozen=True):
 class PairRow(Struct, frozen=True, kw_only=True):
     route: str
     symbol: str
+    """As the route lists it."""
+    stands_for: str | None = None
+    """The watched symbol, where the route lists it only in another dollar currency."""
     base: str
     quote: str
     product: Product
@@ -193,6 +196,17 @@ class AdviceRow(Struct, frozen=True, kw_only=True):
     """One clause: what speaks against home, empty when nothing does."""
 
 
+class BasisRow(Struct, frozen=True, kw_only=True):
+    """What one unit of a currency costs in another, from live books; comparisons across the two go through it."""
+
+    pair: str
+    """``USDC/USDT``: USDT for one USDC."""
+    rate: float
+    half_spread_bps: float
+    routes: int
+    """How many books it rests on."""
+
+
 class SelfRow(Struct, frozen=True, kw_only=True):
     loop_lag_ms: Spread2 = Spread2()
     backlog: int = 0
@@ -237,6 +251,7 @@ class Frame(Struct, frozen=True, kw_only=True, eq=False):
     routes: tuple[RouteRow, ...]
     pairs: tuple[PairRow, ...]
     advice: tuple[AdviceRow, ...]
+    basis: tuple[BasisRow, ...] = ()
     own: SelfRow
     events: tuple[EventRow, ...]
     """The newest, oldest first; at most ``EVENTS_KEPT``."""

@@ -72,6 +72,7 @@ def pair_row(row: PairRow) -> Row:
     return {
         "route": row.route,
         "symbol": row.symbol,
+        "stands_for": row.stands_for,
         "state": row.state,
         "quote": row.quote,
         "bid": row.bid if live else None,
@@ -105,6 +106,8 @@ def rows(frame: Frame, seen_event: int) -> Iterator[Row]:
         yield row("route", route_row(route))
     for pair in frame.pairs:
         yield row("pair", pair_row(pair))
+    for basis in frame.basis:
+        yield row("basis", msgspec.to_builtins(basis))
     for advice in frame.advice:
         yield row("advice", advice_row(advice))
     own = frame.own

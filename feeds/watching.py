@@ -78,6 +78,8 @@ class RouteWatch:
         self.listed: frozenset[str] | None = None
         """Symbols the route lists; None until it is known."""
         self.ever_synced: set[str] = set()
+        self.stand_ins: dict[str, str] = {}
+        """Watched symbol -> what the route lists instead, in another dollar currency."""
         self._meters, self._limits, self._tls = meters, limits, tls
         self._tasks: set[asyncio.Task[None]] = set()
         self._probing: asyncio.Task[None] | None = None
@@ -325,6 +327,10 @@ class RouteWatch:
 
     def channel_rows(self) -> tuple[ChannelRow, ...]:
         return tuple(_channel_row(life) for life in self._lives())
+
+    def actual(self, symbol: str) -> str:
+        """The route's own symbol for a watched one."""
+        return self.stand_ins.get(symbol, symbol)
 
     @property
     def sockets_up(self) -> int:

@@ -70,7 +70,7 @@ def advise(options: argparse.Namespace) -> int:
 
 def _settled(frame: Frame, symbol: str) -> bool:
     """Every route that lists the symbol has a verdict, and one of them a price."""
-    routes = {p.route for p in frame.pairs if p.symbol == symbol and p.state != "absent"}
+    routes = {p.route for p in frame.pairs if (p.stands_for or p.symbol) == symbol and p.state != "absent"}
     verdicts = [r for r in frame.routes if r.route in routes]
     warming = any(r.state is State.UNKNOWN and r.cause is Cause.WARMING for r in verdicts)
     return bool(verdicts) and not warming and any(a.symbol == symbol and a.best is not None for a in frame.advice)

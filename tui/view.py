@@ -121,13 +121,19 @@ def chosen_symbol(view: View) -> str | None:
         return None
     if view.symbol in frame.symbols:
         return view.symbol
-    at_home = {p.symbol for p in frame.pairs if p.route == frame.home and p.state not in ("absent", "refused")}
+    at_home = {
+        p.stands_for or p.symbol for p in frame.pairs if p.route == frame.home and p.state not in ("absent", "refused")
+    }
     return next((symbol for symbol in frame.symbols if symbol in at_home), frame.symbols[0])
 
 
 def pairs_of(frame: Frame, symbol: str | None, query: str = "") -> list[PairRow]:
     """The symbol's pairs in the board's order, without routes that do not list it."""
-    by_route = {pair.route: pair for pair in frame.pairs if pair.symbol == symbol and pair.state != "absent"}
+    by_route = {
+        pair.route: pair
+        for pair in frame.pairs
+        if (pair.stands_for or pair.symbol) == symbol and pair.state != "absent"
+    }
     return [by_route[row.route] for row in ordered(frame, query) if row.route in by_route]
 
 

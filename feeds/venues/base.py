@@ -44,6 +44,8 @@ class ProductFacts(Struct, frozen=True, kw_only=True):
     taker_fee: float
     """Default tier, a fraction; the user's own fee or ccxt's replaces it."""
     rest_limit: RateLimit
+    quotes: tuple[str, ...] = ("USDT",)
+    """Dollar currencies its main markets are quoted in; another than the watched one is compared through the basis."""
     push_ms: Mapping[Channel, float]
     """Published push interval by channel (0: real time). Its keys are the channels the product has."""
     quiet_s: Mapping[Channel, float]
