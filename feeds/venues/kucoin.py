@@ -101,7 +101,7 @@ def _facts(product: str, rest: str, taker_fee: float, marks: bool) -> ProductFac
         lifetime_s=86_400.0,  # a token's
         idle_cut_s=45.0,
         connects=RateLimit(30, 60.0),
-        sends=RateLimit(5, 1.0),
+        sends=RateLimit(50, 10.0),  # beside what is asked for after the welcome
         max_streams=200,
     )
 

@@ -34,13 +34,12 @@ from feeds.venues.kucoin_wire import (
     read_classic,
     read_contract,
     read_depth,
-    read_futures_ticker,
     read_futures_update,
     read_level1,
     read_match,
-    read_spot_ticker,
     read_spot_update,
     read_text,
+    read_ticker,
     token_of,
 )
 from feeds.venues.reading import NS_PER_MS, UNREADABLE
@@ -193,32 +192,17 @@ def _depth(symbol: str, frame: ClassicFrame) -> Sequence[Event]:
     )
 
 
-def _spot_ticker(symbol: str, frame: ClassicFrame) -> Sequence[Event]:
-    row = read_spot_ticker(frame.data)
+def _ticker(symbol: str, frame: ClassicFrame) -> Sequence[Event]:
+    row = read_ticker(frame.data)
     return (
         Quote(
             symbol=symbol,
-            bid=row.best_bid,
+            bid=row.best_bid or row.best_bid_price,
             bid_size=row.best_bid_size,
-            ask=row.best_ask,
+            ask=row.best_ask or row.best_ask_price,
             ask_size=row.best_ask_size,
             seq=row.sequence,
-            engine_ns=row.time * NS_PER_MS or None,
-        ),
-    )
-
-
-def _futures_ticker(symbol: str, frame: ClassicFrame) -> Sequence[Event]:
-    row = read_futures_ticker(frame.data)
-    return (
-        Quote(
-            symbol=symbol,
-            bid=row.best_bid_price,
-            bid_size=row.best_bid_size,
-            ask=row.best_ask_price,
-            ask_size=row.best_ask_size,
-            seq=row.sequence,
-            engine_ns=row.ts or None,
+            engine_ns=row.ts or row.time * NS_PER_MS or None,
         ),
     )
 
@@ -253,9 +237,9 @@ _READERS: Mapping[str, Callable[[str, ClassicFrame], Sequence[Event]]] = {
     "/spotMarket/level2Depth50": _depth,
     "/contractMarket/level2Depth5": _depth,
     "/contractMarket/level2Depth50": _depth,
-    "/market/ticker": _spot_ticker,
+    "/market/ticker": _ticker,
     "/spotMarket/level1": _level1,
-    "/contractMarket/ticker": _futures_ticker,
-    "/contractMarket/tickerV2": _futures_ticker,
+    "/contractMarket/ticker": _ticker,
+    "/contractMarket/tickerV2": _ticker,
     "/contract/instrument": _contract,
 }

@@ -119,20 +119,16 @@ class DepthImage(Struct, gc=False):
     sequence: Sequence64 | None = None
 
 
-class SpotTicker(Struct, rename="camel", gc=False):
+class Ticker(Struct, rename="camel", gc=False):
+    """Spot names prices ``bestBid`` and times in ms, futures ``bestBidPrice`` and ns."""
+
     best_bid: Price | None = None
-    best_bid_size: Size | None = None
-    best_ask: Price | None = None
-    best_ask_size: Size | None = None
-    time: Millis = 0
-    sequence: Sequence64 | None = None
-
-
-class FuturesTicker(Struct, rename="camel", gc=False):
     best_bid_price: Price | None = None
     best_bid_size: Size | None = None
+    best_ask: Price | None = None
     best_ask_price: Price | None = None
     best_ask_size: Size | None = None
+    time: Millis = 0
     ts: Nanos = 0
     sequence: Sequence64 | None = None
 
@@ -192,8 +188,7 @@ read_match = Decoder(Match, strict=False).decode
 read_spot_update = Decoder(SpotUpdate, strict=False).decode
 read_futures_update = Decoder(FuturesUpdate, strict=False).decode
 read_depth = Decoder(DepthImage, strict=False).decode
-read_spot_ticker = Decoder(SpotTicker, strict=False).decode
-read_futures_ticker = Decoder(FuturesTicker, strict=False).decode
+read_ticker = Decoder(Ticker, strict=False).decode
 read_level1 = Decoder(Level1, strict=False).decode
 read_contract = Decoder(ContractNews, strict=False).decode
 read_text = Decoder(str).decode
