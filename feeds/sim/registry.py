@@ -9,6 +9,7 @@ from feeds.sim.venues.binance import BinanceTwin
 from feeds.sim.venues.bitget import BitgetTwin
 from feeds.sim.venues.bybit import BybitTwin
 from feeds.sim.venues.gate import GateTwin
+from feeds.sim.venues.htx import HtxTwin
 from feeds.sim.venues.kucoin import KucoinTwin
 from feeds.sim.venues.okx import OkxTwin
 
@@ -19,4 +20,5 @@ TWINS: Mapping[str, Callable[[], Twin]] = {
     "bitget": BitgetTwin,
     "gate": GateTwin,
     "kucoin": KucoinTwin,
+    "htx": HtxTwin,
 }

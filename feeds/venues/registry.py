@@ -7,6 +7,7 @@ from feeds.venues.binance import Binance
 from feeds.venues.bitget import Bitget
 from feeds.venues.bybit import Bybit
 from feeds.venues.gate import Gate
+from feeds.venues.htx import Htx
 from feeds.venues.kucoin import Kucoin
 from feeds.venues.okx import Okx
 
@@ -17,6 +18,7 @@ _ALL: tuple[Venue, ...] = (
     Bitget(),
     Gate(),
     Kucoin(),
+    Htx(),
 )
 VENUES: dict[str, Venue] = {venue.name: venue for venue in _ALL}
 """By our word for it, in the order in which lists show them."""
