@@ -11,8 +11,9 @@ from feeds import assemble
 from feeds.advice import Adviser
 from feeds.basis import Rates, converted, quote_of
 from feeds.costs import AdviceSettings, View
-from feeds.frame import AdviceRow, Order
-from feeds.model import Verdict
+from feeds.frame import AdviceRow, Excluded, Order, RailRow
+from feeds.model import Verdict, venue_of
+from feeds.rails import warning
 from feeds.signals import RouteSignals
 from feeds.volatility import Volatility
 from feeds.watching import RouteWatch
@@ -44,7 +45,9 @@ class Advising:
         verdicts: Mapping[str, Verdict],
         signals: Mapping[str, RouteSignals],
         rates: Rates,
+        rails: Mapping[str, tuple[RailRow, ...]],
     ) -> None:
+        """``rails`` by venue."""
         rows = []
         for symbol in watchlist.symbols:
             views = {
@@ -53,6 +56,7 @@ class Advising:
                 if watched == symbol
             }
             row = self._adviser.advise(order, symbol, views, now_ns, home=watchlist.home_for(symbol))
+            row = msgspec.structs.replace(row, flags=_flags(row, rails))
             self._note(row)
             rows.append(row)
         self.rows = tuple(rows)
@@ -100,3 +104,10 @@ class Advising:
         saving = f", saves {row.saving_bps:.1f} bp" if row.saving_bps is not None and row.saving_bps > 0 else ""
         why = f" ({row.why})" if row.why else ""
         self._news.append(f"{order}: {before} -> {row.best}{saving}{why}")
+
+
+def _flags(row: AdviceRow, rails: Mapping[str, tuple[RailRow, ...]]) -> tuple[Excluded, ...]:
+    """What to know of the routes that could be used: only of those, the others are out anyway."""
+    coins = (row.symbol.partition("/")[0], quote_of(row.symbol))
+    found = ((cost.route, warning(rails.get(venue_of(cost.route), ()), coins)) for cost in row.costs)
+    return tuple(Excluded(route=route, why=why) for route, why in found if why is not None)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from feeds.board import PairState
-from feeds.frame import ChannelRow, Depth, PairRow, Phases, RestMs, RouteRow, Spread2
+from feeds.frame import ChannelRow, Depth, PairRow, Phases, RailRow, RestMs, RouteRow, Spread2
 from feeds.ladder import Ladder
 from feeds.model import Instrument, Product, State, Verdict, venue_of
 from feeds.signals import PhaseMedians, RouteSignals, SymbolSignals
@@ -35,6 +35,7 @@ def route_row(
     unknown: int,
     offset_ms: float | None,
     offset_err_ms: float | None,
+    rails: tuple[RailRow, ...] | None,
     notes: tuple[str, ...],
 ) -> RouteRow:
     return RouteRow(
@@ -74,6 +75,7 @@ def route_row(
         channels=channels,
         garbled=garbled,
         unknown=unknown,
+        rails=rails,
         notes=notes,
     )
 

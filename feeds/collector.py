@@ -24,6 +24,7 @@ from feeds.frame import (
     History,
     Order,
     PairRow,
+    RailRow,
     RouteRow,
     SelfRow,
     Spread2,
@@ -39,6 +40,7 @@ from feeds.ladder import Ladder
 from feeds.machine import Usage, rss_mb
 from feeds.model import Instrument, Product, StatusNotice, Verdict, venue_of
 from feeds.past import Keeper
+from feeds.rails import RailsWatch
 from feeds.samples import Sample, SelfSample, StatusSample
 from feeds.signals import RouteSignals
 from feeds.status import StatusWatch
@@ -71,7 +73,9 @@ class Watched(Struct, kw_only=True):
     judge: Judge
     advising: Advising
     instruments: Instruments
-    status: list[StatusWatch]
+    tasks: list[StatusWatch | RailsWatch]
+    rails: dict[str, tuple[RailRow, ...]]
+    """By venue."""
     across: bool
     """Some routes quote in another dollar currency than the watched symbols: the basis between them is watched."""
     home: str | None
@@ -151,7 +155,8 @@ class Collector:
             judge=Judge(tuple(routes), domains=domains.judged(self._config.domains)),
             advising=Advising(AdviceSettings(fees=self._config.fees, domains=domains.members(self._config.domains))),
             instruments=instruments,
-            status=[],
+            tasks=[],
+            rails={},
             across=any(
                 set(w.facts.quotes) != {quote}
                 for w in routes.values()
@@ -163,18 +168,22 @@ class Collector:
         for watch in routes.values():
             watch.start()
         instruments.start()
+        coins = tuple(
+            dict.fromkeys(coin for s in watchlist.symbols for coin in (s.partition("/")[0], basis.quote_of(s)))
+        )
         for venue in dict.fromkeys(venue_of(route) for route in routes):
-            status = StatusWatch(
-                venue, [w for r, w in routes.items() if venue_of(r) == venue], self._clock, self._notices
-            )
-            status.start()
-            self._watched.status.append(status)
+            own = [w for r, w in routes.items() if venue_of(r) == venue]
+            tasks: list[StatusWatch | RailsWatch] = [StatusWatch(venue, own, self._clock, self._notices)]
+            tasks += [RailsWatch(w, coins, self._railed) for w in own if w.product == "spot"]
+            for task in tasks:
+                task.start()
+            self._watched.tasks += tasks
 
     async def _leave(self) -> None:
         watched, self._watched = self._watched, None
         if watched is not None:
             await watched.instruments.stop()
-            await asyncio.gather(*(s.stop() for s in watched.status), *(w.stop() for w in watched.routes.values()))
+            await asyncio.gather(*(t.stop() for t in watched.tasks), *(w.stop() for w in watched.routes.values()))
 
     def _route(self, route: str) -> RouteWatch:
         venue = VENUES[venue_of(route)]
@@ -244,6 +253,19 @@ class Collector:
 
     def _notices(self, route: str, notices: tuple[StatusNotice, ...]) -> None:
         self._emit(StatusSample(route=route, t_ns=self._clock.time_ns(), notices=notices))
+
+    def _railed(self, venue: str, rows: tuple[RailRow, ...]) -> None:
+        watched = self._watched
+        if watched is None:
+            return
+        before = {row.coin: row.withdraw for row in watched.rails.get(venue, ())}
+        watched.rails[venue] = rows
+        for row in rows:
+            was = before.get(row.coin)
+            if row.withdraw == "closed" and was != "closed":
+                self._say("transfer", f"{venue}.spot", f"{row.coin} cannot be withdrawn")
+            elif row.withdraw == "open" and was in ("closed", "slow"):
+                self._say("transfer", f"{venue}.spot", f"{row.coin} can be withdrawn again")
 
     def _say(self, code: str, route: str | None, text: str) -> None:
         level = "info" if code in ("status", "markets", "connect", "reconnect") else "warning"
@@ -322,7 +344,14 @@ class Collector:
         watched.advising.observe(now_ns, mids)
         watched.rates = self._rates(watched)
         watched.advising.advise(
-            now_ns, watched.watchlist, watched.order, watched.routes, verdicts, watched.signals, watched.rates
+            now_ns,
+            watched.watchlist,
+            watched.order,
+            watched.routes,
+            verdicts,
+            watched.signals,
+            watched.rates,
+            watched.rails,
         )
         for text in watched.advising.news():
             self._journal.say(now_ns, "info", "advice", None, text)
@@ -349,6 +378,7 @@ class Collector:
             unknown=watch.unknown,
             offset_ms=watch.offset.offset_ms,
             offset_err_ms=watch.offset.error_ms,
+            rails=watched.rails.get(venue_of(route)),
             notes=tuple(notes),
         )
 

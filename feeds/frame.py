@@ -51,6 +51,16 @@ class ChannelRow(Struct, frozen=True, kw_only=True):
     state: Literal["waiting", "live", "quiet", "silent", "refused"]
 
 
+class RailRow(Struct, frozen=True, kw_only=True):
+    """A coin's ways in and out of a venue, as it publishes them."""
+
+    coin: str
+    deposit: Literal["open", "slow", "closed", "unknown"]
+    withdraw: Literal["open", "slow", "closed", "unknown"]
+    closed: tuple[str, ...] = ()
+    """Chains on which it cannot be withdrawn."""
+
+
 class RouteRow(Struct, frozen=True, kw_only=True):
     route: str
     venue: str
@@ -89,6 +99,8 @@ class RouteRow(Struct, frozen=True, kw_only=True):
     channels: tuple[ChannelRow, ...] = ()
     garbled: int = 0
     unknown: int = 0
+    rails: tuple[RailRow, ...] | None = None
+    """By watched coin; None where the venue publishes none without a key, or has not been asked yet."""
     notes: tuple[str, ...] = ()
     """Official notices, stale instruments, refused symbols: whole sentences."""
 
@@ -186,6 +198,8 @@ class AdviceRow(Struct, frozen=True, kw_only=True):
     split_cost_bps: float | None = None
     unallocated: float = 0.0
     excluded: tuple[Excluded, ...] = ()
+    flags: tuple[Excluded, ...] = ()
+    """Usable routes with something to know before going there: coins that come out slowly or not at all."""
     n_minus_1: tuple[Without, ...] = ()
     hhi: float | None = None
     costs: tuple[Cost, ...] = ()

@@ -291,6 +291,17 @@ class StatusNotice(Struct, frozen=True, kw_only=True):
     """False where the notice does not concern trading or market data at all (bots, withdrawals)."""
 
 
+class Rail(Struct, frozen=True, kw_only=True):
+    """One way of a coin in and out of a venue, as the venue publishes it. None: it does not say."""
+
+    coin: str
+    chain: str
+    deposit: bool | None
+    withdraw: bool | None
+    slow: bool = False
+    """Open, but announced as delayed or congested."""
+
+
 class Unknown(Struct, gc=False, kw_only=True):
     """A well-formed message of a type we do not know; counted, never fatal."""
 

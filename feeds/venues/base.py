@@ -15,7 +15,7 @@ from typing import Annotated, Protocol, TypeAlias
 
 from msgspec import Meta, Struct
 
-from feeds.model import BookDelta, BookSnapshot, Channel, Event, Fault, Instrument, Product, StatusNotice
+from feeds.model import BookDelta, BookSnapshot, Channel, Event, Fault, Instrument, Product, Rail, StatusNotice
 
 Payload: TypeAlias = str | bytes
 
@@ -231,6 +231,13 @@ class Venue(Protocol):
     def read_status(self, product: Product, answer: Answer) -> Sequence[StatusNotice]:
         """Empty when nothing is announced. Raises VenueError."""
 
+    def transfer_requests(self, coins: Sequence[str]) -> Sequence[RestRequest]:
+        """What to ask (of the spot product's host) for the state of these coins' deposits and withdrawals; empty where
+        the venue publishes none without a key."""
+
+    def read_transfers(self, answer: Answer) -> Sequence[Rail]:
+        """Every chain of every coin in the answer, also of coins nobody asked for. Raises VenueError."""
+
     def dial_url(self, plan: SocketPlan, base: str, answer: Answer | None) -> str:
         """The URL to open; ``answer`` is that of ``plan.handshake``. Raises VenueError."""
 
@@ -249,6 +256,12 @@ class VenueDefaults:
         return None
 
     def read_status(self, product: Product, answer: Answer) -> Sequence[StatusNotice]:
+        return ()
+
+    def transfer_requests(self, coins: Sequence[str]) -> Sequence[RestRequest]:
+        return ()
+
+    def read_transfers(self, answer: Answer) -> Sequence[Rail]:
         return ()
 
     def dial_url(self, plan: SocketPlan, base: str, answer: Answer | None) -> str:
