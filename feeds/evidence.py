@@ -127,7 +127,8 @@ def kernel_findings(track: RouteTrack, now: Recent, held: Collection[str]) -> It
             signal="connect_ms",
             evidence=Evidence.KERNEL,
             cause=Cause.PATH,
-            weight=1,
+            # a handful of handshakes an hour: where the kernel tells better, they only help to find the cause
+            weight=1 if now.kernel_ms is None and now.link_kernel_ms is None else 0,
             value=now.connect_ms,
             baseline=usual_ms,
             ratio=ratio_of(now.connect_ms, usual_ms),

@@ -117,7 +117,7 @@ class RouteTrack:
         self.base_rest, self.base_first_byte = baseline(limits), baseline(limits)
         self.base_age, self.base_engine_lag = baseline(limits), baseline(limits)
         self.base_kernel, self.base_link_kernel = baseline(limits), baseline(limits)
-        self.base_connect = Baseline(limits.baseline_s * 6, 10.0, 1, limits.adopt_s)
+        self.base_connect = Baseline(limits.baseline_s * 6, 10.0, 2, limits.adopt_s)
         self.base_rate, self.base_offset = baseline(limits), baseline(limits)
 
     def _mark(self, t_ns: int) -> None:
@@ -261,4 +261,5 @@ def error_text(sample: ProbeSample) -> str:
     """What an error answer said, short enough to count by."""
     page = sample.text.lstrip().startswith("<")  # an error page says less than its status
     said = (sample.text if not page else "") or sample.code or (sample.fault.value if sample.fault is not None else "")
-    return f"{sample.status or ''} {said}".strip()[:TEXT_KEPT]
+    status = str(sample.status or "")
+    return (said if said.startswith(status) else f"{status} {said}").strip()[:TEXT_KEPT]

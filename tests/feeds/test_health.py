@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from feeds.health import Judge
 from feeds.model import Cause, Evidence, Fault, State, Verdict, venue_of
+from feeds.own import Own
+from feeds.recent import recent
 from feeds.samples import (
     BookSample,
     FeedSample,
@@ -22,6 +24,8 @@ from feeds.samples import (
     StatusSample,
     WitnessSample,
 )
+from feeds.thresholds import Thresholds
+from feeds.track import RouteTrack
 from feeds.windows import ns
 from tests.feeds.series import (
     ROUTES,
@@ -456,3 +460,37 @@ def test_errors_speak_of_the_gateway_even_where_the_road_is_longer_too() -> None
     script = during(calm, 40, 100, only("binance.linear", rest_ms=330.0, kernel_ms=110.0, error_share=0.3))
     result = play(World(script), 100)
     assert {v["binance.linear"].cause for v in result.verdicts[60:100]} == {Cause.GATEWAY}
+
+
+def test_a_suspicion_that_was_the_beginning_of_our_own_trouble_is_dropped() -> None:
+    slow = during(calm, 45, 60, only("okx.spot", rest_ms=260.0))
+    cut = during(slow, 60, 80, only("okx", "bybit", "binance", lost_share=1.0, silent=("*",), keepalive=False))
+    result = play(World(cut, lambda t: Ourselves(witness=not 60 <= t < 80)), 110)
+    assert result.at(59, "okx.spot").state is State.SUSPECT
+    assert result.at(75, "okx.spot").cause is Cause.UPLINK
+    after = {v["okx.spot"].state for v in result.verdicts[80:110]}
+    assert after <= {State.UNKNOWN, State.OK}, "no suspicion is left to clear"
+
+
+def test_handshakes_made_while_our_line_was_down_are_not_counted() -> None:
+    limits = Thresholds()
+    own, track = Own(limits), RouteTrack("okx.spot", limits)
+    own.asleep(50 * SECOND, 70 * SECOND)
+    for start_s, connect_ms in ((10, 5.0), (40, 6.0), (68, 3_050.0), (69, 3_010.0)):
+        end_ns = start_s * SECOND + ns(connect_ms / 1e3)
+        sample = ProbeSample(
+            route="okx.spot", t_ns=0, name="time", cold=True, total_ms=connect_ms + 1, connect_ms=connect_ms
+        )
+        track.observe_probe(sample, start_s * SECOND, end_ns)
+    assert recent(track, own, 75 * SECOND).connect_ms == 5.5
+
+
+def test_where_the_kernel_tells_nothing_handshakes_do() -> None:
+    def far(route: str, t_s: float) -> Condition:
+        condition = replace(calm(route, t_s), kernel_ms=float("nan"))
+        away = route == "okx.spot" and t_s >= 150
+        return replace(condition, connect_ms=400.0, rest_ms=480.0) if away else condition
+
+    result = play(World(far, routes=ROUTES[2:]), 330)
+    assert result.at(320, "okx.spot").cause is Cause.PATH
+    assert not blamed(result, "okx.spot")
