@@ -133,6 +133,12 @@ def test_quotes_marks_and_funding_have_the_venues_times() -> None:
     ]
 
 
+@pytest.mark.parametrize("named", ["x7", "7", "p", "p-1", "p" + "9" * 40])
+def test_a_pong_to_no_ping_of_ours_has_no_token(named: str) -> None:
+    found = uta().receive(f'{{"id":"{named}","type":"pong","ts":1}}'.encode(), 0)
+    assert [e.token for e in found if isinstance(e, Pong)] == [None]
+
+
 def test_an_empty_side_has_no_price() -> None:
     raw = (
         b'{"T":"obu.SPOT","dp":"1","t":"snapshot","P":1,"d":{"s":"BTC-USDT","O":1,"C":1,"M":1,"a":[],"b":[["1","2"]]}}'
