@@ -74,6 +74,8 @@ def _instrument(market: Mapping[str, Any], route: str, mode: int, taker_fee: flo
     if tick is None or lot is None or contract_size is None or not all(isinstance(t, str) and t for t in texts):
         return None
     symbol, venue_id, base, quote = (str(text) for text in texts)
+    if market.get("swap") and market.get("baseName"):
+        venue_id = str(market["baseName"])  # Hyperliquid: ccxt's id is a place in a list, everything asks for the coin
     own_fee = _number(market.get("taker"))
     settle = market.get("settle")
     instrument = Instrument(

@@ -10,6 +10,7 @@ from feeds.sim.venues.bitget import BitgetTwin
 from feeds.sim.venues.bybit import BybitTwin
 from feeds.sim.venues.gate import GateTwin
 from feeds.sim.venues.htx import HtxTwin
+from feeds.sim.venues.hyperliquid import HyperliquidTwin
 from feeds.sim.venues.kucoin import KucoinTwin
 from feeds.sim.venues.okx import OkxTwin
 
@@ -21,4 +22,5 @@ TWINS: Mapping[str, Callable[[], Twin]] = {
     "gate": GateTwin,
     "kucoin": KucoinTwin,
     "htx": HtxTwin,
+    "hyperliquid": HyperliquidTwin,
 }

@@ -8,6 +8,7 @@ from feeds.venues.bitget import Bitget
 from feeds.venues.bybit import Bybit
 from feeds.venues.gate import Gate
 from feeds.venues.htx import Htx
+from feeds.venues.hyperliquid import Hyperliquid
 from feeds.venues.kucoin import Kucoin
 from feeds.venues.okx import Okx
 
@@ -19,6 +20,7 @@ _ALL: tuple[Venue, ...] = (
     Gate(),
     Kucoin(),
     Htx(),
+    Hyperliquid(),
 )
 VENUES: dict[str, Venue] = {venue.name: venue for venue in _ALL}
 """By our word for it, in the order in which lists show them."""
