@@ -24,6 +24,7 @@ def rest_findings(track: RouteTrack, now: Recent, held: Collection[str]) -> Iter
     if now.rest_ms is not None:
         slow = excess(now.rest_ms, track.base_rest, limits.rest_ratio, limits.rest_floor_ms, "rest" in held)
         strong = excess(now.rest_ms, track.base_rest, limits.rest_strong_ratio, limits.rest_strong_floor_ms, False)
+        kernel = f"; the kernel's {figure(now.kernel_ms)}" if now.kernel_ms is not None else ""
         if slow or now.rest_ms >= limits.rest_ceiling_ms:
             yield Finding(
                 key="rest",
@@ -34,7 +35,7 @@ def rest_findings(track: RouteTrack, now: Recent, held: Collection[str]) -> Iter
                 value=now.rest_ms,
                 baseline=usual_ms,
                 ratio=ratio_of(now.rest_ms, usual_ms),
-                text=f"REST round trip p50 {figure(now.rest_ms)} ms{against(usual_ms)}",
+                text=f"REST round trip p50 {figure(now.rest_ms)} ms{against(usual_ms)}{kernel}",
             )
     if now.probes:
         share = now.lost / now.probes

@@ -32,7 +32,6 @@ class Recent(Struct, kw_only=True):
 
     rest_ms: float | None = None
     """Round trip of the last few warm probes."""
-    first_byte_ms: float | None = None
     probes: int = 0
     """In the window of lost probes."""
     lost: int = 0
@@ -111,7 +110,6 @@ def _recent_probes(track: RouteTrack, own: Own, now_ns: int, result: Recent) -> 
     trips_from = now_ns - ns(limits.rest_recent_max_s)
     oldest = min(lost_from, errors_from, tail_from, trips_from)
     trips: list[float] = []
-    first_bytes: list[float] = []
     kernels: list[float] = []
     texts: Counter[str] = Counter()
     for shot in _newest_first(track, oldest):
@@ -142,12 +140,9 @@ def _recent_probes(track: RouteTrack, own: Own, now_ns: int, result: Recent) -> 
             continue
         if (good or sample.lost) and shot.end_ns > trips_from and len(trips) < limits.rest_recent:
             trips.append(max(shot.round_trip_ms - lag_ms, 0.0))
-            if finite(sample.first_byte_ms):
-                first_bytes.append(max(sample.first_byte_ms - lag_ms, 0.0))
         if finite(sample.tcp_rtt_ms) and shot.end_ns > kernel_from and len(kernels) < limits.rest_recent:
             kernels.append(sample.tcp_rtt_ms)
     result.rest_ms = median(trips) if len(trips) >= min(3, limits.rest_recent) else None
-    result.first_byte_ms = median(first_bytes)
     result.kernel_ms = median(kernels)
     result.error_text = max(texts, key=lambda t: (texts[t], t)) if texts else ""
     connects = [
@@ -181,7 +176,6 @@ def learn(track: RouteTrack, now: Recent, now_ns: int, abnormal: frozenset[str],
         return frozen or signal in abnormal
 
     track.base_rest.offer(now_ns, now.rest_ms, odd("rest"))
-    track.base_first_byte.offer(now_ns, now.first_byte_ms, odd("rest"))
     track.base_kernel.offer(now_ns, now.kernel_ms, odd("kernel"))
     track.base_link_kernel.offer(now_ns, now.link_kernel_ms, odd("kernel"))
     track.base_connect.offer(now_ns, now.connect_ms, odd("connect"))

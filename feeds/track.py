@@ -83,8 +83,6 @@ class RouteTrack:
         self.first_ns: int | None = None
         self.measured_ns: int | None = None
         self.contact_ns: int | None = None
-        self.answered_ns: int | None = None
-        """When any REST call was answered, an error included."""
         self.good_ns: int | None = None
         self.refusal: Refusal | None = None
         self.warm: deque[Shot] = deque(maxlen=PROBES_KEPT)
@@ -114,7 +112,7 @@ class RouteTrack:
         """By channel: how many of its silences have ended."""
         self.channel_peak_s: dict[str, float] = {}
         """By channel: the longest silence of all its symbols together on normal days, slowly forgotten."""
-        self.base_rest, self.base_first_byte = baseline(limits), baseline(limits)
+        self.base_rest = baseline(limits)
         self.base_age, self.base_engine_lag = baseline(limits), baseline(limits)
         self.base_kernel, self.base_link_kernel = baseline(limits), baseline(limits)
         self.base_connect = Baseline(limits.baseline_s * 6, 10.0, 2, limits.adopt_s)
@@ -138,7 +136,6 @@ class RouteTrack:
             self._reached(end_ns)
             if sample.fault in REFUSALS and sample.fault is not None:
                 self._refused(sample, end_ns)
-            self.answered_ns = end_ns
             if sample.fault in ANSWERED:
                 self.good_ns, self.refusal = end_ns, None
                 self._observe_offset(sample, shot)

@@ -65,9 +65,6 @@ class Window:
             found.append(value)
         return found
 
-    def last(self) -> float | None:
-        return self.items[-1][1] if self.items else None
-
 
 class Baseline:
     """What is normal for one signal: median and MAD of accepted values over minutes.
