@@ -44,8 +44,7 @@ def live(options: argparse.Namespace) -> int:
         arguments += ["--sim", simulated]
     log = paths.state_dir() / "collector.log"
     with _collector(arguments, log):
-        code = _screen(address, configuration)
-    return code
+        return _screen(address, configuration)
 
 
 def attach(options: argparse.Namespace) -> int:

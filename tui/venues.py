@@ -1,4 +1,4 @@
-"""``detour venues``: what each venue offers and what can be measured there, from the facts that the code itself runs on."""
+"""``detour venues``: what each venue offers and what can be measured there, from the facts that the code runs on."""
 
 from __future__ import annotations
 

@@ -33,6 +33,7 @@ class RouteCondition(Struct, frozen=True, kw_only=True):
     held_until_s: float | None = None
     """The push side stands still until this second of the scenario."""
     clock_ms: float = 0.0
+    no_withdraw: frozenset[str] = frozenset()
 
 
 class PairCondition(Struct, frozen=True, kw_only=True):
@@ -97,6 +98,7 @@ def fold_route(active: Sequence[tuple[Phase, float]], t_s: float) -> RouteCondit
         engine_lag_ms=sum(phase.engine_lag_ms * share for phase, share in active),
         held_until_s=max(held, default=None),
         clock_ms=sum(phase.clock_ms * share for phase, share in active),
+        no_withdraw=frozenset(coin for phase, _ in active for coin in phase.no_withdraw),
     )
 
 

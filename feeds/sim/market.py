@@ -132,6 +132,12 @@ class VenueWorld:
         self._market.refresh(instrument.route)
         return self._market.pair(instrument).last_trade(self.now_ns())
 
+    def no_withdraw(self, venue: str) -> frozenset[str]:
+        clock = self._market.clock
+        return frozenset().union(
+            *(clock.timeline.route(route, clock.scenario_s()).no_withdraw for route in self._routes)
+        )
+
     def notices(self, venue: str) -> Sequence[StatusNotice]:
         clock = self._market.clock
         scenario = clock.timeline.scenario

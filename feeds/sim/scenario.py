@@ -82,6 +82,9 @@ class Phase(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     witness_down: bool = False
     """The neutral witnesses cannot be reached either: our own uplink."""
 
+    no_withdraw: tuple[str, ...] = ()
+    """Coins that cannot be withdrawn from these venues."""
+
     # the feed
     feed_delay_ms: float = 0.0
     """Added between the venue's gateway stamp and the socket."""

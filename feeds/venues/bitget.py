@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 from msgspec import Raw
 
-from feeds.model import BookDelta, BookSnapshot, Channel, Fault, Instrument, Product
+from feeds.model import BookDelta, BookSnapshot, Channel, Fault, Instrument, Product, Rail
 from feeds.venues.base import (
     Answer,
     PrevEquals,
@@ -36,7 +36,7 @@ from feeds.venues.base import (
     http_fault,
 )
 from feeds.venues.bitget_session import INST_TYPES, BitgetSession
-from feeds.venues.bitget_wire import fault_of, read_body, read_rest_book, read_time
+from feeds.venues.bitget_wire import NO_CHAIN, fault_of, read_body, read_coins, read_rest_book, read_time
 from feeds.venues.reading import NS_PER_MS, UNREADABLE, unreadable
 
 _CHANNELS_PER_SOCKET = 49  # of 1000; "fewer than 50" is advised for a stable connection
@@ -163,6 +163,26 @@ class Bitget(VenueDefaults):
             engine_ns=row.ts * NS_PER_MS or None,
             levels_limit=_REST_LEVELS,
         )
+
+    def transfer_requests(self, coins: Sequence[str]) -> Sequence[RestRequest]:
+        return [RestRequest(path=f"/api/v2/spot/public/coins?coin={quote(coin)}") for coin in coins]
+
+    def read_transfers(self, answer: Answer) -> Sequence[Rail]:
+        try:
+            coins = read_coins(_good(answer))
+        except UNREADABLE as error:
+            raise VenueError(f"bitget coins: {error}") from error
+        return [
+            Rail(
+                coin=coin.coin.upper(),
+                chain=chain.chain,
+                deposit=chain.rechargeable == "true",
+                withdraw=chain.withdrawable == "true",
+                slow=chain.congestion == "congested",
+            )
+            for coin in coins
+            for chain in coin.chains or [NO_CHAIN]
+        ]
 
 
 def _book_request(product: Product, instrument: Instrument, levels: int) -> RestRequest:

@@ -130,3 +130,22 @@ read_rest_book = Decoder(BookRow, strict=False).decode
 def fault_of(code: str) -> Fault | None:
     """None for a code that is not in the table."""
     return _FAULTS.get(code)
+
+
+class _Chain(Struct):
+    """A coin's chain; yes and no are text."""
+
+    chain: str = ""
+    withdrawable: str = "false"
+    rechargeable: str = "false"
+    congestion: str = "normal"
+
+
+class _Coin(Struct):
+    coin: str
+    chains: list[_Chain] = []
+
+
+NO_CHAIN = _Chain()
+"""What no chains at all mean: nothing goes in or out."""
+read_coins = Decoder(list[_Coin]).decode

@@ -15,7 +15,7 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from feeds.model import BookDelta, BookSnapshot, Channel, Fault, Instrument, Product
+from feeds.model import BookDelta, BookSnapshot, Channel, Fault, Instrument, Product, Rail
 from feeds.venues.base import (
     Answer,
     Probe,
@@ -34,7 +34,7 @@ from feeds.venues.base import (
     share_used,
 )
 from feeds.venues.gate_session import GateSession
-from feeds.venues.gate_wire import pairs, read_body, read_rest_book, stamp_ns
+from feeds.venues.gate_wire import ONE_CHAIN, pairs, read_body, read_currencies, read_rest_book, stamp_ns
 from feeds.venues.reading import UNREADABLE, unreadable
 
 _SYMBOLS_A_SOCKET = 40  # no limit is published, but who reads too slowly is cut without a word
@@ -174,6 +174,27 @@ class Gate(VenueDefaults):
             gateway_ns=stamp_ns(row.current),
             levels_limit=_REST_LEVELS,
         )
+
+    def transfer_requests(self, coins: Sequence[str]) -> Sequence[RestRequest]:
+        """All coins in one answer: what the venue says of a single one does not name it."""
+        return [RestRequest(path="/api/v4/spot/currencies")]
+
+    def read_transfers(self, answer: Answer) -> Sequence[Rail]:
+        try:
+            rows = read_currencies(answer.body)
+        except UNREADABLE as error:
+            raise VenueError(f"gate currencies: HTTP {answer.status}, {error}") from error
+        return [
+            Rail(
+                coin=row.currency,
+                chain=chain.name,
+                deposit=not (row.delisted or row.deposit_disabled or chain.deposit_disabled),
+                withdraw=not (row.withdraw_disabled or chain.withdraw_disabled),
+                slow=row.withdraw_delayed or chain.withdraw_delayed,
+            )
+            for row in rows
+            for chain in row.chains or [ONE_CHAIN]
+        ]
 
 
 def _book_request(product: Product, instrument: Instrument, levels: int) -> RestRequest:

@@ -170,3 +170,24 @@ def stamp_ns(stamp: float) -> int | None:
     if not stamp:
         return None
     return int(stamp * (1_000 if stamp > _SECONDS_END else 1_000_000)) * 1_000
+
+
+class _Chain(Struct):
+    name: str = ""
+    withdraw_disabled: bool = False
+    withdraw_delayed: bool = False
+    deposit_disabled: bool = False
+
+
+class _Currency(Struct):
+    currency: str
+    delisted: bool = False
+    withdraw_disabled: bool = False
+    withdraw_delayed: bool = False
+    deposit_disabled: bool = False
+    chains: list[_Chain] = []
+
+
+ONE_CHAIN = _Chain()
+"""Of a coin whose row names no chains: the coin's own flags are all there is."""
+read_currencies = Decoder(list[_Currency]).decode

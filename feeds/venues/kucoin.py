@@ -17,7 +17,7 @@ from zlib import crc32
 
 from msgspec import Raw
 
-from feeds.model import BookDelta, BookSnapshot, Channel, Fault, Instrument, Product, StatusNotice
+from feeds.model import BookDelta, BookSnapshot, Channel, Fault, Instrument, Product, Rail, StatusNotice
 from feeds.venues.base import (
     Answer,
     Contiguous,
@@ -39,7 +39,16 @@ from feeds.venues.base import (
 )
 from feeds.venues.kucoin_classic import ClassicSession
 from feeds.venues.kucoin_uta import UtaSession
-from feeds.venues.kucoin_wire import Body, read_body, read_bullet, read_rest_book, read_status, read_time
+from feeds.venues.kucoin_wire import (
+    NO_CHAIN,
+    Body,
+    read_body,
+    read_bullet,
+    read_currency,
+    read_rest_book,
+    read_status,
+    read_time,
+)
 from feeds.venues.reading import NS_PER_MS, UNREADABLE, unreadable
 
 _POOL = RateLimit(2000, 30.0)  # public weight per IP, VIP 0
@@ -220,6 +229,26 @@ class Kucoin(VenueDefaults):
             return ()
         text = ": ".join(part for part in (_HALTS.get(row.status, row.status), row.msg) if part)
         return (StatusNotice(state="ongoing", text=text[:200], products=(product,)),)
+
+    def transfer_requests(self, coins: Sequence[str]) -> Sequence[RestRequest]:
+        return [RestRequest(path=f"/api/v3/currencies/{quote(coin, safe='')}", weight=3) for coin in coins]
+
+    def read_transfers(self, answer: Answer) -> Sequence[Rail]:
+        data = _good(answer)
+        try:
+            got = read_currency(data)
+        except UNREADABLE as error:
+            raise VenueError(f"kucoin currency: {error}") from error
+        return [
+            Rail(
+                coin=row.currency,
+                chain=chain.chain_name,
+                deposit=chain.is_deposit_enabled,
+                withdraw=chain.is_withdraw_enabled,
+            )
+            for row in (got if isinstance(got, list) else [got])
+            for chain in row.chains or [NO_CHAIN]
+        ]
 
 
 def _of(path: str, instrument: Instrument) -> str:

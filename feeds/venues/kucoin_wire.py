@@ -239,3 +239,19 @@ def token_of(answered: str | int | None) -> int | None:
     text = str(answered)
     digits = text[1:]
     return int(digits) if text[:1] == "p" and digits.isdecimal() and len(digits) < 19 else None
+
+
+class _Chain(Struct, rename="camel"):
+    chain_name: str = ""
+    is_deposit_enabled: bool = False
+    is_withdraw_enabled: bool = False
+
+
+class _Currency(Struct):
+    currency: str
+    chains: list[_Chain] | None = None
+
+
+NO_CHAIN = _Chain()
+"""What no chains at all mean: nothing goes in or out."""
+read_currency = Decoder(_Currency | list[_Currency]).decode

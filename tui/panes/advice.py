@@ -9,10 +9,17 @@ from tui.view import View, advice_of, chosen_symbol
 
 _TAG = 6
 _INDENT = " " * (_TAG + 1)
+_REST = 12
+"""Cells behind a cost: ``saves 123.4``."""
+_NEGLIGIBLE = 0.001
+"""Shares of an order below this are lots and roundings, not money that finds no book."""
+_SMALLEST_PART = 0.005
+"""Of a split: less is not worth a second account."""
 _PARTS: tuple[tuple[str, str], ...] = (
     ("fee_bps", "fee"),
     ("spread_bps", "spread"),
     ("walk_bps", "walk"),
+    ("gap_bps", "price"),
     ("latency_bps", "latency"),
     ("risk_bps", "risk"),
     ("basis_bps", "basis"),
@@ -34,6 +41,7 @@ def advice_lines(view: View, width: int, height: int) -> list[Line]:
     blocks = (
         _suggestions(advice, width),
         _home(advice, width, view),
+        _flags(advice, width),
         _out(advice, width),
         _all(advice, width),
         _without(advice, width),
@@ -49,7 +57,7 @@ def advice_lines(view: View, width: int, height: int) -> list[Line]:
 
 
 def _entry(tag: str, name: str, cost: str, rest: str, width: int, role: str = "text") -> Line:
-    room = max(8, width - 1 - _TAG - 5 - 3 - 10)
+    room = max(8, width - 1 - _TAG - 5 - 3 - _REST)
     return line(
         (" " + fit(tag, _TAG), "key" if tag == "go" else "muted"),
         (fit(clean(name), min(20, room)), role),
@@ -79,8 +87,9 @@ def _suggestions(advice: AdviceRow, width: int) -> list[Line]:
         second = others[0]
         rest = "home" if second.route == advice.home else _saving(home, second.total_bps)
         lines.append(_entry("2nd", second.route, bps(second.total_bps), rest, width))
-    if len(advice.split) > 1:
-        shares = " + ".join(f"{clean(s.route)} {number(s.share * 100)} %" for s in advice.split)
+    parts = [s for s in advice.split if s.share >= _SMALLEST_PART]
+    if len(parts) > 1:
+        shares = " + ".join(f"{clean(s.route)} {number(s.share * 100)} %" for s in parts)
         tail = f"{bps(advice.split_cost_bps)} bp"
         if len(shares) + len(tail) + _TAG + 4 <= width:
             lines.append(line((" " + fit("split", _TAG), "muted"), (f"{shares}  ", "text"), (tail, "text")))
@@ -92,9 +101,9 @@ def _suggestions(advice: AdviceRow, width: int) -> list[Line]:
                     (fit(f"{number(s.share * 100)} %", 5, right=True), "text"),
                     (f" {clean(s.route)}", "text"),
                 )
-                for s in advice.split
+                for s in parts
             ]
-    if advice.unallocated > 0:
+    if advice.unallocated > advice.notional * _NEGLIGIBLE:
         lines.append(line((_INDENT, "text"), (f"{money(advice.unallocated)} finds no book", "bright bold")))
     return lines
 
@@ -134,6 +143,16 @@ def _breakdown(cost: Cost, width: int) -> list[Line]:
     return [*lines, line((_INDENT, "text"), *parts)] if parts else lines
 
 
+def _flags(advice: AdviceRow, width: int) -> list[Line]:
+    """What to know before going to a route that could be used."""
+    lines: list[Line] = []
+    for flag in advice.flags:
+        texts = wrap(f"{clean(flag.route)}: {clean(flag.why)}", width - _TAG - 2)[:2]
+        for text in texts:
+            lines.append(line((" " + fit("" if lines else "note", _TAG), "muted"), (text, "bright")))
+    return lines
+
+
 def _out(advice: AdviceRow, width: int) -> list[Line]:
     """Who must not be used, and why; a reason that does not fit beside the name stands below it."""
     room = width - _TAG - 2
@@ -165,7 +184,8 @@ def _all(advice: AdviceRow, width: int) -> list[Line]:
 def _without(advice: AdviceRow, width: int) -> list[Line]:
     lines = []
     for index, row in enumerate(advice.n_minus_1):
-        unfilled = f"{money(row.unallocated)} unfilled" if row.unallocated > 0 else ""
+        missing = row.unallocated > advice.notional * _NEGLIGIBLE
+        unfilled = f"{money(row.unallocated)} short" if missing else ""
         lines.append(_entry("N-1" if index == 0 else "", f"no {row.without}", bps(row.cost_bps), unfilled, width))
     if advice.hhi:
         lines.append(line((_INDENT, "text"), (f"capacity of {number(1 / advice.hhi, 1)} equal venues", "muted")))

@@ -50,14 +50,14 @@ def route_lines(view: View, row: RouteRow | None, width: int, height: int) -> li
         return [*head, note("what was measured is too old to be shown")]
     if width < 124:
         parts = [reasons(row, width), phases(row, width), channels(row, width), figures(row, width)]
-        parts += [pairs(view, row, width), notes(row, width)]
+        parts += [pairs(view, row, width), transfers(view, row, width), notes(row, width)]
         return [*head, *_stack([*parts, *(history(view, row, chart, width, 9) for chart in _CHARTS)])]
     left_width = width * 55 // 100
     right_width = width - left_width - 1
     left = _stack(
         [reasons(row, left_width), channels(row, left_width), pairs(view, row, left_width), notes(row, left_width)]
     )
-    right = _stack([phases(row, right_width), figures(row, right_width)])
+    right = _stack([phases(row, right_width), figures(row, right_width), transfers(view, row, right_width)])
     columns = []
     for lines, wide, name in ((left, left_width, "age"), (right, right_width, "rest")):
         high = min(18, max(8, height - len(head) - len(lines) - 1))
@@ -191,18 +191,16 @@ def channels(row: RouteRow, width: int) -> list[Line]:
     if not row.channels:
         return [*lines, note("nothing subscribed yet")]
     name = min(30, max(10, *(len(c.channel) for c in row.channels)))
-    lines.append(line((f"   {fit('channel', name)} {'state':8} {'msg/s':>7} {'silent':>8} {'limit':>8}", "muted")))
+    lines.append(line((f"   {fit('channel', name)} {'state':8} {'silent':>8} {'limit':>8}", "muted")))
     looks = {"live": ("●", "state.ok"), "waiting": ("·", "state.unknown"), "quiet": ("◐", "muted"),
              "silent": ("◆", "state.stalled"), "refused": ("⊘", "state.blocked")}  # fmt: skip
     for c in row.channels:
         glyph, role = looks[c.state]
-        rate = DASH if c.msgs_s is None else number(c.msgs_s, 1 if c.msgs_s < 10 else 0)
         lines.append(
             line(
                 (f" {glyph} ", role),
                 (fit(clean(c.channel), name), "text"),
                 (f" {c.state:8}", role),
-                (" " + fit(rate, 7, right=True), "text"),
                 (" " + fit(seconds(c.silence_ms), 8, right=True), "bright bold" if c.state == "silent" else "text"),
                 (" " + fit(seconds(c.limit_ms), 8, right=True), "muted"),
             )
@@ -278,6 +276,29 @@ def pairs(view: View, row: RouteRow, width: int) -> list[Line]:
                 (" " + fit(age, 6, right=True), ink),
             )
         )
+    return lines
+
+
+def transfers(view: View, row: RouteRow, width: int) -> list[Line]:
+    """The watched coins' ways in and out, and the basis that the route's prices were converted with."""
+    lines: list[Line] = []
+    if row.rails:
+        lines.append(title(width, None, "Transfers", "as the venue publishes them"))
+        lines.append(line((f" {'coin':8} {'deposit':10} {'withdraw':10} closed on", "muted")))
+    for rail in row.rails or ():
+        shut = rail.withdraw != "open"
+        lines.append(
+            line(
+                (f" {fit(clean(rail.coin), 8)} {rail.deposit:10} ", "text"),
+                (f"{rail.withdraw:10} ", "bright bold" if shut else "text"),
+                (fit(clean(", ".join(rail.closed)) or DASH, max(4, width - 32)), "muted"),
+            )
+        )
+    quotes = {p.quote for p in view.frame.pairs if p.route == row.route and p.stands_for} if view.frame else set()
+    for basis in view.frame.basis if view.frame and quotes else ():
+        if quotes & set(basis.pair.split("/")):
+            words = f" basis {basis.pair} {basis.rate:.5f}, from {basis.routes} live books"
+            lines.append(line((fit(words, width - 1), "muted")))
     return lines
 
 

@@ -54,7 +54,8 @@ def answer(request: Request, world: World) -> Response | None:
         case ["delivery", _, "contracts"]:
             return _good([], world)
         case ["spot", "currencies"]:
-            return _good([currency_row(coin) for coin in _CHAINS], world)
+            shut = world.no_withdraw(VENUE)
+            return _good([currency_row(coin, coin in shut) for coin in _CHAINS], world)
         case ["wallet", "currency_chains"]:
             return _good(chain_rows(request.query.get("currency", "")), world)
         case ["spot", "order_book"]:
@@ -198,8 +199,8 @@ def contract_row(one: SimInstrument, mark: SimMark) -> Row:
     }  # fmt: skip
 
 
-def currency_row(coin: str) -> Row:
-    switches = {"withdraw_disabled": False, "withdraw_delayed": False, "deposit_disabled": False}
+def currency_row(coin: str, shut: bool = False) -> Row:
+    switches = {"withdraw_disabled": shut, "withdraw_delayed": False, "deposit_disabled": False}
     chains = [{"name": name, "addr": ""} | switches for name, _ in _CHAINS[coin]]
     head = {"currency": coin, "name": coin, "delisted": False, "trade_disabled": False}
     return head | switches | {"fixed_rate": "", "chain": _CHAINS[coin][0][0], "chains": chains}

@@ -103,12 +103,14 @@ class Rest:
             case "/api/v1/market/allTickers":
                 return 15, {"time": ms(world.now_ns()), "ticker": [spot_ticker(o, world) for o in _spot(world)]}
             case "/api/v3/currencies":
-                return 3, [currency_row(code) for code in _CHAINS]
+                return 3, [currency_row(code, code in world.no_withdraw(VENUE)) for code in _CHAINS]
             case "/api/v1/contracts/active":
                 return 3, [contract_row(one, world) for one in world.instruments(VENUE, "linear")]
         if path.startswith("/api/v3/currencies/"):
             code = path.rpartition("/")[2]
-            return 3, currency_row(code) if code in _CHAINS else _coded("900003", "The currency doesn't exist.")
+            if code not in _CHAINS:
+                return 3, _coded("900003", "The currency doesn't exist.")
+            return 3, currency_row(code, code in world.no_withdraw(VENUE))
         if path.startswith("/api/v1/contracts/"):
             one = world.find(VENUE, path.rpartition("/")[2], "linear")
             return 3, _no_symbol() if one is None else contract_row(one, world)
@@ -252,11 +254,11 @@ def spot_ticker(one: SimInstrument, world: World) -> Row:
     }  # fmt: skip
 
 
-def currency_row(code: str) -> Row:
+def currency_row(code: str, shut: bool = False) -> Row:
     name, chain_id = _CHAINS[code]
     chain = {
         "chainName": name, "withdrawalMinSize": "1", "depositMinSize": None, "withdrawFeeRate": "0",
-        "withdrawalMinFee": "0.5", "isWithdrawEnabled": True, "isDepositEnabled": True, "confirms": 12,
+        "withdrawalMinFee": "0.5", "isWithdrawEnabled": not shut, "isDepositEnabled": True, "confirms": 12,
         "preConfirms": 12, "contractAddress": "", "withdrawPrecision": 8, "maxWithdraw": None, "maxDeposit": None,
         "needTag": code == "XRP", "chainId": chain_id,
     }  # fmt: skip

@@ -66,6 +66,9 @@ class FixedWorld:
     def last_trade(self, instrument: SimInstrument) -> SimTrade:
         return self.trade(7)
 
+    def no_withdraw(self, venue: str) -> frozenset[str]:
+        return frozenset()
+
     def notices(self, venue: str) -> Sequence[StatusNotice]:
         return self.announced
 

@@ -23,16 +23,29 @@ def with_advice(shown: Frame, **changes: object) -> Frame:
 
 def test_go_second_split_home_and_why() -> None:
     said = text(frame("1011", 45))
-    assert "go    okx.linear       5.9 bp saves 4.7" in said
+    assert "go    okx.linear     5.9 bp saves 4.7" in said
     assert "2nd   bybit.linear" in said
     assert "split 5.1 bp" in said
-    assert "home  binance.linear  10.5 bp" in said
+    assert "home  binance.linear 10.5 bp" in said
     assert "latency 4.2" in said
     assert "REST 35x its normal" in said
 
 
 def test_parts_of_the_cost_that_are_nothing_are_left_out() -> None:
     assert "basis" not in text(frame("1011", 45))
+
+
+def test_what_to_know_of_a_route_is_said_and_roundings_are_not() -> None:
+    said = text(
+        with_advice(
+            frame("calm"),
+            flags=(Excluded(route="gate.linear", why="exit closed: BTC cannot be withdrawn"),),
+            unallocated=40.0,
+        )
+    )
+    assert "gate.linear: exit closed" in said
+    assert "finds no book" not in said
+    assert "finds no book" in text(with_advice(frame("calm"), unallocated=40_000.0))
 
 
 def test_home_as_best_claims_no_saving() -> None:

@@ -69,7 +69,7 @@ def test_channels_show_silence_beside_its_limit() -> None:
     lines = channels(row, 80)
     assert "◆ trades:X" in lines[2].text
     assert "9.0 s    5.0 s" in lines[2].text
-    assert lines[3].text.count("–") == 3
+    assert lines[3].text.count("–") == 2
     assert "\x1b" not in lines[3].text
 
 
