@@ -8,10 +8,12 @@ from feeds.sim.twin import Twin
 from feeds.sim.venues.binance import BinanceTwin
 from feeds.sim.venues.bitget import BitgetTwin
 from feeds.sim.venues.bybit import BybitTwin
+from feeds.sim.venues.deribit import DeribitTwin
 from feeds.sim.venues.gate import GateTwin
 from feeds.sim.venues.htx import HtxTwin
 from feeds.sim.venues.hyperliquid import HyperliquidTwin
 from feeds.sim.venues.kucoin import KucoinTwin
+from feeds.sim.venues.mexc import MexcTwin
 from feeds.sim.venues.okx import OkxTwin
 
 TWINS: Mapping[str, Callable[[], Twin]] = {
@@ -22,5 +24,7 @@ TWINS: Mapping[str, Callable[[], Twin]] = {
     "gate": GateTwin,
     "kucoin": KucoinTwin,
     "htx": HtxTwin,
+    "mexc": MexcTwin,
     "hyperliquid": HyperliquidTwin,
+    "deribit": DeribitTwin,
 }

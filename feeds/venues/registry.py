@@ -6,10 +6,12 @@ from feeds.venues.base import Venue
 from feeds.venues.binance import Binance
 from feeds.venues.bitget import Bitget
 from feeds.venues.bybit import Bybit
+from feeds.venues.deribit import Deribit
 from feeds.venues.gate import Gate
 from feeds.venues.htx import Htx
 from feeds.venues.hyperliquid import Hyperliquid
 from feeds.venues.kucoin import Kucoin
+from feeds.venues.mexc import Mexc
 from feeds.venues.okx import Okx
 
 _ALL: tuple[Venue, ...] = (
@@ -20,7 +22,9 @@ _ALL: tuple[Venue, ...] = (
     Gate(),
     Kucoin(),
     Htx(),
+    Mexc(),
     Hyperliquid(),
+    Deribit(),
 )
 VENUES: dict[str, Venue] = {venue.name: venue for venue in _ALL}
 """By our word for it, in the order in which lists show them."""

@@ -1,0 +1,203 @@
+"""One connection to MEXC's spot websocket: JSON to control it, protobuf for data. See ``feeds.venues.mexc``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct, convert
+from msgspec.json import Decoder, encode
+
+from feeds.model import (
+    Ack,
+    BookDelta,
+    Channel,
+    Event,
+    Fault,
+    Garbled,
+    Instrument,
+    Pong,
+    Quote,
+    Refusal,
+    Reply,
+    Trade,
+    Unknown,
+)
+from feeds.venues.again import AskAgain
+from feeds.venues.base import Millis, Payload, Price, Size, SocketPlan, by_venue_id
+from feeds.venues.mexc_proto import read_push
+from feeds.venues.reading import NS_PER_MS, UNREADABLE
+
+_TOPICS: Mapping[Channel, str] = {
+    Channel.BOOK: "spot@public.aggre.depth.v3.api.pb@10ms@",
+    Channel.BBO: "spot@public.aggre.bookTicker.v3.api.pb@10ms@",
+    Channel.TRADES: "spot@public.aggre.deals.v3.api.pb@10ms@",
+}
+_TOPIC = re.compile(r"spot@[^\s,\[\]]{1,200}")
+_REFUSED = re.compile(r"Not Subscribed successfully! \[([^\]]*)\]")
+_OURS = re.compile(r"limit|exceed|too many|frequent", re.IGNORECASE)
+
+
+class _Answer(Struct, gc=False):
+    msg: str
+
+
+class _Deal(Struct, gc=False, array_like=True):
+    price: Price
+    size: Size
+    kind: Annotated[int, Meta(ge=1, le=2)]
+    at_ms: Millis
+    trade_id: str
+
+
+_read_answer = Decoder(_Answer).decode
+_Levels = Annotated[list[tuple[Price, Size]], Meta(max_length=20_000)]
+_Deals = Annotated[list[_Deal], Meta(max_length=20_000)]
+_Version = Annotated[int, Meta(ge=0, lt=1 << 62)]
+
+
+class SpotSession:
+    """One connection to ``/ws``. One request a symbol: a name that MEXC refuses, it refuses on every channel."""
+
+    def __init__(self, plan: SocketPlan, instruments: Sequence[Instrument]) -> None:
+        self._symbols = {name: i.symbol for name, i in by_venue_id(instruments).items()}
+        ids = {i.symbol: i.venue_id for i in instruments}
+        self._asked: dict[str, tuple[Channel, str]] = {
+            _TOPICS[s.channel] + ids[s.symbol]: (s.channel, s.symbol)
+            for s in plan.subscriptions
+            if s.symbol is not None and s.symbol in ids and s.channel in _TOPICS
+        }
+        self._again = AskAgain()
+
+    def subscribe(self) -> Sequence[Payload]:
+        by_symbol: dict[str, list[str]] = {}
+        for topic, (_, symbol) in self._asked.items():
+            by_symbol.setdefault(symbol, []).append(topic)
+        return [_request("SUBSCRIPTION", topics) for topics in by_symbol.values()]
+
+    def resubscribe(self, channel: Channel, symbol: str) -> Sequence[Payload]:
+        topics = [topic for topic, asked in self._asked.items() if asked == (channel, symbol)]
+        return [_request(method, topics) for method in ("UNSUBSCRIPTION", "SUBSCRIPTION")] if topics else ()
+
+    def ping(self, token: int) -> Payload | None:
+        return '{"method":"PING"}'
+
+    def receive(self, raw: bytes, received_ns: int) -> Sequence[Event]:
+        try:
+            events = self._control(raw, received_ns) if raw[:1] == b"{" else self._push(raw)
+        except UNREADABLE as error:
+            events = (Garbled(what=str(error)[:200]),)
+        if received_ns >= self._again.due_ns:
+            due = self._again.take(received_ns)
+            return [*events, *(Reply(payload=_request("SUBSCRIPTION", [topic])) for topic in due)]
+        return events
+
+    def _control(self, raw: bytes, received_ns: int) -> Sequence[Event]:
+        """``code`` is 0 whatever happened: the words say it, and name the topics."""
+        words = _read_answer(raw).msg
+        if words == "PONG":
+            return (Pong(),)
+        refused = [topic for found in _REFUSED.finditer(words) for topic in _TOPIC.findall(found[1])]
+        events: list[Event] = []
+        for topic in _TOPIC.findall(words):
+            asked = self._asked.get(topic)
+            if asked is None:
+                continue
+            channel, symbol = asked
+            if topic not in refused:
+                self._again.settled(topic)
+                events.append(Ack(channel=channel, symbol=symbol))
+                continue
+            fault = Fault.OUR_LIMIT if _OURS.search(words) else Fault.BAD_REQUEST
+            self._again.put(topic, received_ns)
+            events.append(Refusal(channel=channel, symbol=symbol, fault=fault, text=words[-200:]))
+        if events or refused or _TOPIC.search(words):  # what is not ours is the answer to an unsubscription
+            return events
+        return (Refusal(text=words[:200]),)
+
+    def _push(self, raw: bytes) -> Sequence[Event]:
+        push = read_push(raw)
+        kind = push.WhichOneof("body")
+        if kind is None:
+            return (Unknown(what=f"push {push.channel}"[:96]),)
+        symbol = self._symbols.get(push.symbol or push.channel.rpartition("@")[2])
+        match kind:
+            case _ if symbol is None:
+                return (Unknown(what=f"push {push.channel}"[:96]),)
+            case "publicAggreDepths":
+                return (_delta(symbol, push),)
+            case "publicAggreBookTicker":
+                return (_quote(symbol, push),)
+            case "publicAggreDeals":
+                return _trades(symbol, push)
+            case _:  # never asked for
+                return ()
+
+
+def _request(method: str, topics: Sequence[str]) -> str:
+    return encode({"method": method, "params": topics}).decode()
+
+
+def _ns(ms: int) -> int | None:
+    return convert(ms, Millis) * NS_PER_MS or None
+
+
+def _delta(symbol: str, push: Any) -> BookDelta:
+    """``lastOrderCreateTime`` is that of the newest *order*: a cancelled one's may be minutes old, which would read as
+    lag inside MEXC. Trades tell that lag without doubt."""
+    body = push.publicAggreDepths
+    return BookDelta(
+        symbol=symbol,
+        bids=_levels(body.bids),
+        asks=_levels(body.asks),
+        first_seq=convert(body.fromVersion, _Version, strict=False),
+        last_seq=convert(body.toVersion, _Version, strict=False),
+        engine_ns=_ns(push.createTime),
+        gateway_ns=_ns(push.sendTime),
+    )
+
+
+def _levels(side: Any) -> list[tuple[float, float]]:
+    pairs: list[tuple[float, float]] = convert([(item.price, item.quantity) for item in side], _Levels, strict=False)
+    return pairs
+
+
+def _quote(symbol: str, push: Any) -> Quote:
+    body = push.publicAggreBookTicker
+    bid, ask = _best(body.bidPrice, body.bidQuantity), _best(body.askPrice, body.askQuantity)
+    return Quote(
+        symbol=symbol,
+        bid=bid[0],
+        bid_size=bid[1],
+        ask=ask[0],
+        ask_size=ask[1],
+        seq=convert(body.version, _Version, strict=False) if body.version else None,
+        engine_ns=_ns(push.createTime),
+        gateway_ns=_ns(push.sendTime),
+    )
+
+
+def _best(price: str, size: str) -> tuple[float | None, float | None]:
+    """(None, None) for the side of an empty book."""
+    if not price:
+        return None, None
+    pair: tuple[float, float] = convert((price, size), tuple[Price, Size], strict=False)
+    return pair
+
+
+def _trades(symbol: str, push: Any) -> Sequence[Event]:
+    rows = [(d.price, d.quantity, d.tradeType, d.time, d.tradeId) for d in push.publicAggreDeals.deals]
+    gateway_ns = _ns(push.sendTime)
+    return [
+        Trade(
+            symbol=symbol,
+            price=deal.price,
+            size=deal.size,
+            side="buy" if deal.kind == 1 else "sell",
+            trade_id=deal.trade_id or None,
+            engine_ns=deal.at_ms * NS_PER_MS or None,
+            gateway_ns=gateway_ns,
+        )
+        for deal in convert(rows, _Deals, strict=False)
+    ]
