@@ -22,6 +22,7 @@ import msgspec
 from feeds.markets import CACHE_SCHEMA, MAX_INSTRUMENTS, Job, Outcome, Stored, cache_path, is_sound
 from feeds.model import Instrument, Product
 from feeds.paths import write_atomically
+from feeds.venues.base import ProductFacts
 
 REQUEST_TIMEOUT_MS = 10_000
 THREADS = 8
@@ -33,14 +34,19 @@ _DECIMAL_PLACES, _TICK_SIZE = 2, 4  # ccxt.base.decimal_to_precision
 
 
 def convert(
-    markets: Iterable[Mapping[str, Any]], route: str, precision_mode: int, taker_fee: float
+    markets: Iterable[Mapping[str, Any]],
+    route: str,
+    precision_mode: int,
+    taker_fee: float,
+    *,
+    sizes_in_contracts: bool = True,
 ) -> tuple[list[Instrument], int]:
     """ccxt's markets -> the route's instruments and how many had to be skipped; markets of other products are not ours.
 
     ``taker_fee`` (a fraction) is our dated and sourced fact for the route. It stands where the venue lists no fees: a
     fee that is the same on every market comes from a table inside ccxt, which may be old (Bybit's linear fee is 0.0006
     in ccxt 4.5.90 and 0.00055 as published). Other numbers were decimal text at the venue, so a tick of ``0.1`` is
-    exactly ``float("0.1")``.
+    exactly ``float("0.1")``. Without ``sizes_in_contracts`` a listed contract size is nobody's unit, and 1 stands.
     """
     product: Any = route.partition(".")[2]
     found: dict[str, Instrument] = {}
@@ -56,6 +62,8 @@ def convert(
     listed_fees = len({instrument.taker_fee for instrument in found.values()}) > 1
     if not listed_fees:
         found = {name: msgspec.structs.replace(i, taker_fee=taker_fee) for name, i in found.items()}
+    if not sizes_in_contracts:
+        found = {name: msgspec.structs.replace(i, contract_size=1.0) for name, i in found.items()}
     return list(found.values()), skipped
 
 
@@ -147,7 +155,7 @@ def narrow(options: dict[str, Any], product: Product) -> None:
         options["fetchMarkets"] = {**kinds, "types": only} if isinstance(kinds, dict) else only
 
 
-def fetch(ccxt_id: str, route: str, taker_fee: float, base: str | None) -> tuple[list[Instrument], int]:
+def fetch(ccxt_id: str, route: str, facts: ProductFacts, base: str | None) -> tuple[list[Instrument], int]:
     """Ask one venue, blocking. Raises whatever ccxt raises."""
     import ccxt  # the reason for this process
 
@@ -158,16 +166,18 @@ def fetch(ccxt_id: str, route: str, taker_fee: float, base: str | None) -> tuple
     if base is not None:
         exchange.urls["api"] = redirect(exchange.urls["api"], base)
     try:
-        return convert(exchange.load_markets().values(), route, exchange.precisionMode, taker_fee)
+        markets = exchange.load_markets().values()
+        mode, in_contracts = exchange.precisionMode, facts.sizes_in_contracts
+        return convert(markets, route, mode, facts.taker_fee, sizes_in_contracts=in_contracts)
     finally:
         if exchange.session is not None:
             exchange.session.close()
 
 
-def store(job: Job, route: str, ccxt_id: str, taker_fee: float) -> Outcome:
+def store(job: Job, route: str, ccxt_id: str, facts: ProductFacts) -> Outcome:
     """Fetch one route and write its cache file; an empty listing is a failure, and leaves the file before it."""
     try:
-        instruments, skipped = fetch(ccxt_id, route, taker_fee, job.rest.get(route))
+        instruments, skipped = fetch(ccxt_id, route, facts, job.rest.get(route))
         if not instruments:
             return Outcome(route=route, error="the venue lists nothing")
         stored = Stored(
@@ -197,7 +207,7 @@ def main() -> int:
             if venue is None or product not in venue.products or product not in venue.ccxt:
                 _say(Outcome(route=route, error="no such route"))
                 continue
-            futures.append(pool.submit(store, job, route, venue.ccxt[product], venue.products[product].taker_fee))
+            futures.append(pool.submit(store, job, route, venue.ccxt[product], venue.products[product]))
         for future in as_completed(futures):
             _say(future.result())
     return 0

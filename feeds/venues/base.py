@@ -74,6 +74,8 @@ class ProductFacts(Struct, frozen=True, kw_only=True):
     max_streams: int = 200
     """Subscriptions per socket."""
     compression: str = "none"
+    sizes_in_contracts: bool = True
+    """False: sizes on the wire are base coin (inverse: quote currency), whatever contract size the venue lists."""
 
 
 class Subscription(Struct, frozen=True):

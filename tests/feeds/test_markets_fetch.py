@@ -10,7 +10,9 @@ import pytest
 from feeds import markets_fetch
 from feeds.markets import Job, cache_path, load_cached
 from feeds.markets_fetch import convert, narrow, redirect, store
+from feeds.venues.registry import VENUES
 
+OKX = VENUES["okx"].products["linear"]
 TICK_SIZE, DECIMAL_PLACES, SIGNIFICANT_DIGITS = 4, 2, 3
 
 
@@ -53,6 +55,11 @@ def test_a_market_becomes_an_instrument() -> None:
         0.01,
         None,
     )
+
+
+def test_a_contract_size_that_is_not_the_unit_of_sizes_is_left_out() -> None:
+    (found,), _ = convert([market()], "deribit.linear", TICK_SIZE, 0.0005, sizes_in_contracts=False)
+    assert (found.contract_size, found.lot) == (1.0, 0.01)
 
 
 def test_only_the_routes_product_is_taken() -> None:
@@ -145,17 +152,17 @@ def test_a_failure_of_any_kind_is_a_line_and_leaves_the_cache(tmp_path: Path, mo
         return convert([market()], "okx.linear", TICK_SIZE, 0.0005)
 
     monkeypatch.setattr(markets_fetch, "fetch", good)
-    assert store(job(tmp_path), "okx.linear", "okx", 0.0005).count == 1
+    assert store(job(tmp_path), "okx.linear", "okx", OKX).count == 1
     before = cache_path(tmp_path, "sim", "okx.linear").read_bytes()
 
     def broken(*_: object) -> Any:
         raise KeyError("x" * 5000 + "\n")
 
     monkeypatch.setattr(markets_fetch, "fetch", broken)
-    outcome = store(job(tmp_path), "okx.linear", "okx", 0.0005)
+    outcome = store(job(tmp_path), "okx.linear", "okx", OKX)
     assert outcome.error is not None and outcome.error.startswith("KeyError") and len(outcome.error) <= 160
 
     monkeypatch.setattr(markets_fetch, "fetch", lambda *_: ([], 3))
-    assert store(job(tmp_path), "okx.linear", "okx", 0.0005).error == "the venue lists nothing"
+    assert store(job(tmp_path), "okx.linear", "okx", OKX).error == "the venue lists nothing"
     assert cache_path(tmp_path, "sim", "okx.linear").read_bytes() == before
     assert load_cached(["okx.linear"], tmp_path, "sim")
