@@ -9,7 +9,7 @@ from tui.view import View, advice_of, chosen_symbol
 
 _TAG = 6
 _INDENT = " " * (_TAG + 1)
-_REST = 12
+_REST = 11
 """Cells behind a cost: ``saves 123.4``."""
 _NEGLIGIBLE = 0.001
 """Shares of an order below this are lots and roundings, not money that finds no book."""
@@ -171,8 +171,8 @@ def _out(advice: AdviceRow, width: int) -> list[Line]:
 
 def _all(advice: AdviceRow, width: int) -> list[Line]:
     """Every usable route beyond the two named above."""
+    lines: list[Line] = []
     named = {advice.best, advice.home, *(c.route for c in [c for c in advice.costs if c.route != advice.best][:1])}
-    lines = []
     for cost in advice.costs:
         if cost.route in named:
             continue

@@ -158,7 +158,7 @@ def phases(row: RouteRow, width: int) -> list[Line]:
 
 
 def _phase_lines(word: str, measured: Phases, room: int, most: float) -> list[Line]:
-    lines = []
+    lines: list[Line] = []
     for field, name in _PHASES:
         value: float | None = getattr(measured, field)
         if value is None:

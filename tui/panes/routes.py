@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from feeds.frame import Frame, RouteRow
 from feeds.model import SEVERITY, Cause, State, venue_of
 from tui.format import clean, clock, fit, level
@@ -20,7 +22,7 @@ _STRIP_S = 900
 """The longest that a strip tells of."""
 
 
-_UNJUDGED = {
+_UNJUDGED: Mapping[Cause | None, str] = {
     Cause.WARMING: "not judged yet: its own normal is not known",
     Cause.UPLINK: "not judged: our own uplink is in doubt",
     Cause.SELF: "not judged: our own machine is late",

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from typing import ClassVar
 
 from textual.app import ComposeResult
+from textual.binding import BindingType
 from textual.containers import Container
-from textual.css.scalar import Scalar
 from textual.events import Click
 from textual.widgets import Input
 
@@ -32,7 +33,7 @@ _DOM_ORDER: tuple[PaneName, ...] = ("routes", "advice", "spreads", "depth", "rtt
 
 
 class DashboardScreen(FrameScreen):
-    BINDINGS = bindings("board")
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings("board")]
 
     def __init__(self, desk: Desk, paint: Paint, keys: Sequence[Key]) -> None:
         super().__init__(desk, paint, keys)
@@ -112,7 +113,7 @@ class DashboardScreen(FrameScreen):
         self.pane("sentence").set_class(plan.sentence_height == 1, "-one")
         if plan.rows:
             grid = self.query_one("#panes", Container)
-            grid.styles.grid_rows = tuple(Scalar.from_number(height) for height in plan.rows)
+            grid.styles.grid_rows = tuple(float(height) for height in plan.rows)
 
     def span_s(self) -> int:
         return span_for(self.desk.view.tape, widest_s(self.pane("rtt").size.width), self.desk.view.at_s)

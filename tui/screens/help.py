@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
 
 from feeds.model import Cause, State
@@ -72,11 +73,11 @@ def help_lines(table: Sequence[Key], width: int) -> list[Line]:
 
 class HelpScreen(ModalScreen[None]):
     AUTO_FOCUS = ""
-    BINDINGS = (
+    BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,question_mark,q,enter,space", "dismiss", show=False),
         Binding("down,pagedown,j", "scroll(4)", show=False),
         Binding("up,pageup,k", "scroll(-4)", show=False),
-    )
+    ]
 
     def __init__(self, paint: Paint, keys: Sequence[Key]) -> None:
         super().__init__()

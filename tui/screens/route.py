@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from typing import ClassVar
 
 from textual.app import ComposeResult
+from textual.binding import BindingType
 
 from tui.bindings import Key, bindings, footer_keys
 from tui.desk import Desk
@@ -19,7 +21,7 @@ from tui.view import chosen_route
 
 
 class RouteScreen(FrameScreen):
-    BINDINGS = bindings("route")
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings("route")]
 
     def __init__(self, desk: Desk, paint: Paint, keys: Sequence[Key]) -> None:
         super().__init__(desk, paint, keys)

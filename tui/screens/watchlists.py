@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import OptionList
@@ -16,7 +17,7 @@ from tui.format import clean
 class WatchlistScreen(ModalScreen[str | None]):
     """Dismissed with the name picked, or None."""
 
-    BINDINGS = (Binding("escape,q,w", "dismiss(None)", show=False),)
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,w", "dismiss(None)", show=False)]
 
     def __init__(self, names: Sequence[str], current: str) -> None:
         super().__init__()
