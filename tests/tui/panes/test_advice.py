@@ -23,7 +23,7 @@ def with_advice(shown: Frame, **changes: object) -> Frame:
 
 def test_go_second_split_home_and_why() -> None:
     said = text(frame("1011", 45))
-    assert "go    okx.linear     5.9 bp saves 4.7" in said
+    assert "go    okx.linear      5.9 bp saves 4.7" in said
     assert "2nd   bybit.linear" in said
     assert "split 5.1 bp" in said
     assert "home  binance.linear 10.5 bp" in said
