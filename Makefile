@@ -24,8 +24,8 @@ imports: $(READY)
 unit: $(READY)
 	$(BIN)/pytest
 
-bench: $(READY)  ## figures as ratios, measured in one run
-	PYTHON=$(PYTHON) $(BIN)/python -m tests.bench
+bench: $(READY) witness  ## figures as ratios, measured in one run
+	@$(BIN)/python -m tests.bench
 
 scenarios: $(READY)  ## every incident through the whole product, held against its truth
 	$(BIN)/python -m tests.scenarios

@@ -1,0 +1,118 @@
+"""Our own pipeline under measurement: stream, session, board and book, every time stamp and counter on."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Sequence
+from typing import Any
+
+from feeds.backoff import ConnectLimits
+from feeds.clock import OffsetEstimator, SystemClock
+from feeds.model import Instrument, Product
+from feeds.samples import Sample
+from feeds.sim.registry import TWINS
+from feeds.sim.twin import SimInstrument
+from feeds.venues.registry import VENUES
+from feeds.watching import Hosts, Meters, RouteWatch
+from tests.bench import rounds
+
+LEVELS = 20
+LOOK_S = 0.02
+
+
+class Unprobed(RouteWatch):
+    """A route without its REST probes: they run by the second and not by the message."""
+
+    def _probe(self, instruments: Sequence[Instrument]) -> None:
+        pass
+
+
+def instrument_of(sim: SimInstrument) -> Instrument:
+    return Instrument(
+        route=sim.route,
+        symbol=sim.symbol,
+        venue_id=sim.venue_id,
+        base=sim.base,
+        quote=sim.quote,
+        tick=float(sim.tick),
+        lot=float(sim.lot),
+        contract_size=float(sim.contract_size),
+        inverse=sim.inverse,
+        taker_fee=float(sim.taker_fee),
+    )
+
+
+class Detour:
+    def __init__(self) -> None:
+        self._watch: RouteWatch | None = None
+        self._symbol = ""
+        self._said: list[str] = []
+        self._samples = 0
+        self._sampling: asyncio.Task[None] | None = None
+
+    async def open(self, place: dict[str, Any]) -> None:
+        route: str = place["route"]
+        name, _, last = route.partition(".")
+        venue = VENUES[name]
+        product: Product = last  # type: ignore[assignment]  # the server names a route that exists
+        [sim] = [one for one in TWINS[name]().instruments() if (one.route, one.symbol) == (route, place["symbol"])]
+        self._symbol = sim.symbol
+        self._watch = watch = Unprobed(
+            route,
+            venue,
+            product,
+            Hosts(place["rest"], place["ws"]),
+            Meters(SystemClock(), self._count, lambda code, route, text: self._said.append(f"{code}: {text}")),
+            offset=OffsetEstimator(),
+            limits=ConnectLimits(),
+            tls=ssl.create_default_context(),
+        )
+        watch.watch([instrument_of(sim)])
+        self._sampling = asyncio.create_task(self._sample(watch))
+        while watch.board is None or not watch.board.pairs[self._symbol].book.synced:  # noqa: ASYNC110 - polled at start-up
+            await asyncio.sleep(LOOK_S)
+
+    async def _sample(self, watch: RouteWatch) -> None:
+        """As the collector does, once a second."""
+        while True:
+            await asyncio.sleep(1.0)
+            watch.sample()
+
+    def _count(self, sample: Sample) -> None:
+        self._samples += 1
+
+    def done(self, marks: dict[str, float]) -> bool:
+        [mark_px] = marks.values()
+        return mark_px in self._bids_asks()[0]
+
+    def book(self) -> list[list[list[float]]] | None:
+        bids, asks = self._bids_asks()
+        best = sorted(bids.items(), reverse=True)[:LEVELS], sorted(asks.items())[:LEVELS]
+        return [[list(level) for level in side] for side in best]
+
+    def _bids_asks(self) -> tuple[dict[float, float], dict[float, float]]:
+        assert self._watch is not None
+        assert self._watch.board is not None
+        book = self._watch.board.pairs[self._symbol].book
+        return book.bids, book.asks
+
+    def counters(self) -> dict[str, float]:
+        assert self._watch is not None
+        assert self._watch.board is not None
+        board = self._watch.board
+        return {
+            "messages": sum(s.stats.messages for s in self._watch.streams),
+            "applied": board.book_updates,
+            "gaps": board.gaps,
+            "garbled": board.garbled + board.unknown,
+            "errors": sum(s.stats.handler_errors for s in self._watch.streams),
+            "bursts": sum(s.stats.bursts for s in self._watch.streams),
+        }
+
+    def notes(self) -> dict[str, Any]:
+        return {"said": self._said[:5]}
+
+
+if __name__ == "__main__":
+    rounds.main(Detour())

@@ -1,0 +1,118 @@
+"""A client under measurement: it is told over stdin what to do, and answers on stdout, one JSON object a line.
+
+Only the standard library: clients of other people's environments use it too. What happens:
+
+    {"do": "open", "place": {...}}   connects and subscribes; answers when the book is there
+    {"do": "arm", "marks": {...}}    answers at once and again when every marked best bid has been seen: CPU seconds
+                                     in between (user and system), the end on the machine's monotonic clock, the book
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import os
+import sys
+import time
+from typing import Any, Protocol
+
+import uvloop
+
+SYNC_S = 40.0
+ROUND_S = 60.0
+
+
+class Contestant(Protocol):
+    async def open(self, place: dict[str, Any]) -> None:
+        """Connect to ``place`` and keep reading; return when the book is there."""
+
+    def done(self, marks: dict[str, float]) -> bool:
+        """Is the mark the best bid, on every route given?"""
+
+    def book(self) -> list[list[list[float]]] | None:
+        """Best 20 bids and asks as [price, size], to be compared; None where the client keeps no whole book."""
+
+    def counters(self) -> dict[str, float]:
+        """Whatever grows; reported as what it grew by in a round."""
+
+    def notes(self) -> dict[str, Any]:
+        """Anything else worth telling after a round."""
+
+
+class Plain:
+    """What most contestants need not say."""
+
+    def counters(self) -> dict[str, float]:
+        return {}
+
+    def notes(self) -> dict[str, Any]:
+        return {}
+
+
+def pin(core: str) -> None:
+    """To one core, where the system can and there is one of that number."""
+    if core and hasattr(os, "sched_setaffinity") and int(core) in os.sched_getaffinity(0):
+        os.sched_setaffinity(0, {int(core)})
+
+
+def rss_mb() -> float | None:
+    """Resident memory now; None where there is no /proc."""
+    try:
+        with open("/proc/self/statm", "rb") as file:  # noqa: PTH123 - pathlib costs an import and says no more
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+    except OSError:
+        return None
+
+
+def say(message: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(message) + "\n")
+    sys.stdout.flush()
+
+
+async def serve(contestant: Contestant) -> None:
+    """Until stdin ends."""
+    reader = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    while line := await reader.readline():
+        asked = json.loads(line)
+        try:
+            if asked["do"] == "open":
+                await asyncio.wait_for(contestant.open(asked["place"]), SYNC_S)
+                say({"open": True, "rss_mb": rss_mb()})
+            else:
+                await asyncio.wait_for(_round(contestant, asked["marks"], asked["poll_s"]), ROUND_S)
+        except TimeoutError:
+            say({"error": f"{asked['do']}: no end in time", **contestant.notes()})
+        except Exception as error:
+            say({"error": f"{asked['do']}: {type(error).__name__}: {error}"})
+
+
+async def _round(contestant: Contestant, marks: dict[str, float], poll_s: float) -> None:
+    gc.collect()
+    before = contestant.counters()
+    cpu_s = time.process_time()
+    say({"armed": True})
+    while not contestant.done(marks):  # noqa: ASYNC110 - all clients are polled alike
+        await asyncio.sleep(poll_s)
+    cpu_s = time.process_time() - cpu_s
+    end_s = time.monotonic()
+    after = contestant.counters()
+    say(
+        {
+            "cpu_s": cpu_s,
+            "end_s": end_s,
+            "book": contestant.book(),
+            "rss_mb": rss_mb(),
+            "grew": {name: after[name] - before.get(name, 0) for name in after},
+            **contestant.notes(),
+        }
+    )
+
+
+def main(contestant: Contestant) -> None:
+    """``python -m tests.bench.X_client [CORE]``: every contestant runs on uvloop."""
+    pin(sys.argv[1] if len(sys.argv) > 1 else "")
+    uvloop.run(serve(contestant))
+    sys.stdout.flush()
+    os._exit(0)  # no client's orderly farewell is measured
