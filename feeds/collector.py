@@ -4,30 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import statistics
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 
 import msgspec
 from msgspec import Struct
 
-from feeds import assemble, basis, domains, paths
+from feeds import basis, domains, paths, picture
 from feeds.advising import Advising
 from feeds.backoff import ConnectLimits
 from feeds.clock import Clock, ClockStep, LoopLag, OffsetEstimator, SystemClock
 from feeds.config import Config, Endpoint
 from feeds.costs import AdviceSettings
 from feeds.frame import (
-    BasisRow,
     Command,
-    Depth,
     Frame,
     History,
     Order,
-    PairRow,
     RailRow,
-    RouteRow,
     SelfRow,
-    Spread2,
     UseHome,
     UseOrder,
     UseWatchlist,
@@ -36,15 +30,14 @@ from feeds.health import Judge
 from feeds.http import trust
 from feeds.instruments import Instruments
 from feeds.journal import Journal
-from feeds.ladder import Ladder
-from feeds.machine import Usage, rss_mb
-from feeds.model import Instrument, Product, StatusNotice, Verdict, venue_of
+from feeds.machine import Usage
+from feeds.model import Instrument, Product, StatusNotice, venue_of
 from feeds.past import Keeper
 from feeds.rails import RailsWatch
 from feeds.samples import Sample, SelfSample, StatusSample
-from feeds.signals import RouteSignals
 from feeds.status import StatusWatch
 from feeds.venues.registry import VENUES
+from feeds.watched import Watched
 from feeds.watching import Hosts, Meters, RouteWatch
 from feeds.watchlists import Watchlist, pairs_of
 from feeds.witness import Witness, parse_target
@@ -63,28 +56,6 @@ class Simulation(Struct, frozen=True, kw_only=True):
     control: str
     label: str
     """Names what the simulator lists, for the instruments' cache."""
-
-
-class Watched(Struct, kw_only=True):
-    """The watchlist under measurement, with all that ends when another is chosen."""
-
-    watchlist: Watchlist
-    routes: dict[str, RouteWatch]
-    judge: Judge
-    advising: Advising
-    instruments: Instruments
-    tasks: list[StatusWatch | RailsWatch]
-    rails: dict[str, tuple[RailRow, ...]]
-    """By venue."""
-    across: bool
-    """Some routes quote in another dollar currency than the watched symbols: the basis between them is watched."""
-    home: str | None
-    order: Order
-    rates: basis.Rates = basis.NO_RATES
-    verdicts: dict[str, Verdict] = {}
-    signals: dict[str, RouteSignals] = {}
-    rows: tuple[RouteRow, ...] = ()
-    depths: dict[tuple[str, str], tuple[Ladder, dict[str, Depth]]] = {}
 
 
 class Collector:
@@ -224,32 +195,10 @@ class Collector:
             watch.notes.append(f"{own} stands in for {symbol}, compared through the live basis.")
         chosen = [own for own in found.values() if own is not None]
         if watch.product == "spot" and watched.across:
-            chosen += self._basis_pairs(watched, listed)
+            chosen += picture.basis_pairs(watched, listed)
         instruments = watched.instruments.of(route, list(dict.fromkeys(chosen)))
         if instruments:
             watch.watch(instruments)
-
-    def _basis_pairs(self, watched: Watched, listed: Collection[str]) -> list[str]:
-        """Stablecoin pairs of a spot route, as long as few others watch the same."""
-        pairs = []
-        for pair in basis.PAIRS:
-            others = sum(1 for w in watched.routes.values() if w.board is not None and pair in w.board.pairs)
-            if pair in listed and others < basis.ROUTES_PER_PAIR:
-                pairs.append(pair)
-        return pairs
-
-    def _rates(self, watched: Watched) -> basis.Rates:
-        books = []
-        for route, watch in watched.routes.items():
-            if watch.board is None or assemble.known_silent(watched.verdicts.get(route)):
-                continue
-            for pair in basis.PAIRS:
-                state = watch.board.pairs.get(pair)
-                if state is not None and watch.carries(pair):
-                    ladder = state.book.ladder()
-                    if ladder.best_bid is not None and ladder.best_ask is not None:
-                        books.append((pair, ladder.best_bid, ladder.best_ask))
-        return basis.rates_of(books)
 
     def _notices(self, route: str, notices: tuple[StatusNotice, ...]) -> None:
         self._emit(StatusSample(route=route, t_ns=self._clock.time_ns(), notices=notices))
@@ -316,14 +265,17 @@ class Collector:
             return
         now_ns = self._clock.time_ns()
         lag = self._lag.read()
-        step_ms = self._step.read_ms()
+        step_ns = self._step.read_ns()
+        if step_ns:
+            for offset in self._offsets.values():
+                offset.stepped(step_ns)
         watched.judge.observe(
             SelfSample(
                 t_ns=now_ns,
                 loop_lag_p50_ms=lag.p50_ms,
                 loop_lag_p99_ms=lag.p99_ms,
                 loop_lag_max_ms=lag.max_ms,
-                clock_step_ms=step_ms,
+                clock_step_ms=step_ns / 1e6,
             )
         )
         for watch in watched.routes.values():
@@ -333,7 +285,7 @@ class Collector:
             self._journal.state_change(now_ns, watched.verdicts.get(route), verdict)
         watched.verdicts = verdicts
         watched.signals = {route: watched.judge.signals(route) for route in watched.routes}
-        watched.rows = tuple(self._route_row(watched, route) for route in watched.routes)
+        watched.rows = tuple(picture.route_row(watched, route) for route in watched.routes)
         mids = {
             (route, symbol): mid
             for route, watch in watched.routes.items()
@@ -342,7 +294,7 @@ class Collector:
             if (mid := pair.book.ladder().mid) is not None
         }
         watched.advising.observe(now_ns, mids)
-        watched.rates = self._rates(watched)
+        watched.rates = picture.rates(watched)
         watched.advising.advise(
             now_ns,
             watched.watchlist,
@@ -355,61 +307,7 @@ class Collector:
         )
         for text in watched.advising.news():
             self._journal.say(now_ns, "info", "advice", None, text)
-        self._own = self._own_row(watched)
-
-    def _route_row(self, watched: Watched, route: str) -> RouteRow:
-        watch = watched.routes[route]
-        board = watch.board
-        notes = [*watch.notes, *([watch.market_note] if watch.market_note else [])]
-        if watch.listed is None:
-            notes.append("Instruments are not known yet: the venue is being asked.")
-        return assemble.route_row(
-            route,
-            watch.product,
-            watched.verdicts[route],
-            watched.signals[route],
-            channels=watch.channel_rows(),
-            sockets_up=watch.sockets_up,
-            sockets=len(watch.streams),
-            gaps=board.gaps if board is not None else 0,
-            resyncs=board.resyncs if board is not None else 0,
-            reconnects=watch.reconnects,
-            garbled=watch.garbled,
-            unknown=watch.unknown,
-            offset_ms=watch.offset.offset_ms,
-            offset_err_ms=watch.offset.error_ms,
-            rails=watched.rails.get(venue_of(route)),
-            notes=tuple(notes),
-        )
-
-    def _own_row(self, watched: Watched) -> SelfRow:
-        own = watched.judge.own()
-        rates = [s.msgs_s for s in watched.signals.values() if s.msgs_s is not None]
-        return SelfRow(
-            loop_lag_ms=Spread2(own.loop_lag_p50_ms, own.loop_lag_p99_ms),
-            backlog=own.backlog,
-            witness=own.witness,
-            witness_ms=own.witness_ms,
-            witness_since_ns=own.witness_since_ns,
-            clock=self._clock_statement(own.clock),
-            cpu_share=self._usage.cpu_share(),
-            rss_mb=rss_mb(),
-            msgs_s=sum(rates) if rates else None,
-        )
-
-    def _clock_statement(self, stepped: str) -> str:
-        """How our clock compares with the venues', by their median: one venue's wrong clock does not count."""
-        best = [(o.offset_ms, o.error_ms) for o in self._offsets.values()]
-        known = [(offset, error) for offset, error in best if offset is not None and error is not None]
-        if not known:
-            return "not yet compared with any venue's"
-        offset = statistics.median(o for o, _ in known)
-        error = min(e for _, e in known)
-        step = "; it stepped lately" if stepped == "stepped" else ""
-        if abs(offset) <= error:
-            return f"agrees with {len(known)} routes within {error:.1f} ms{step}"
-        word = "behind" if offset > 0 else "ahead of"
-        return f"{abs(offset):.1f} ms {word} the median of {len(known)} routes, ± {error:.1f} ms{step}"
+        self._own = picture.own_row(watched, self._usage, self._offsets.values())
 
     def _frame(self) -> Frame:
         watched = self._watched
@@ -428,67 +326,12 @@ class Collector:
             home=watched.home,
             order=watched.order,
             routes=watched.rows,
-            pairs=self._pairs(watched, now_ns),
+            pairs=picture.pair_rows(watched, now_ns),
             advice=watched.advising.rows,
-            basis=tuple(
-                BasisRow(pair=f"{a}/{b}", rate=r.rate, half_spread_bps=r.half_spread_bps, routes=r.routes)
-                for (a, b), r in watched.rates.known.items()
-                if f"{a}/{b}" in basis.PAIRS
-            ),
+            basis=picture.basis_rows(watched),
             own=self._own,
             events=self._journal.rows(),
         )
         if self._keeper.due(now_ns):
             self._keeper.add(frame)
         return frame
-
-    def _pairs(self, watched: Watched, now_ns: int) -> tuple[PairRow, ...]:
-        by_symbol: dict[str, dict[str, float]] = {}
-        for route, symbol in watched.watchlist.pairs:
-            watch = watched.routes[route]
-            actual = watch.actual(symbol)
-            pair = watch.board.pairs.get(actual) if watch.board is not None else None
-            if pair is None or assemble.known_silent(watched.verdicts.get(route)):
-                continue
-            mid = pair.book.ladder().mid
-            rate = watched.rates.of(basis.quote_of(actual), basis.quote_of(symbol))
-            if mid is not None and rate is not None:
-                by_symbol.setdefault(symbol, {})[route] = mid * rate.rate
-        gaps = {symbol: assemble.gaps_bps(mids) for symbol, mids in by_symbol.items()}
-        return tuple(
-            self._pair(watched, watched.routes[route], symbol, gaps.get(symbol, {}).get(route), now_ns)
-            for route, symbol in watched.watchlist.pairs
-        )
-
-    def _pair(self, watched: Watched, watch: RouteWatch, symbol: str, gap_bps: float | None, now_ns: int) -> PairRow:
-        wanted, symbol = symbol, watch.actual(symbol)
-        pair = watch.board.pairs.get(symbol) if watch.board is not None else None
-        if pair is None:
-            known = watch.listed is not None and symbol not in watch.listed
-            return assemble.unlisted_row(watch.route, symbol, "absent" if known else "waiting")
-        ladder = pair.book.ladder()
-        key = (watch.route, symbol)
-        kept = watched.depths.get(key)
-        if kept is None or kept[0] is not ladder:
-            kept = watched.depths[key] = (ladder, assemble.bands(ladder))
-        signals = watched.signals.get(watch.route)
-        kind = assemble.pair_kind(
-            pair,
-            connected=watch.carries(symbol),
-            known_silent=assemble.known_silent(watched.verdicts.get(watch.route)),
-            ever=symbol in watch.ever_synced,
-        )
-        return assemble.pair_row(
-            pair.book.instrument,
-            watch.product,
-            pair,
-            kind,
-            ladder,
-            signals.symbols.get(symbol) if signals is not None else None,
-            now_ns=now_ns,
-            offset_ns=watch.offset.offset_ns,
-            offset_err_ms=watch.offset.error_ms,
-            gap_bps=gap_bps,
-            depth=kept[1],
-            stands_for=wanted if wanted != symbol else None,
-        )

@@ -1,0 +1,40 @@
+"""A watchlist under measurement: all that begins when it is chosen and ends when another is."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from feeds import basis
+from feeds.advising import Advising
+from feeds.frame import Depth, Order, RailRow, RouteRow
+from feeds.health import Judge
+from feeds.instruments import Instruments
+from feeds.ladder import Ladder
+from feeds.model import Verdict
+from feeds.rails import RailsWatch
+from feeds.signals import RouteSignals
+from feeds.status import StatusWatch
+from feeds.watching import RouteWatch
+from feeds.watchlists import Watchlist
+
+
+class Watched(Struct, kw_only=True):
+    """The watchlist under measurement, with all that ends when another is chosen."""
+
+    watchlist: Watchlist
+    routes: dict[str, RouteWatch]
+    judge: Judge
+    advising: Advising
+    instruments: Instruments
+    tasks: list[StatusWatch | RailsWatch]
+    rails: dict[str, tuple[RailRow, ...]]
+    """By venue."""
+    across: bool
+    """Some routes quote in another dollar currency than the watched symbols: the basis between them is watched."""
+    home: str | None
+    order: Order
+    rates: basis.Rates = basis.NO_RATES
+    verdicts: dict[str, Verdict] = {}
+    signals: dict[str, RouteSignals] = {}
+    rows: tuple[RouteRow, ...] = ()
+    depths: dict[tuple[str, str], tuple[Ladder, dict[str, Depth]]] = {}
