@@ -49,6 +49,7 @@ def _facts(push_ms: Mapping[Channel, float] = _PUSH_MS, quiet_s: Mapping[Channel
         taker_fee=0.0005,  # tier 0; spot is free at times, and the higher is the safe default
         # Credits per IP, unpublished; accounts have 20 requests a second by default.
         rest_limit=RateLimit(5, 1.0),
+        quotes=("USDC",),
         push_ms=push_ms,
         quiet_s=quiet_s,
         sequence="prev_change_id = last change_id",

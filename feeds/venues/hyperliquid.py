@@ -66,6 +66,7 @@ class Hyperliquid(VenueDefaults):
             ws="wss://api.hyperliquid.xyz",
             taker_fee=0.00045,  # tier 0
             rest_limit=_LIMIT,
+            quotes=("USDC",),
             push_ms={Channel.BOOK: 540, Channel.BBO: 60, Channel.TRADES: 0, Channel.MARK: 1_000},
             quiet_s={Channel.BOOK: 10, Channel.BBO: 20, Channel.TRADES: 60, Channel.MARK: 15},
             sequence="none: every book is whole",
