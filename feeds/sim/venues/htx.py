@@ -143,11 +143,13 @@ class _Images:
     def __init__(self, instrument: SimInstrument, levels: int, pace_ns: int) -> None:
         self.instrument, self.levels, self._pace_ns = instrument, levels, pace_ns
         self._pushed_ns = 0
+        self.changed = True
 
     def due(self, now_ns: int) -> bool:
-        if now_ns - self._pushed_ns < self._pace_ns:
+        """Nothing is pushed twice: what has not changed waits for a change."""
+        if not self.changed or now_ns - self._pushed_ns < self._pace_ns:
             return False
-        self._pushed_ns = now_ns
+        self._pushed_ns, self.changed = now_ns, False
         return True
 
 
@@ -217,6 +219,7 @@ class MarketSession:
                 levels = 30 if self._product == "linear" and kind == "depth.step6" else 150
                 pace_ns = S if self._product == "spot" else S // 10
             held = self._images[topic] = _Images(one, levels, pace_ns)
+            held.due(self._world.now_ns())
             return (self._image(topic, held, self._world.now_ns()),)
         self._plain.add(topic)
         return ()
@@ -256,8 +259,10 @@ class MarketSession:
                 if book.instrument.venue_id == instrument.venue_id and (row := book.change(change)) is not None:
                     out.append(self._push(topic, change.gateway_ns, row))
         for topic, images in self._images.items():
-            if images.instrument.venue_id == instrument.venue_id and images.due(change.gateway_ns):
-                out.append(self._image(topic, images, change.gateway_ns))
+            if images.instrument.venue_id == instrument.venue_id:
+                images.changed = True
+                if images.due(self._world.now_ns()):
+                    out.append(self._image(topic, images, change.gateway_ns))
         return out
 
     def top(self, instrument: SimInstrument, top: Top) -> Sequence[Out]:
@@ -293,6 +298,7 @@ class MarketSession:
             _, name, kind = topic.split(".", 2)
             if kind in _SUMMARIES and (one := self._world.find(rest.VENUE, name, self._product)):
                 out.append(self._push(topic, now_ns, rest.flat(one, self._world)))
+        out += [self._image(topic, held, now_ns) for topic, held in self._images.items() if held.due(now_ns)]
         due = self._pings.due(now_ns)
         return [*out, due if isinstance(due, Close) else pack({"ping": due})] if due is not None else out
 
