@@ -194,9 +194,9 @@ class HyperliquidSession:
             if one is None:
                 out += self._mids(feed, now_ns) if now_ns - feed.pushed_ns >= SLOT_NS else ()
             elif feed.kind == "l2Book":
-                due = (
-                    now_ns - feed.pushed_ns >= REPEAT_NS if feed.fast else feed.pushed_ns // SLOT_NS < now_ns // SLOT_NS
-                )
+                # a moving market pushes by its changes; the clock alone is a little later
+                behind = feed.pushed_ns // SLOT_NS < now_ns // SLOT_NS and now_ns % SLOT_NS >= REPEAT_NS
+                due = now_ns - feed.pushed_ns >= REPEAT_NS if feed.fast else behind
                 if due and self._world.book(one, 1).seq == feed.seq:
                     out.append(self._book(feed, one, now_ns, now_ns))
         if not out and now_ns - self._sent_ns >= IDLE_NS:

@@ -77,16 +77,16 @@ class Line:
         """What becomes of the book messages among them."""
         return [self.book.apply(e, self.world.ns) for e in events if isinstance(e, BookSnapshot | BookDelta)]
 
-    def rest(self, path: str, method: str = "GET") -> Answer:
+    def rest(self, path: str, method: str = "GET", body: bytes = b"") -> Answer:
         """The twin's answer to a path with its query."""
         path, _, query = path.partition("?")
         fields = dict(part.split("=") for part in query.split("&") if part)
-        asked = structs.replace(request(path, fields, self.product), method=method)
+        asked = structs.replace(request(path, fields, self.product), method=method, body=body)
         response = self.twin.rest(asked, self.world)
         assert response is not None
-        body = response.body if isinstance(response.body, bytes) else response.body.encode()
+        answered = response.body if isinstance(response.body, bytes) else response.body.encode()
         headers = {name.lower(): value for name, value in response.headers.items()}
-        return Answer(status=response.status, headers=headers, body=body)
+        return Answer(status=response.status, headers=headers, body=answered)
 
 
 def strangers(events: Sequence[Event]) -> list[Event]:
