@@ -12,6 +12,7 @@ from feeds.sim.venues.deribit import DeribitTwin
 from feeds.sim.venues.gate import GateTwin
 from feeds.sim.venues.htx import HtxTwin
 from feeds.sim.venues.hyperliquid import HyperliquidTwin
+from feeds.sim.venues.kraken import KrakenTwin
 from feeds.sim.venues.kucoin import KucoinTwin
 from feeds.sim.venues.mexc import MexcTwin
 from feeds.sim.venues.okx import OkxTwin
@@ -27,4 +28,5 @@ TWINS: Mapping[str, Callable[[], Twin]] = {
     "mexc": MexcTwin,
     "hyperliquid": HyperliquidTwin,
     "deribit": DeribitTwin,
+    "kraken": KrakenTwin,
 }

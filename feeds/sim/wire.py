@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from decimal import Decimal
 
 from msgspec import json
@@ -19,6 +20,12 @@ def ms(time_ns: int) -> int:
 def ms_text(time_ns: int | None) -> str:
     """Milliseconds as decimal text, "" for None."""
     return "" if time_ns is None else str(time_ns // 1_000_000)
+
+
+def iso(time_ns: int, decimals: int = 6) -> str:
+    """``2026-10-06T17:35:55.440295Z``, cut to so many decimals of a second (1 to 9)."""
+    seconds, ns = divmod(time_ns, 1_000_000_000)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{ns:09d}"[: 20 + decimals] + "Z"
 
 
 def bare(number: str) -> str:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import zlib
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
 
-from msgspec import MsgspecError
+from msgspec import Meta, MsgspecError
 
 from feeds.model import Fault
 from feeds.venues.base import Answer, ProbeReading, http_fault
@@ -51,6 +53,20 @@ def ms_ns(text: str) -> int | None:
     if not 0 < ms < 1 << 43:
         raise ValueError("not a time")
     return ms * NS_PER_MS
+
+
+Stamp = Annotated[datetime, Meta(tz=True)]
+"""RFC 3339 text with a zone, for typed decoding; beyond the microsecond it is cut."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_US = timedelta(microseconds=1)
+
+
+def stamp_ns(stamp: datetime | None) -> int | None:
+    """A ``Stamp`` -> ns since the epoch, to the microsecond; what does not lie after 1970 means not sent: None."""
+    if stamp is None:
+        return None
+    us = (stamp - _EPOCH) // _US
+    return us * 1_000 if 0 < us < 1 << 53 else None
 
 
 def unreadable(answer: Answer) -> ProbeReading:

@@ -10,6 +10,7 @@ from feeds.venues.deribit import Deribit
 from feeds.venues.gate import Gate
 from feeds.venues.htx import Htx
 from feeds.venues.hyperliquid import Hyperliquid
+from feeds.venues.kraken import Kraken
 from feeds.venues.kucoin import Kucoin
 from feeds.venues.mexc import Mexc
 from feeds.venues.okx import Okx
@@ -25,6 +26,7 @@ _ALL: tuple[Venue, ...] = (
     Mexc(),
     Hyperliquid(),
     Deribit(),
+    Kraken(),
 )
 VENUES: dict[str, Venue] = {venue.name: venue for venue in _ALL}
 """By our word for it, in the order in which lists show them."""
