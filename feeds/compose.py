@@ -100,7 +100,9 @@ def compose(
                 )
             )
     return Opinion(
-        candidate=Candidate(state=state, cause=cause, since_ns=since_ns),
+        candidate=Candidate(
+            state=state, cause=cause, since_ns=since_ns, points=sum(POINTS[s.finding.weight] for s in blame)
+        ),
         reasons=tuple(sorted(reasons, key=lambda r: (-r.points, r.since_ns, r.signal))[:REASONS_KEPT]),
     )
 

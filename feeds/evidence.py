@@ -35,6 +35,7 @@ def rest_findings(track: RouteTrack, now: Recent, held: Collection[str]) -> Iter
                 value=now.rest_ms,
                 baseline=usual_ms,
                 ratio=ratio_of(now.rest_ms, usual_ms),
+                raise_s=None if strong else limits.rest_raise_s,
                 text=f"REST round trip p50 {figure(now.rest_ms)} ms{against(usual_ms)}{kernel}",
             )
     if now.probes:

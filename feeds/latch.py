@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from typing import TypeAlias
 
 from msgspec import Struct
 
@@ -77,9 +76,10 @@ class Candidate(Struct, frozen=True, kw_only=True):
     state: State
     cause: Cause | None
     since_ns: int
+    points: int = 0
+    """What the findings weigh together."""
 
 
-Kept: TypeAlias = tuple[State, Cause | None, int]
 QUIET_STATES = frozenset({State.OK, State.SUSPECT})
 
 
@@ -95,6 +95,7 @@ class Stance:
         self.lower_since_ns: int | None = None
         self._clear_since_ns: int | None = None
         self._recause_ns: int | None = None
+        self._points = 0
         self._alarms: deque[int] = deque(maxlen=ALARMS_KEPT)
         self._suspicions: deque[int] = deque(maxlen=ALARMS_KEPT)
 
@@ -144,10 +145,11 @@ class Stance:
 
     def _recause(self, now_ns: int, wanted: Candidate) -> None:
         if wanted.cause is self.cause:
-            self._recause_ns = None
+            self._recause_ns, self._points = None, wanted.points
             return
         self._recause_ns = now_ns if self._recause_ns is None else self._recause_ns
-        if wanted.cause in EXONERATING or now_ns - self._recause_ns >= ns(self._limits.recause_s):
+        needed_s = self._limits.recause_s if wanted.points >= self._points else self._limits.remainder_s
+        if wanted.cause in EXONERATING or now_ns - self._recause_ns >= ns(needed_s):
             self._show(wanted)
 
     def _fall(self, now_ns: int, wanted: Candidate) -> None:
@@ -168,5 +170,5 @@ class Stance:
         # worse for the same cause is the same trouble: it began when it began
         same = wanted.cause is self.cause and self.state is not State.OK and wanted.state is not State.OK
         self.since_ns = min(self.since_ns, wanted.since_ns) if same and self.since_ns is not None else wanted.since_ns
-        self.state, self.cause = wanted.state, wanted.cause
+        self.state, self.cause, self._points = wanted.state, wanted.cause, wanted.points
         self._clear_since_ns = self.lower_since_ns = self._recause_ns = None

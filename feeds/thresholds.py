@@ -36,6 +36,8 @@ class Thresholds(Struct, frozen=True, kw_only=True):
     finding_clear_s: float = 2.0
     recause_s: float = 3.0
     """A new cause must lead for this long before it replaces the one on show."""
+    remainder_s: float = 15.0
+    """The same where less evidence is left than before: what outlasts the rest is seldom another trouble."""
     flap_window_s: float = 1800.0
     alarm_clear_growth: float = 4.0
     """Each further alarm within the flap window multiplies the time to clear by this."""
@@ -45,7 +47,9 @@ class Thresholds(Struct, frozen=True, kw_only=True):
 
     # REST
     rest_ratio: float = 3.0
-    rest_floor_ms: float = 40.0
+    rest_floor_ms: float = 55.0
+    rest_raise_s: float = 5.0
+    """A REST that is only a little slow must be so for this long."""
     rest_strong_ratio: float = 5.0
     rest_strong_floor_ms: float = 120.0
     rest_ceiling_ms: float = 2_000.0
