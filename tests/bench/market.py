@@ -17,7 +17,7 @@ from feeds.sim.twin import BookImage, Change, SimInstrument, SimMark, SimTrade, 
 WHOLE, NARROW = 380, 48
 """Levels a side. A book must fit into everybody's window, or a client with a narrower one is sent smaller frames: 400
 is the least of our own channels, 50 of those that ccxt.pro subscribes to by itself."""
-STEP_NS = 1_000_000_000
+STEP_NS = 10_000_000_000
 """Between two batches, on the venue's clock: longer than any push interval, so that every batch is a message."""
 REMOVED_SHARE = 0.05
 MOST_LOTS = 5_000
