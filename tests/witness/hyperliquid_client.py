@@ -14,6 +14,7 @@ It imports nothing of the product.
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections import Counter
 from typing import Any
@@ -57,10 +58,10 @@ def main(url: str) -> int:
     }
     print(json.dumps({"ready": True}), flush=True)
     sys.stdin.read()
-    info.disconnect_websocket()
     print(json.dumps({"books": books, "bbo": best, "seen": seen, "rest": rest}), flush=True)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    code = main(sys.argv[1])
+    os._exit(code)  # its orderly stop takes seconds
