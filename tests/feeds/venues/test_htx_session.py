@@ -82,6 +82,7 @@ def test_the_first_book_is_asked_for_and_what_came_before_it_is_laid_on_it() -> 
     assert (max(book.bids), min(book.asks), book.seq) == (60000.1, 60000.7, 100063)
     assert book.gateway_ns == T0 + 500 * MS
     assert events(line, FRAMES[4:5], T0) == []  # asked for twice: the second answer is of no use
+    assert replies(events(line, [b'{"ping":1}'], T0 + 9 * S)) == [{"pong": 1}]  # nothing is asked for any more
 
 
 def test_a_first_book_that_is_older_than_all_that_was_kept_is_asked_for_again_after_a_second() -> None:
@@ -108,6 +109,17 @@ def test_a_delta_that_was_lost_while_waiting_makes_those_before_it_useless() -> 
     later = msgspec.json.decode(FRAMES[4])
     later["data"]["seqNum"] = 100_027
     [first] = events(line, [msgspec.json.encode(later)], T0)
+    assert isinstance(first, BookSnapshot)
+    assert first.seq == 100041
+
+
+def test_numbers_that_began_anew_while_waiting_do_not_stand_in_the_way() -> None:
+    line = session(SPOT, "book")
+    before = msgspec.json.decode(FRAMES[1])
+    before["tick"] |= {"seqNum": 900_000, "prevSeqNum": 899_990}
+    [_, _, first] = events(
+        line, [FRAMES[0], msgspec.json.encode(before), *FRAMES[2:4], FRAMES[4].replace(b"100010", b"100027")], T0
+    )
     assert isinstance(first, BookSnapshot)
     assert first.seq == 100041
 
