@@ -36,7 +36,7 @@ class MbpSync:
 
     def keep(self, delta: BookDelta) -> None:
         if self._kept and self._kept[-1].last_seq != delta.prev_seq:
-            self._kept.clear()  # a loss, or numbers that began anew: what came before it can no more be laid on anything
+            self._kept.clear()  # a loss, or numbers that began anew: what came before can no more be laid on anything
         self._kept.append(delta)
 
     def lay(self, snapshot: BookSnapshot) -> BookSnapshot | None:
