@@ -57,6 +57,14 @@ def test_a_market_becomes_an_instrument() -> None:
     )
 
 
+def test_a_market_that_ccxt_numbers_goes_by_its_coin() -> None:
+    numbered = market(id="0", baseName="kPEPE", symbol="KPEPE/USDC:USDC")
+    (found,), _ = convert([numbered], "hyperliquid.linear", TICK_SIZE, 0.0005)
+    assert found.venue_id == "kPEPE"
+    (spot,), _ = convert([market(**SPOT | {"id": "@142"}, baseName="UBTC")], "hyperliquid.spot", TICK_SIZE, 0.0005)
+    assert spot.venue_id == "@142"
+
+
 def test_a_contract_size_that_is_not_the_unit_of_sizes_is_left_out() -> None:
     (found,), _ = convert([market()], "deribit.linear", TICK_SIZE, 0.0005, sizes_in_contracts=False)
     assert (found.contract_size, found.lot) == (1.0, 0.01)
