@@ -498,7 +498,7 @@ def test_where_the_kernel_tells_nothing_handshakes_do() -> None:
 
 def test_what_outlasts_the_rest_of_a_trouble_is_no_new_cause() -> None:
     slow = during(calm, 30, 60, only("binance.linear", rest_ms=400.0))
-    late = during(slow, 30, 68, only("binance.linear", age_ms=900.0))
+    late = during(slow, 30, 74, only("binance.linear", age_ms=1_400.0))
     result = play(World(late), 100)
     causes = {v["binance.linear"].cause for v in result.verdicts[40:100] if v["binance.linear"].state is not State.OK}
     assert causes == {Cause.GATEWAY}
