@@ -127,7 +127,7 @@ def ticker_row(one: SimInstrument, image: BookImage, trade: SimTrade, mark: SimM
         "estimated_delivery_price": index,
     }  # fmt: skip
     if one.product == "spot":
-        return row
+        return row | {"open_interest": 0.0}
     return row | {
         "settlement_price": index, "open_interest": 1_132_329_370.0, "interest_value": 0.00282,
         "current_funding": 0.0, "funding_8h": float(mark.funding_rate),
