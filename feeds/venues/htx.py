@@ -14,8 +14,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from urllib.parse import quote
 
-from feeds.model import BookSnapshot, Channel, Fault, Instrument, Product, StatusNotice
+from feeds.model import BookSnapshot, Channel, Fault, Instrument, Product, Rail, StatusNotice
 from feeds.venues.base import (
     Answer,
     Contiguous,
@@ -36,9 +37,11 @@ from feeds.venues.base import (
 from feeds.venues.htx_mbp import MbpRule
 from feeds.venues.htx_session import BOOK_LEVELS, NOTIFICATION, TOPICS, HtxSession, fault_of
 from feeds.venues.htx_wire import (
+    NO_CHAIN,
     RestBody,
     read_body,
     read_book,
+    read_currencies,
     read_market_status,
     read_swap_status,
     read_time,
@@ -215,6 +218,25 @@ class Htx(VenueDefaults):
             return ()
         begin_ns, end_ns = ((ms or 0) * NS_PER_MS or None for ms in (begin_ms, end_ms))
         return (StatusNotice(state="ongoing", text=text, products=(product,), begin_ns=begin_ns, end_ns=end_ns),)
+
+    def transfer_requests(self, coins: Sequence[str]) -> Sequence[RestRequest]:
+        return [RestRequest(path=f"/v2/reference/currencies?currency={quote(coin.lower())}") for coin in coins]
+
+    def read_transfers(self, answer: Answer) -> Sequence[Rail]:
+        try:
+            rows = read_currencies(_good(answer).data)
+        except UNREADABLE as error:
+            raise VenueError(f"htx currencies: {error}") from error
+        return [
+            Rail(
+                coin=row.currency.upper(),
+                chain=chain.display_name,
+                deposit=chain.deposit_status == "allowed",
+                withdraw=chain.withdraw_status == "allowed",
+            )
+            for row in rows
+            for chain in row.chains or [NO_CHAIN]
+        ]
 
     def read_close(self, code: int) -> Fault | None:
         """1003, "ping check expired": our answers to its pings came too late."""

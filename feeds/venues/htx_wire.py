@@ -157,3 +157,19 @@ read_body = Decoder(RestBody, strict=False).decode
 read_time = Decoder(Millis, strict=False).decode
 read_market_status = Decoder(MarketStatus).decode
 read_swap_status = Decoder(SwapStatus, strict=False).decode
+
+
+class _Chain(Struct, rename="camel"):
+    display_name: str = ""
+    deposit_status: str = "prohibited"
+    withdraw_status: str = "prohibited"
+
+
+class _Currency(Struct):
+    currency: str
+    chains: list[_Chain] | None = None
+
+
+NO_CHAIN = _Chain()
+"""What no chains at all mean: nothing goes in or out."""
+read_currencies = Decoder(list[_Currency]).decode

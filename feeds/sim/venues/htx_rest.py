@@ -56,7 +56,12 @@ def answer(request: Request, world: World) -> Response | None:
             return _good({"data": rows, "ts": str(now_ms), "full": 1})
         case "/v2/reference/currencies":
             wanted = query.get("currency", "")
-            return json_response({"code": 200, "data": [coin(name) for name in _CHAINS if wanted in ("", name)]})
+            return json_response(
+                {
+                    "code": 200,
+                    "data": [coin(n, n.upper() in world.no_withdraw(VENUE)) for n in _CHAINS if wanted in ("", n)],
+                }
+            )
         case "/v2/market-status":
             return json_response({"code": 200, "message": "success", "data": halted(world.notices(VENUE))})
         case "/market/depth":
@@ -281,12 +286,12 @@ def inverse_row(code: str, delivery: str | None) -> Row:
     return base | dated | {"contract_type": "quarter", "settlement_time": "1790150400000"}
 
 
-def coin(name: str) -> Row:
+def coin(name: str, shut: bool = False) -> Row:
     chains = [
         {
             "chain": chain, "displayName": shown, "baseChain": base, "baseChainProtocol": shown, "isDynamic": False,
             "numOfConfirmations": 12, "numOfFastConfirmations": 12, "depositStatus": "allowed", "minDepositAmt": "1",
-            "withdrawStatus": "allowed", "minWithdrawAmt": "2", "withdrawPrecision": 6, "maxWithdrawAmt": "1000000",
+            "withdrawStatus": "prohibited" if shut else "allowed", "minWithdrawAmt": "2", "withdrawPrecision": 6, "maxWithdrawAmt": "1000000",
             "withdrawFeeType": "fixed", "transactFeeWithdraw": "1", "addrWithTag": False, "addrDepositTag": False,
         }
         for chain, shown, base in _CHAINS[name]

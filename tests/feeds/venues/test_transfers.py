@@ -31,6 +31,12 @@ BODIES = {
             Rail(coin="SHUT", chain="", deposit=True, withdraw=False),
         ],
     ),
+    "htx": (
+        b'{"code":200,"data":[{"currency":"sxp","assetType":1,"instStatus":"normal","chains":[{"chain":"sxp",'
+        b'"displayName":"ERC20","baseChain":"ETH","numOfConfirmations":12,"depositStatus":"allowed",'
+        b'"withdrawStatus":"prohibited","withdrawFeeType":"fixed"}]}]}',
+        [Rail(coin="SXP", chain="ERC20", deposit=True, withdraw=False)],
+    ),
     "kucoin": (
         b'{"code":"200000","data":{"currency":"CSP","name":"CSP","precision":8,"chains":[{"chainName":"ERC20","chainId":"eth",'
         b'"isWithdrawEnabled":false,"isDepositEnabled":true,"confirms":12}]}}',
