@@ -30,7 +30,7 @@ MEMORY_BYTES = 3 << 30
 """Of address space: a venue that answers without end fails here, in a process nobody depends on."""
 ERROR_CHARS = 160
 
-_DECIMAL_PLACES, _TICK_SIZE = 2, 4  # ccxt.base.decimal_to_precision
+_DECIMAL_PLACES, _SIGNIFICANT_DIGITS, _TICK_SIZE = 2, 3, 4  # ccxt.base.decimal_to_precision
 
 
 def convert(
@@ -77,6 +77,8 @@ def _instrument(market: Mapping[str, Any], route: str, mode: int, taker_fee: flo
     precision = market.get("precision") or {}
     limits = market.get("limits") or {}
     tick, lot = _step(precision.get("price"), mode), _step(precision.get("amount"), mode)
+    if mode == _SIGNIFICANT_DIGITS:  # of prices alone (Bitfinex): their step moves with them, down to the lowest price
+        tick, lot = _limit(limits, "price"), _step(precision.get("amount"), _DECIMAL_PLACES)
     contract_size = 1.0 if market.get("spot") else _number(market.get("contractSize"))
     texts = [market.get(key) for key in ("symbol", "id", "base", "quote")]
     if tick is None or lot is None or contract_size is None or not all(isinstance(t, str) and t for t in texts):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from feeds.sim.twin import Twin
 from feeds.sim.venues.binance import BinanceTwin
+from feeds.sim.venues.bitfinex import BitfinexTwin
 from feeds.sim.venues.bitget import BitgetTwin
 from feeds.sim.venues.bybit import BybitTwin
 from feeds.sim.venues.deribit import DeribitTwin
@@ -28,5 +29,6 @@ TWINS: Mapping[str, Callable[[], Twin]] = {
     "mexc": MexcTwin,
     "hyperliquid": HyperliquidTwin,
     "deribit": DeribitTwin,
+    "bitfinex": BitfinexTwin,
     "kraken": KrakenTwin,
 }

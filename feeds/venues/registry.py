@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from feeds.venues.base import Venue
 from feeds.venues.binance import Binance
+from feeds.venues.bitfinex import Bitfinex
 from feeds.venues.bitget import Bitget
 from feeds.venues.bybit import Bybit
 from feeds.venues.deribit import Deribit
@@ -26,6 +27,7 @@ _ALL: tuple[Venue, ...] = (
     Mexc(),
     Hyperliquid(),
     Deribit(),
+    Bitfinex(),
     Kraken(),
 )
 VENUES: dict[str, Venue] = {venue.name: venue for venue in _ALL}
