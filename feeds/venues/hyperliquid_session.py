@@ -267,11 +267,10 @@ def _composed(symbol: str, books: _Books) -> BookSnapshot:
     if deep is None or fast.time_ns - deep.time_ns > _DEEP_LASTS_NS:
         return _snapshot(symbol, fast, FAST_LEVELS)
     bids, asks = fast.bids, fast.asks
-    if len(bids) == FAST_LEVELS:
-        worst = min(price for price, _ in bids)
+    # where the price has left the deep book's range, nobody knows what lies between the two
+    if len(bids) == FAST_LEVELS and (worst := min(price for price, _ in bids)) <= max(deep.bids, default=(0.0, 0.0))[0]:
         bids = [*bids, *(level for level in deep.bids if level[0] < worst)]
-    if len(asks) == FAST_LEVELS:
-        worst = max(price for price, _ in asks)
+    if len(asks) == FAST_LEVELS and (worst := max(price for price, _ in asks)) >= min(deep.asks, default=(1e18, 0))[0]:
         asks = [*asks, *(level for level in deep.asks if level[0] > worst)]
     return _snapshot(symbol, _Image(fast.time_ns, bids, asks), None)
 

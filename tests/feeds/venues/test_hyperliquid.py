@@ -238,6 +238,15 @@ def test_a_deep_book_that_is_no_longer_sent_is_forgotten() -> None:
     assert len(held(DEEP, book(13_000, *FAST)).bids) > 5
 
 
+def test_a_price_that_has_run_away_leaves_no_hole_between_the_two() -> None:
+    up = held(DEEP, book(1_500, [110, 109, 108, 107, 106], [111, 112, 113, 114, 115]))
+    assert [price for price, _ in up.bids] == [110, 109, 108, 107, 106]
+    assert [price for price, _ in up.asks] == [111, 112, 113, 114, 115, 116, 117, 118, 119, 120]
+    down = held(DEEP, book(1_500, [90, 89, 88, 87, 86], [91, 92, 93, 94, 95]))
+    assert [price for price, _ in down.asks] == [91, 92, 93, 94, 95]
+    assert len(down.bids) == 10
+
+
 def test_a_book_of_few_levels_is_whole() -> None:
     thin = held(DEEP, book(1_500, [98, 97], FAST[1]))
     assert [price for price, _ in thin.bids] == [98, 97]
