@@ -99,7 +99,7 @@ class Advising:
             return
         order = f"{row.side} {row.notional:,.0f} {row.symbol}"
         if row.best is None:
-            self._news.append(f"{order}: {before} cannot be used any more, and no other route takes the whole order")
+            self._news.append(f"{order}: no route can be recommended now" + (f" ({row.why})" if row.why else ""))
             return
         saving = f", saves {row.saving_bps:.1f} bp" if row.saving_bps is not None and row.saving_bps > 0 else ""
         why = f" ({row.why})" if row.why else ""

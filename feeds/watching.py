@@ -210,8 +210,8 @@ class RouteWatch:
             return
         for index, stream in enumerate(self.streams):
             now = stream.sample()
-            if index == 0:  # books belong to the route, not to one of its sockets: told once
-                now = msgspec.structs.replace(now, gaps=self.board.gaps, resyncs=self.board.resyncs)
+            if index == 0:  # books belong to the route, not to one of its sockets; a resync is a gap's other end
+                now = msgspec.structs.replace(now, gaps=self.board.gaps)
             round_trips: list[float | None] = [*stream.stats.take_ws_ms()]
             for ws_ms in round_trips or [None]:
                 self._meters.emit(msgspec.structs.replace(now, ws_ms=ws_ms))

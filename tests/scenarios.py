@@ -105,7 +105,9 @@ async def play(name: str, slots: asyncio.Semaphore) -> tuple[str, list[Wrong], l
                 env={**os.environ, "XDG_CACHE_HOME": folder},
             )
             _, said = await process.communicate()
-            rows = [json.loads(line) for line in out.read_text().splitlines()]
+            rows = [json.loads(line) for line in out.read_text().splitlines()] if out.exists() else []
+    if not rows:
+        return name, [Wrong("-", 0, 0, f"exit {process.returncode}: {said.decode(errors='replace')[-300:]}")], []
     start_s = rows[0]["t"] / 1e9 - 0.3  # the simulator is ready a moment before the first row
     told = [f"{(r['t'] / 1e9 - start_s):6.1f} {r['route']} {r['text'][:150]}" for r in rows if r["kind"] == "event"]
     found = wrongs(scenario, [r for r in rows if r["kind"] == "route"], start_s)

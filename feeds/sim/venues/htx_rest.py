@@ -291,7 +291,8 @@ def coin(name: str, shut: bool = False) -> Row:
         {
             "chain": chain, "displayName": shown, "baseChain": base, "baseChainProtocol": shown, "isDynamic": False,
             "numOfConfirmations": 12, "numOfFastConfirmations": 12, "depositStatus": "allowed", "minDepositAmt": "1",
-            "withdrawStatus": "prohibited" if shut else "allowed", "minWithdrawAmt": "2", "withdrawPrecision": 6, "maxWithdrawAmt": "1000000",
+            "withdrawStatus": "prohibited" if shut else "allowed", "minWithdrawAmt": "2",
+            "withdrawPrecision": 6, "maxWithdrawAmt": "1000000",
             "withdrawFeeType": "fixed", "transactFeeWithdraw": "1", "addrWithTag": False, "addrDepositTag": False,
         }
         for chain, shown, base in _CHAINS[name]
