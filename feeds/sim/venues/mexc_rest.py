@@ -123,7 +123,8 @@ def contract_row(one: SimInstrument) -> Row:
         "limitMaxVol": 2_000_000, "liquidationFeeRate": 0.0002, "marketOrderMaxLevel": 20,
         "marketOrderPriceLimitRate1": 0.05, "marketOrderPriceLimitRate2": 0.05, "maxNumOrders": [200, 50],
         "preMarket": False, "showAppraisalCountdown": 0, "showBeforeOpen": True, "stopOnlyFair": False,
-        "tagIdList": [], "threshold": 0,
+        "tagIdList": [], "threshold": 0, "tieredFeeRates": [], "triggerProtect": 0.1, "type": 1, "typeLabel": 1,
+        "vid": f"{number:032x}",
     }  # fmt: skip
 
 

@@ -96,6 +96,8 @@ class SpotSession:
         self._world = world
         self._topics: dict[str, _Topic] = {}
         self._counted = 0
+        self._newest_ns: dict[str, int] = {}
+        """By instrument: when its newest order was made. A change that only removes brings none."""
         self._opened_ns = self._heard_ns = world.now_ns()
         self._second, self._messages = 0, 0
 
@@ -161,6 +163,9 @@ class SpotSession:
 
     def change(self, instrument: SimInstrument, change: Change) -> Sequence[Out]:
         out: list[Out] = []
+        name = instrument.venue_id
+        if name not in self._newest_ns or any(size != "0" for _, size in (*change.bids, *change.asks)):
+            self._newest_ns[name] = change.engine_ns
         for topic in self._of(instrument, "aggre.depth"):
             if topic.waiting and change.seq != topic.last + 1:
                 out.append(self._depth(topic))  # what was lost stays a hole between two messages
@@ -243,7 +248,7 @@ class SpotSession:
         content = items(1, list(topic.asks.items())) + items(2, list(topic.bids.items()))
         content += field(3, topic.name.rpartition("@")[0])
         content += field(4, str(version(one, topic.first - 1) + 1)) + field(5, str(version(one, topic.last)))
-        content += field(6, ms(change.engine_ns))
+        content += field(6, ms(self._newest_ns[one.venue_id]))
         topic.asks.clear()
         topic.bids.clear()
         return self._push(topic, change.gateway_ns, 313, content)
