@@ -300,7 +300,8 @@ def _coins(request: Request, world: World) -> Response:
             "chains": [
                 {
                     "chain": _CHAINS.get(coin, "ERC20"), "needTag": "true" if coin == "XRP" else "false",
-                    "withdrawable": "false" if coin in world.no_withdraw(VENUE) else "true", "rechargeable": "true", "withdrawFee": "0.005", "extraWithdrawFee": "0",
+                    "withdrawable": "false" if coin in world.no_withdraw(VENUE) else "true",
+                    "rechargeable": "true", "withdrawFee": "0.005", "extraWithdrawFee": "0",
                     "depositConfirm": "1", "withdrawConfirm": "1", "minDepositAmount": "0.001",
                     "minWithdrawAmount": "0.001", "browserUrl": "", "contractAddress": None, "withdrawStep": "0",
                     "withdrawMinScale": "8", "congestion": "normal",
