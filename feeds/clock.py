@@ -59,7 +59,8 @@ class OffsetEstimator:
     With ``t0`` request written, ``t3`` first byte of the answer and a single venue stamp ``T`` in between,
     ``offset = ((T - t0) + (T - t3)) / 2`` and the true offset cannot be further away than half the round trip plus the
     resolution of ``T``. How that round trip divides into there and back is unknowable from one side, so all of it
-    stays in the error. The exchange with the smallest round trip in the window says the most, and wins.
+    stays in the error. The exchange with the smallest error in the window wins: that with the smallest round trip,
+    where all stamps have one resolution.
     """
 
     def __init__(self, *, samples: int = 128, max_age_s: float = 600.0) -> None:
@@ -81,7 +82,7 @@ class OffsetEstimator:
         self._window.append(_Exchange(now_mono_ns, rtt_ns, offset_ns, rtt_ns // 2 + resolution_ns))
         while self._window and now_mono_ns - self._window[0].at_ns > self._max_age_ns:
             self._window.popleft()
-        self._best = min(self._window, key=lambda x: x.rtt_ns, default=None)
+        self._best = min(self._window, key=lambda x: x.error_ns, default=None)
         return offset_ns / MS
 
     def stepped(self, step_ns: int) -> None:

@@ -117,3 +117,12 @@ def test_percentile_is_nearest_rank() -> None:
     assert percentile([1, 2, 3, 4], 0.5) == 2
     assert percentile([1, 2, 3, 4], 0.99) == 4
     assert percentile([7], 0.0) == 7
+
+
+def test_a_fine_stamp_beats_a_quicker_exchange_with_a_coarse_one() -> None:
+    """One venue's products may tell whole seconds and milliseconds; the estimator is theirs together."""
+    estimator = OffsetEstimator()
+    estimator.add(sent_ns=NOW, rtt_ns=20 * MS, server_ns=NOW + 12 * MS, now_mono_ns=0, resolution_ns=MS)
+    estimator.add(sent_ns=NOW, rtt_ns=2 * MS, server_ns=NOW, now_mono_ns=1, resolution_ns=SECOND)
+    assert estimator.offset_ms == pytest.approx(2.5)
+    assert estimator.error_ms == pytest.approx(11.0)
