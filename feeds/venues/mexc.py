@@ -213,19 +213,18 @@ class Mexc(VenueDefaults):
         asks: Sequence[tuple[float, float]]
         try:
             body = _read_body(answer.body)
-            if _fault(body, answer) is not None:
-                raise VenueError(f"mexc: HTTP {answer.status}, code {body.code}: {(body.msg or body.message)[:200]}")
-            if product == "spot":
+            fault = _fault(body, answer)
+            if fault is None and product == "spot":
                 spot = _read_spot_book(answer.body)
                 bids, asks, seq, at_ms = spot.bids, spot.asks, spot.last_update_id, spot.timestamp
-            else:
+            elif fault is None:
                 book = _read_linear_book(body.data)
                 bids, asks = ([(level.price, level.size) for level in side] for side in (book.bids, book.asks))
                 seq, at_ms = book.version, book.timestamp
-        except VenueError:
-            raise
         except UNREADABLE as error:
             raise VenueError(f"mexc book: HTTP {answer.status}: {error}") from error
+        if fault is not None:
+            raise VenueError(f"mexc: HTTP {answer.status}, code {body.code}: {(body.msg or body.message)[:200]}")
         deep = max(len(bids), len(asks)) > _LEVELS
         return BookSnapshot(
             symbol=instrument.symbol,

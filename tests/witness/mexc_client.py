@@ -131,7 +131,6 @@ async def main(endpoints: dict[str, dict[str, str]]) -> None:
         done, _ = await asyncio.wait([ended, *tasks], return_when=asyncio.FIRST_COMPLETED)
         failed = [task for task in done if task is not ended]
         if failed:
-            failed[0].print_stack()
             print(repr(failed[0].exception()), file=sys.stderr, flush=True)
             os._exit(1)  # an orderly end would wait for stdin
         books = {"mexc.spot BTC/USDT": spot_book.top(), "mexc.linear BTC/USDT:USDT": linear_book.top()}

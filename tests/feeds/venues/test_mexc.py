@@ -52,12 +52,13 @@ def answer(body: str, status: int = 200, headers: Mapping[str, str] | None = Non
 def wire(message: Mapping[str, Any]) -> bytes:
     """The protobuf of a message in its JSON form, by the classes that ccxt generated from MEXC's schema. That schema
     is of 2025: fields which came later are left to the twin's tests."""
-    raw: bytes = ParseDict(message, PushDataV3ApiWrapper()).SerializeToString()
+    raw: bytes = ParseDict(dict(message), PushDataV3ApiWrapper()).SerializeToString()
     return raw
 
 
 def push(body: str, content: Mapping[str, Any], **more: str) -> bytes:
-    return wire({"channel": f"spot@x@{SPOT.venue_id}", "symbol": "BTCUSDT", "sendTime": "1790000000012", body: content, **more})  # fmt: skip  # noqa: E501 - one message
+    head = {"channel": "spot@x@BTCUSDT", "symbol": "BTCUSDT", "sendTime": "1790000000012"}
+    return wire({**head, body: content, **more})
 
 
 DEPTH = {
@@ -105,7 +106,8 @@ def test_isolated_messages_decode_with_no_unknown_type() -> None:
         raw = record.raw
         if channel.startswith("spot@"):
             raw, channel = wire(message), channel.split("@")[1].split(".")[2]
-        one = instrument("mexc.x", "X/USDT" if channel in ("depth", "deals", "bookTicker") else "X/USDT:USDT", message["symbol"])  # fmt: skip  # noqa: E501 - one call
+        symbol = "X/USDT" if channel in ("depth", "deals", "bookTicker") else "X/USDT:USDT"
+        one = instrument("mexc.x", symbol, message["symbol"])
         found = session(one).receive(raw, 0)
         seen[channel] += 1
         if channel in UNASKED:
@@ -328,8 +330,8 @@ def test_probes_and_snapshots_of_both_products() -> None:
     assert lobster.path.isascii()
     raw = '{"lastUpdateId":1112416,"bids":[["15.00","4.5"]],"asks":[["15.10","1.0"]],"timestamp":1790000000000}'
     snapshot = MEXC.read_snapshot("spot", SPOT, answer(raw))
-    assert (snapshot.seq, snapshot.bids, snapshot.asks, snapshot.gateway_ns) == (1112416, [(15.0, 4.5)], [(15.1, 1.0)], T0)  # fmt: skip  # noqa: E501 - one comparison
-    assert snapshot.levels_limit == 1000
+    assert (snapshot.bids, snapshot.asks) == ([(15.0, 4.5)], [(15.1, 1.0)])
+    assert (snapshot.seq, snapshot.gateway_ns, snapshot.levels_limit) == (1112416, T0, 1000)
 
 
 def test_a_deep_book_is_known_by_its_size() -> None:
