@@ -58,7 +58,13 @@ def profile_of(venue: str, product: Product) -> RouteProfile:
     )
     if product != "spot":
         # perpetuals stood a little above spot, as funding of +1 bp per 8 h implies
-        return structs.replace(profile, basis_bps=profile.basis_bps + 1.5)
+        profile = structs.replace(profile, basis_bps=profile.basis_bps + 1.5)
+    if product == "linear" or venue == "deribit":  # whose inverse contracts are its main ones
+        return profile
+    if product == "inverse":
+        return structs.replace(
+            profile, depth=profile.depth * 0.4, spread=profile.spread * 1.3, traffic=profile.traffic * 0.5
+        )
     return structs.replace(
         profile,
         rest_ms=profile.rest_ms * 1.2,

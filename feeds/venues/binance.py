@@ -1,7 +1,8 @@
-"""Binance: spot and USD-margined perpetuals.  https://developers.binance.com/docs
+"""Binance: spot, USD-margined and coin-margined perpetuals.  https://developers.binance.com/docs
 
 Futures streams are split since 2026-04-23: books and quotes on ``/public``, trades, liquidations and mark price on
-``/market``; a stream on the wrong path is accepted and never delivers.
+``/market``; a stream on the wrong path is accepted and never delivers. The host of the coin-margined ones has no such
+split (ccxt 4.5.90; its contracts are 100 USD of Bitcoin and 10 USD of anything else).
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from feeds.model import BookDelta, BookSnapshot, Channel, Fault, Instrument, Product, StatusNotice
 from feeds.venues._binance_wire import BinanceSession, code_fault
@@ -81,10 +82,24 @@ _SOCKETS: Mapping[Product, tuple[_Socket, ...]] = {
             {Channel.TRADES: "aggTrade", Channel.LIQUIDATIONS: "forceOrder", Channel.MARK: "markPrice@1s"},
         ),
     ),
+    "inverse": (
+        _Socket(
+            "public",
+            "/stream",
+            {
+                Channel.BOOK: "depth@100ms",
+                Channel.BBO: "bookTicker",
+                Channel.TRADES: "aggTrade",
+                Channel.LIQUIDATIONS: "forceOrder",
+                Channel.MARK: "markPrice@1s",
+            },
+        ),
+    ),
 }
 _REST: Mapping[Product, _Rest] = {
     "spot": _Rest("/api/v3", probe_weight=5, snapshot_weight=50),
     "linear": _Rest("/fapi/v1", probe_weight=2, snapshot_weight=20),
+    "inverse": _Rest("/dapi/v1", probe_weight=2, snapshot_weight=20),
 }
 
 
@@ -153,13 +168,38 @@ class LinearRule(PrevEquals):
         return Step.GAP
 
 
-_RULES: Mapping[Product, SequenceRule] = {"spot": SpotRule(), "linear": LinearRule()}
+_RULES: Mapping[Product, SequenceRule] = {"spot": SpotRule(), "linear": LinearRule(), "inverse": LinearRule()}
+
+_LINEAR_FACTS = ProductFacts(
+    rest="https://fapi.binance.com",
+    ws="wss://fstream.binance.com",
+    taker_fee=0.0005,
+    rest_limit=RateLimit(2400, 60.0),
+    push_ms={
+        Channel.BOOK: 100.0,
+        Channel.BBO: 0.0,
+        Channel.TRADES: 100.0,
+        Channel.LIQUIDATIONS: 1000.0,
+        Channel.MARK: 1000.0,
+    },
+    # liquidations may rightly stay away for hours, so their silence says nothing
+    quiet_s={Channel.BOOK: 10.0, Channel.BBO: 15.0, Channel.TRADES: 60.0, Channel.MARK: 10.0},
+    sequence="pu = last u, snapshot over REST",
+    clocks="engine T, gateway E",
+    checked="2026-10",
+    server_ping="PING frame every 3 min, PONG within 10 min",
+    lifetime_s=86_400.0,
+    idle_cut_s=120.0,
+    connects=RateLimit(300, 300.0),  # not published for futures: spot's
+    sends=RateLimit(10, 1.0),
+    max_streams=200,  # 1024 in the documents, but other clients found 200 to be what holds
+)
 
 
 class Binance(VenueDefaults):
     name = "binance"
     title = "Binance"
-    ccxt: Mapping[Product, str] = {"spot": "binance", "linear": "binanceusdm"}
+    ccxt: Mapping[Product, str] = {"spot": "binance", "linear": "binanceusdm", "inverse": "binancecoinm"}
     products: Mapping[Product, ProductFacts] = {
         "spot": ProductFacts(
             rest="https://api.binance.com",
@@ -178,30 +218,9 @@ class Binance(VenueDefaults):
             sends=RateLimit(5, 1.0),
             max_streams=1024,
         ),
-        "linear": ProductFacts(
-            rest="https://fapi.binance.com",
-            ws="wss://fstream.binance.com",
-            taker_fee=0.0005,
-            rest_limit=RateLimit(2400, 60.0),
-            push_ms={
-                Channel.BOOK: 100.0,
-                Channel.BBO: 0.0,
-                Channel.TRADES: 100.0,
-                Channel.LIQUIDATIONS: 1000.0,
-                Channel.MARK: 1000.0,
-            },
-            # liquidations may rightly stay away for hours, so their silence says nothing
-            quiet_s={Channel.BOOK: 10.0, Channel.BBO: 15.0, Channel.TRADES: 60.0, Channel.MARK: 10.0},
-            sequence="pu = last u, snapshot over REST",
-            clocks="engine T, gateway E",
-            checked="2026-10",
-            server_ping="PING frame every 3 min, PONG within 10 min",
-            lifetime_s=86_400.0,
-            idle_cut_s=120.0,
-            connects=RateLimit(300, 300.0),  # not published for futures: spot's
-            sends=RateLimit(10, 1.0),
-            max_streams=200,  # 1024 in the documents, but other clients found 200 to be what holds
-        ),
+        "linear": _LINEAR_FACTS,
+        # both draw on one pool of weight per IP since 2026, and its header tells what both have used
+        "inverse": structs.replace(_LINEAR_FACTS, rest="https://dapi.binance.com", ws="wss://dstream.binance.com"),
     }
 
     def plan(self, product: Product, instruments: Sequence[Instrument]) -> Sequence[SocketPlan]:

@@ -1,4 +1,4 @@
-"""Binance spot and USD-M futures, simulated: REST answers, error bodies, weights, websocket paths.
+"""Binance spot, USD-M and COIN-M futures, simulated: REST answers, error bodies, weights, websocket paths.
 
 Written from the protocol sheet (venues/binance.md, October 2026) and from ccxt 4.5.90's clients.
 """
@@ -11,15 +11,15 @@ from typing import Any
 import msgspec
 
 from feeds.model import Product
-from feeds.sim.listing import decimals_of, listed
+from feeds.sim.listing import COINS, decimals_of, listed
 from feeds.sim.once import Once
 from feeds.sim.twin import Request, Response, SimInstrument, TwinFacts, TwinSession, World
-from feeds.sim.venues.binance_streams import StreamSession, book_id
+from feeds.sim.venues.binance_streams import StreamSession, book_id, pair_of
 from feeds.sim.venues.binance_wsapi import ApiSession
 
 MS = 1_000_000
 PERPETUAL_DELIVERY_MS = 4_133_404_800_000
-WEIGHT_LIMITS: Mapping[str, int] = {"spot": 6_000, "linear": 2_400}
+WEIGHT_LIMITS: Mapping[str, int] = {"spot": 6_000, "linear": 2_400, "inverse": 2_400}
 """Per minute and IP (sheet, heading 2)."""
 SPOT_DEPTH_WEIGHTS = ((100, 5), (500, 25), (1_000, 50), (5_000, 250))
 LINEAR_DEPTH_WEIGHTS = ((50, 2), (100, 5), (500, 10), (1_000, 20))
@@ -40,14 +40,15 @@ WINDOW_NS = 60_000_000_000
 
 
 class BinanceTwin:
-    """One for both products. Keeps the used weight of the running minute, as the venue does for one IP."""
+    """One for all products. Keeps the used weight of the running minute, as the venue does for one IP."""
 
     name = "binance"
     facts: Mapping[Product, TwinFacts] = {
         "spot": TwinFacts(book_ms=100.0, control_ping_s=20.0),
         "linear": TwinFacts(book_ms=100.0, control_ping_s=180.0),
+        "inverse": TwinFacts(book_ms=100.0, control_ping_s=180.0),
     }
-    ws_paths: Mapping[Product, str] = {"spot": "/stream", "linear": "/public/stream"}
+    ws_paths: Mapping[Product, str] = {"spot": "/stream", "linear": "/public/stream", "inverse": "/stream"}
 
     def __init__(self) -> None:
         self._spot = listed(
@@ -69,11 +70,21 @@ class BinanceTwin:
             ticks={"BTC": "0.10"},
             lots={"SOL": "0.01"},
         )
+        self._inverse = listed(
+            "binance",
+            "inverse",
+            venue_id="{}{}_PERP".format,
+            taker_fee="0.0005",
+            maker_fee="0.0002",
+            quote="USD",
+            lots=dict.fromkeys(COINS, "1"),
+            contract_sizes={**dict.fromkeys(COINS, "10"), "BTC": "100"},
+        )
         self._encoded: Once[str] = Once()
         self._weights: dict[str, tuple[int, int]] = {}
 
     def instruments(self) -> Sequence[SimInstrument]:
-        return (*self._spot, *self._linear)
+        return (*self._spot, *self._linear, *self._inverse)
 
     def open(self, product: Product, path: str, query: Mapping[str, str], world: World) -> TwinSession | None:
         parts = [part for part in path.split("/") if part]
@@ -112,9 +123,8 @@ class BinanceTwin:
             return self._product(request, world, "spot", path.removeprefix("/api/v3/"))
         if path.startswith("/fapi/v1/"):
             return self._product(request, world, "linear", path.removeprefix("/fapi/v1/"))
-        if path == "/dapi/v1/exchangeInfo":
-            # coin-margined futures exist on other hosts; ccxt asks for them by default
-            return _json({**_limits(world, "linear"), "symbols": []})
+        if path.startswith("/dapi/v1/"):
+            return self._product(request, world, "inverse", path.removeprefix("/dapi/v1/"))
         if path == "/eapi/v1/exchangeInfo":
             return _json({**_limits(world, "linear"), "optionSymbols": []})
         return None
@@ -131,10 +141,10 @@ class BinanceTwin:
         return Response(body=answer.body, status=answer.status, headers={**answer.headers, **headers})
 
     def _count(self, product: Product, weight: int, now_ns: int) -> tuple[int, Response | None]:
-        window = now_ns // WINDOW_NS
-        last_window, used = self._weights.get(product, (window, 0))
+        window, pool = now_ns // WINDOW_NS, "spot" if product == "spot" else "futures"  # UM and COIN-M share one
+        last_window, used = self._weights.get(pool, (window, 0))
         used = used + weight if window == last_window else weight
-        self._weights[product] = (window, used)
+        self._weights[pool] = (window, used)
         limit = WEIGHT_LIMITS[product]
         if used > 2 * limit:
             return used, self.error("ban", 418)
@@ -160,7 +170,7 @@ def _weight(product: Product, name: str, query: Mapping[str, str]) -> int | None
         return next((weight for most, weight in steps if limit <= most), steps[-1][1])
     common = {"ping": 1, "time": 1, "exchangeInfo": 20 if product == "spot" else 1}
     common["ticker/bookTicker"] = 2 if single else 4 if product == "spot" else 5
-    if product == "linear":
+    if product != "spot":
         common |= {"premiumIndex": 1 if single else 10, "fundingInfo": 1, "openInterest": 1}
     return common.get(name)
 
@@ -193,7 +203,7 @@ def _answer(product: Product, name: str, query: Mapping[str, str], world: World)
     if name != "depth":
         return _json(_row(product, name, instrument, world))
     limit = _limit(query)
-    if limit < 1 or (product == "linear" and limit not in LINEAR_DEPTH_LIMITS):
+    if limit < 1 or (product != "spot" and limit not in LINEAR_DEPTH_LIMITS):
         return _bad(-4021, f"{query.get('limit')} is not valid depth limit.")
     return _json(depth(product, instrument, limit, world))
 
@@ -202,7 +212,9 @@ def depth(product: Product, instrument: SimInstrument, limit: int, world: World)
     """A depth answer. Its id lies inside the next event's range, as a snapshot taken between two events has it."""
     image = world.book(instrument, min(limit, 5_000))
     body: dict[str, Any] = {"lastUpdateId": book_id(image.seq) + 1}
-    if product == "linear":
+    if product == "inverse":
+        body |= {"symbol": instrument.venue_id, "pair": pair_of(instrument)}
+    if product != "spot":
         body |= {"E": world.now_ns() // MS, "T": image.engine_ns // MS}
     return body | {"bids": image.bids, "asks": image.asks}
 
@@ -231,7 +243,9 @@ def book_ticker(product: Product, instrument: SimInstrument, world: World) -> di
     bid, ask = (image.bids or (("0", "0"),))[0], (image.asks or (("0", "0"),))[0]
     row: dict[str, Any] = {"symbol": instrument.venue_id, "bidPrice": bid[0], "bidQty": bid[1]}
     row |= {"askPrice": ask[0], "askQty": ask[1]}
-    if product == "linear":
+    if product == "inverse":
+        row["pair"] = pair_of(instrument)
+    if product != "spot":
         row |= {"time": image.engine_ns // MS, "lastUpdateId": book_id(image.seq) + 1}
     return row
 
@@ -260,7 +274,7 @@ def _limits(world: World, product: Product) -> dict[str, Any]:
 
 
 def _exchange_info(product: Product, world: World) -> dict[str, Any]:
-    symbol = _spot_symbol if product == "spot" else _linear_symbol
+    symbol = {"spot": _spot_symbol, "linear": _linear_symbol, "inverse": _inverse_symbol}[product]
     return {**_limits(world, product), "symbols": [symbol(one) for one in world.instruments("binance", product)]}
 
 
@@ -322,3 +336,10 @@ def _linear_symbol(one: SimInstrument) -> dict[str, Any]:
         "orderTypes": ["LIMIT", "MARKET"],
         "timeInForce": ["GTC", "IOC", "FOK", "GTX"],
     }
+
+
+def _inverse_symbol(one: SimInstrument) -> dict[str, Any]:
+    """As of USD-M, with other words for the state, and a contract of so many dollars."""
+    row = _linear_symbol(one) | {"pair": pair_of(one), "marginAsset": one.base, "filters": _filters(one)}
+    del row["status"]
+    return row | {"contractStatus": "TRADING", "contractSize": int(one.contract_size), "equalQtyPrecision": 4}

@@ -30,12 +30,13 @@ ID_BASE = 35_346_000_000
 ID_STEP = 16
 """Ids between two batches of a book; on futures they are not contiguous between events, which is why ``pu`` exists."""
 MAX_STREAMS = 1_024
-SENDS_PER_S: Mapping[Product, int] = {"spot": 5, "linear": 10}
+SENDS_PER_S: Mapping[Product, int] = {"spot": 5, "linear": 10, "inverse": 10}
 PUBLIC = ("depth", "bookTicker", "rpiDepth", "trade")
 """Futures streams of the /public category; all others are /market (mandatory since 2026-04-23)."""
 DEPTH_MS: Mapping[Product, Mapping[str, int]] = {
     "spot": {"": 1_000, "100ms": 100, "1000ms": 1_000},
     "linear": {"": 250, "100ms": 100, "250ms": 250, "500ms": 500},
+    "inverse": {"": 250, "100ms": 100, "250ms": 250, "500ms": 500},
 }
 MARK_EVERY = {"": 3, "1s": 1}
 
@@ -45,6 +46,16 @@ Frame: TypeAlias = dict[str, Any]
 def book_id(seq: int) -> int:
     """The last update id of a batch."""
     return ID_BASE + seq * ID_STEP
+
+
+def pair_of(instrument: SimInstrument) -> str:
+    """``BTCUSD`` of ``BTCUSD_PERP``."""
+    return instrument.venue_id.partition("_")[0]
+
+
+def _kind_of(instrument: SimInstrument) -> int:
+    """``st``: 1 USD-M, 2 COIN-M."""
+    return 2 if instrument.inverse else 1
 
 
 class _Command(Struct):
@@ -231,7 +242,7 @@ class StreamSession:
             category = "public" if kind.rstrip("0123456789") in PUBLIC else "market"
             if category != self._category:
                 return None
-        elif kind in ("forceOrder", "markPrice", "rpiDepth") or symbol == "!":
+        elif self._product == "spot" and (kind in ("forceOrder", "markPrice", "rpiDepth") or symbol == "!"):
             return None
         base = kind.rstrip("0123456789")
         if base == "depth" and (kind[5:] not in ("", "5", "10", "20") or pace not in DEPTH_MS[self._product]):
@@ -287,13 +298,13 @@ class StreamSession:
     ) -> Frame:
         nothing = instrument.lot.translate(str.maketrans("123456789", "000000000"))
         event: Frame = {"e": "depthUpdate", "E": change.gateway_ns // MS}
-        if self._product == "linear":
+        if self._product != "spot":
             event["T"] = change.engine_ns // MS
         event["s"] = instrument.venue_id
-        if self._product == "linear":
-            event |= {"ps": instrument.venue_id, "st": 1}
+        if self._product != "spot":
+            event |= {"ps": pair_of(instrument), "st": _kind_of(instrument)}
         event |= {"U": book_id(previous) + 1, "u": book_id(last)}
-        if self._product == "linear":
+        if self._product != "spot":
             event["pu"] = book_id(previous)
         event["b"] = [(price, nothing if size == "0" else size) for price, size in bids]
         event["a"] = [(price, nothing if size == "0" else size) for price, size in asks]
@@ -311,7 +322,7 @@ class StreamSession:
         if self._product == "spot":
             return quote
         times = {"e": "bookTicker", "E": top.gateway_ns // MS, "T": top.engine_ns // MS}
-        return {**times, **quote, "ps": instrument.venue_id, "st": 1}
+        return {**times, **quote, "ps": pair_of(instrument), "st": _kind_of(instrument)}
 
     def _deals(self, instrument: SimInstrument, kind: str, trades: Sequence[SimTrade]) -> Iterator[Frame]:
         for trade in trades:
@@ -321,10 +332,10 @@ class StreamSession:
             else:
                 event |= {"a": trade.trade_id, "f": trade.trade_id, "l": trade.trade_id}
             event |= {"p": trade.price, "q": trade.size, "T": trade.engine_ns // MS, "m": trade.side == "sell"}
-            if self._product == "linear":
-                event |= {"nq": trade.size, "st": 1}
-            else:
+            if self._product == "spot":
                 event["M"] = True
+            else:
+                event |= ({} if instrument.inverse else {"nq": trade.size}) | {"st": _kind_of(instrument)}
             yield event
 
     def _once(self, stream: str, key: tuple[str, ...], event: object, make: Any) -> str:
@@ -359,7 +370,8 @@ def _force_order(instrument: SimInstrument, liquidation: SimLiquidation) -> Fram
         "z": liquidation.size,
         "T": liquidation.engine_ns // MS,
     }
-    return {"e": "forceOrder", "E": liquidation.gateway_ns // MS, "o": order, "ps": instrument.venue_id, "st": 1}
+    head = {"e": "forceOrder", "E": liquidation.gateway_ns // MS, "o": order}
+    return head | {"ps": pair_of(instrument), "st": _kind_of(instrument)}
 
 
 def _mark_price(instrument: SimInstrument, mark: SimMark) -> Frame:
@@ -373,5 +385,5 @@ def _mark_price(instrument: SimInstrument, mark: SimMark) -> Frame:
         "P": padded(mark.index, 8),
         "r": mark.funding_rate,
         "T": mark.next_funding_ns // MS,
-        "st": 1,
+        "st": _kind_of(instrument),
     }

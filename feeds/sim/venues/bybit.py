@@ -15,7 +15,7 @@ from zlib import crc32
 from msgspec import DecodeError, Struct, ValidationError, json
 
 from feeds.model import Product
-from feeds.sim.listing import listed
+from feeds.sim.listing import COINS, listed
 from feeds.sim.sockets import ABNORMAL
 from feeds.sim.twin import (
     Change,
@@ -371,11 +371,15 @@ class BybitSession:
 
 
 class BybitTwin:
-    """Spot and linear perpetuals, each on a socket of its own."""
+    """Spot, linear and inverse perpetuals, each on a socket of its own."""
 
     name = rest.VENUE
-    facts: Mapping[Product, TwinFacts] = {"spot": TwinFacts(book_ms=20.0), "linear": TwinFacts(book_ms=20.0)}
-    ws_paths: Mapping[Product, str] = {"spot": "/v5/public/spot", "linear": "/v5/public/linear"}
+    facts: Mapping[Product, TwinFacts] = {
+        "spot": TwinFacts(book_ms=20.0),
+        "linear": TwinFacts(book_ms=20.0),
+        "inverse": TwinFacts(book_ms=20.0),
+    }
+    ws_paths: Mapping[Product, str] = {product: f"/v5/public/{product}" for product in facts}
 
     def __init__(self) -> None:
         self._numbers = count(1)
@@ -391,6 +395,10 @@ class BybitTwin:
             *listed(
                 self.name, "linear", venue_id="{}{}".format, taker_fee="0.00055", maker_fee="0.0002",
                 ticks={"BTC": "0.10"}, lots={"ETH": "0.01"},
+            ),
+            *listed(  # a contract is a dollar
+                self.name, "inverse", venue_id="{}{}".format, quote="USD", taker_fee="0.00055", maker_fee="0.0002",
+                ticks={"BTC": "0.10"}, lots=dict.fromkeys(COINS, "1"),
             ),
         )  # fmt: skip
 

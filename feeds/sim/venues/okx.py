@@ -15,7 +15,7 @@ from zlib import crc32
 from msgspec import DecodeError, Struct, ValidationError, json, to_builtins
 
 from feeds.model import Product
-from feeds.sim.listing import listed
+from feeds.sim.listing import COINS, listed
 from feeds.sim.twin import (
     Change,
     Close,
@@ -374,11 +374,15 @@ class OkxSession:
 
 
 class OkxTwin:
-    """Spot and USDT swaps. ``ws_paths`` are the same for both: one socket serves all instruments."""
+    """Spot, USDT and coin-margined swaps. ``ws_paths`` are the same for all: one socket serves all instruments."""
 
     name = rest.VENUE
-    facts: Mapping[Product, TwinFacts] = {"spot": TwinFacts(book_ms=100.0), "linear": TwinFacts(book_ms=100.0)}
-    ws_paths: Mapping[Product, str] = {"spot": "/ws/v5/public", "linear": "/ws/v5/public"}
+    facts: Mapping[Product, TwinFacts] = {
+        "spot": TwinFacts(book_ms=100.0),
+        "linear": TwinFacts(book_ms=100.0),
+        "inverse": TwinFacts(book_ms=100.0),
+    }
+    ws_paths: Mapping[Product, str] = dict.fromkeys(facts, "/ws/v5/public")
 
     def __init__(self) -> None:
         self._numbers = count(1)
@@ -395,6 +399,11 @@ class OkxTwin:
                 self.name, "linear", venue_id=lambda base, quote: f"{base}-{quote}-SWAP", taker_fee="0.0005",
                 maker_fee="0.0002", lots=dict.fromkeys(("BTC", "ETH", "SOL", "XRP", "DOGE"), "0.01"),
                 contract_sizes={"BTC": "0.01", "ETH": "0.1", "SOL": "1", "XRP": "100", "DOGE": "1000"},
+            ),
+            *listed(
+                self.name, "inverse", venue_id=lambda base, quote: f"{base}-{quote}-SWAP", quote="USD",
+                taker_fee="0.0005", maker_fee="0.0002", lots=dict.fromkeys(COINS, "0.1"),
+                contract_sizes={**dict.fromkeys(COINS, "10"), "BTC": "100"},
             ),
         )  # fmt: skip
 

@@ -103,6 +103,8 @@ def ticker_row(one: SimInstrument, bid: TextLevel | None, ask: TextLevel | None,
     """24 h figures are those of a day on which nothing but the last trade happened: the market has no yesterday."""
     price, size = bare(trade.price), bare(trade.size)
     base_size = size if one.product == "spot" else times(size, one.contract_size)
+    if one.inverse:
+        base_size = f"{float(base_size) / float(price):.8f}"  # contracts count dollars
     return {
         "instType": inst_type(one), "instId": one.venue_id, "last": price, "lastSz": size,
         "askPx": bare(ask[0]) if ask else "", "askSz": bare(ask[1]) if ask else "",

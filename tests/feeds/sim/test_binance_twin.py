@@ -415,4 +415,5 @@ def test_exchange_info_lists_tick_lot_and_status(bench: Bench) -> None:
         assert filters["PRICE_FILTER"]["tickSize"] == bench.instrument(product).tick
         assert filters["LOT_SIZE"]["stepSize"] == bench.instrument(product).lot
         assert ("USDEUSDT" in rows) == (product == "spot")
-    assert bench.json("/dapi/v1/exchangeInfo")["symbols"] == []
+    (coin,) = [row for row in bench.json("/dapi/v1/exchangeInfo")["symbols"] if row["symbol"] == "BTCUSD_PERP"]
+    assert (coin["contractStatus"], coin["contractSize"], coin["marginAsset"]) == ("TRADING", 100, "BTC")

@@ -323,8 +323,10 @@ def test_linear_instruments_come_in_pages_and_spot_in_one(twin: BybitTwin, world
     spot = answered(twin, world, path, category="spot")["result"]
     assert "nextPageCursor" not in spot
     assert spot["list"][0]["lotSizeFilter"]["basePrecision"] == "0.000001"
-    for category in ("inverse", "option"):
-        assert answered(twin, world, path, category=category)["result"]["list"] == []
+    (inverse,) = answered(twin, world, path, category="inverse", symbol="BTCUSD")["result"]["list"]
+    assert (inverse["contractType"], inverse["settleCoin"]) == ("InversePerpetual", "BTC")
+    assert inverse["lotSizeFilter"]["minOrderQty"] == "1", "ccxt takes it for the contract's size"
+    assert answered(twin, world, path, category="option")["result"]["list"] == []
     assert answered(twin, world, path, category="linear", status="PreLaunch")["result"]["list"] == []
     assert answered(twin, world, path, category="linear", cursor="after_NOPE")["retCode"] == 10001
 

@@ -736,7 +736,7 @@ def test_official_status_comes_from_spot_for_the_whole_venue() -> None:
 
 
 def test_facts_hang_together() -> None:
-    assert set(VENUE.products) == {"spot", "linear"} == set(VENUE.ccxt)
+    assert set(VENUE.products) == {"spot", "linear", "inverse"} == set(VENUE.ccxt)
     for product, facts in VENUE.products.items():
         instruments = SPOT if product == "spot" else LINEAR
         planned = {s.channel for plan in VENUE.plan(product, instruments) for s in plan.subscriptions}

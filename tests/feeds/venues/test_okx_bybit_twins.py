@@ -28,7 +28,8 @@ from tests.feeds.sim.fixed_world import MS
 from tests.feeds.venues.line import Line, strangers
 
 VENUES = ("okx", "bybit")
-ROUTES: list[tuple[str, Product]] = [("okx", "spot"), ("okx", "linear"), ("bybit", "spot"), ("bybit", "linear")]
+PRODUCTS: tuple[Product, ...] = ("spot", "linear", "inverse")
+ROUTES = [(name, product) for name in VENUES for product in PRODUCTS]
 S = 1_000 * MS
 
 
