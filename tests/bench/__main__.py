@@ -25,13 +25,13 @@ from tests.bench import screen
 from tests.bench.load import LEVELS, RATE, load
 from tests.bench.market import NARROW
 from tests.bench.process import Child, ChildError
-from tests.bench.race import BARE, CCXT, CRYPTOFEED, OURS, Course, cores, race, server, versions, witness_version
-from tests.bench.report import FLOOD_TARGETS, PACED_TARGETS, Sheet, ratios, same_frames, spread, verdict
+from tests.bench.race import BARE, CCXT, CRYPTOFEED, OURS, Course, Field, cores, server, versions, witness_version
+from tests.bench.report import FLOOD_TARGETS, PACED_TARGETS, Sheet, frames, ratios, same_frames, spread, verdict
 
 COUNTED = Course(40, 4_000, None), Course(40, 2_000, 2_000.0)
 """What the targets are about."""
 BESIDES = Course(10, 6_000, None), Course(200, 1_000, None)
-EVERY_VENUE = Course(40, 1_500, None)
+EVERY_ROUTE = Course(40, 1_500, None)
 SECTIONS = ("pipeline", "venues", "load", "start", "screen")
 
 
@@ -51,7 +51,8 @@ def pipeline(sheet: Sheet, host: Child, repeats: int) -> None:
     """Socket to applied book, beside others on the same frames from the same server."""
     venue, product = "binance", "linear"
     sheet.line(f"CPU per message, socket to applied book ({venue}.{product}; median and range of {repeats} rounds)")
-    results = race(host, venue, product, (OURS, BARE, CCXT, CRYPTOFEED), (*COUNTED, *BESIDES), repeats)
+    with Field(host, (OURS, BARE, CCXT, CRYPTOFEED)) as field:
+        results = field.race(venue, product, (*COUNTED, *BESIDES), repeats)
     for course in (*COUNTED, *BESIDES):
         targets = {} if course in BESIDES else FLOOD_TARGETS if course.rate is None else PACED_TARGETS
         sheet.course(results, course, targets)
@@ -64,34 +65,38 @@ def pipeline(sheet: Sheet, host: Child, repeats: int) -> None:
 
 
 def venues(sheet: Sheet, host: Child, repeats: int) -> None:
-    """Every venue once, beside ccxt.pro."""
-    sheet.line(f"CPU per message by venue ({EVERY_VENUE.name}; target: at most a third of ccxt.pro's)")
-    for name, venue in VENUES.items():
-        if name not in TWINS:
-            sheet.skip(name, "no simulated twin to take frames from")
-            continue
-        product = next(p for p in ("linear", "spot", "inverse") if p in venue.products)
-        results = race(host, name, product, (OURS, CCXT), (EVERY_VENUE,), repeats, NARROW)
-        ours, theirs = results.of(OURS, EVERY_VENUE), results.of(CCXT, EVERY_VENUE)
-        text = f"  {name + '.' + product:<20}"
-        if ours:
-            text += f" detour {spread([run.cpu_us for run in ours], 1):>18} us ({ours[0].bytes_per_message:.0f} B)"
-        if ours and theirs:
-            shares = ratios([run.cpu_us for run in ours], [run.cpu_us for run in theirs])
-            text += f"  ccxt.pro {spread([run.cpu_us for run in theirs], 1):>18} us"
-            text += f" ({theirs[0].bytes_per_message:.0f} B)  share {spread(shares, 2)}"
-            good = statistics.median(shares) <= FLOOD_TARGETS[CCXT]
-            text += f" {verdict(good)}" + (
-                ""
-                if same_frames(ours[0], theirs[0])
-                else f" (on another channel, {theirs[0].messages_per_batch:.3g} messages)"
-            )
-            sheet.count(f"{name}.{product}: share of ccxt.pro", good)
-        sheet.line(text)
-        for client, why in results.absent.items():
-            sheet.skip(f"{client} on {name}.{product}", why)
-        for complaint in results.complaints:
-            sheet.line(f"  ! {complaint}")
+    """Every route once, beside ccxt.pro."""
+    sheet.line(f"CPU per message by route ({EVERY_ROUTE.name}; target: at most a third of ccxt.pro's)")
+    with Field(host, (OURS, CCXT)) as field:
+        for name, venue in VENUES.items():
+            if name not in TWINS:
+                sheet.skip(name, "no simulated twin to take frames from")
+                continue
+            for product in venue.products:
+                _route(sheet, field, name, product, repeats)
+
+
+def _route(sheet: Sheet, field: Field, venue: str, product: str, repeats: int) -> None:
+    route = f"{venue}.{product}"
+    results = field.race(venue, product, (EVERY_ROUTE,), repeats, depth=NARROW)
+    ours, theirs = results.of(OURS, EVERY_ROUTE), results.of(CCXT, EVERY_ROUTE)
+    text = f"  {route:<19}"
+    if ours:
+        text += f" detour {spread([run.cpu_us for run in ours], 1):>18} us"
+    if ours and theirs:
+        shares = ratios([run.cpu_us for run in ours], [run.cpu_us for run in theirs])
+        good = statistics.median(shares) <= FLOOD_TARGETS[CCXT]
+        text += (
+            f"  ccxt.pro {spread([run.cpu_us for run in theirs], 1):>22} us  share {spread(shares, 2)} {verdict(good)}"
+        )
+        if not same_frames(ours[0], theirs[0]):
+            text += f" (other frames: {frames(ours[0])} against {frames(theirs[0])})"
+        sheet.count(f"{route}: share of ccxt.pro", good)
+    sheet.line(text)
+    for client, why in results.absent.items():
+        sheet.skip(f"{client} on {route}", why)
+    for complaint in results.complaints:
+        sheet.line(f"  ! {complaint}")
 
 
 def under_load(sheet: Sheet, host: Child) -> None:

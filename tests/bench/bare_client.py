@@ -128,6 +128,9 @@ class Bare(rounds.Plain):
         best = sorted(self._bids.items(), reverse=True)[:LEVELS], sorted(self._asks.items())[:LEVELS]
         return [[list(level) for level in side] for side in best]
 
+    async def close(self) -> None:
+        await rounds.cancel(self._reading)
+
 
 if __name__ == "__main__":
-    rounds.main(Bare())
+    rounds.main(Bare)

@@ -86,6 +86,9 @@ class Whole:
         self._collector.own_lag_ms, self._loop_lag_ms = [], []
         return {"own_lag_ms": max(own, default=None), "loop_lag_ms": max(loop, default=None)}
 
+    async def close(self) -> None:
+        await rounds.cancel(self._running)
+
 
 if __name__ == "__main__":
-    rounds.main(Whole())
+    rounds.main(Whole)

@@ -63,6 +63,6 @@ if __name__ == "__main__":
     rounds.pin(sys.argv[1] if len(sys.argv) > 1 else "")
     loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)
-    loop.run_until_complete(rounds.serve(Cryptofeed()))
+    loop.run_until_complete(rounds.serve(Cryptofeed))
     sys.stdout.flush()
     os._exit(0)  # its orderly stop waits for connections that nobody will close

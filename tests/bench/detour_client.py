@@ -113,6 +113,11 @@ class Detour:
     def notes(self) -> dict[str, Any]:
         return {"said": self._said[:5]}
 
+    async def close(self) -> None:
+        await rounds.cancel(self._sampling)
+        if self._watch is not None:
+            await self._watch.stop()
+
 
 if __name__ == "__main__":
-    rounds.main(Detour())
+    rounds.main(Detour)

@@ -78,43 +78,61 @@ def command(client: str) -> list[str]:
     return [sys.executable, "-m", f"tests.bench.{module}", core]
 
 
-def race(
-    host: Child,
-    venue: str,
-    product: str,
-    clients: Sequence[str],
-    courses: Sequence[Course],
-    repeats: int,
-    depth: int = WHOLE,
-) -> Results:
-    """Every course with every client in turn, ``repeats`` times. A client that fails is left out, with its reason."""
-    results = Results()
-    with ExitStack() as stack:
-        running: dict[str, Child] = {}
-        for client in clients:
+class Field:
+    """The clients that race, each in a process of its own for as long as this block lasts."""
+
+    def __init__(self, host: Child, names: Sequence[str]) -> None:
+        self._host, self._names = host, names
+        self._stack = ExitStack()
+        self._clients: dict[str, Child] = {}
+        self._absent: dict[str, str] = {}
+
+    def __enter__(self) -> Field:
+        for name in self._names:
             try:
-                child = stack.enter_context(Child(f"{client} on {venue}.{product}", command(client)))
-                results.rss_mb[client] = _join(host, child, client, venue, product, depth)
-                running[client] = child
-            except (ChildError, FileNotFoundError) as error:
-                results.absent[client] = str(error)
+                self._clients[name] = self._stack.enter_context(Child(name, command(name)))
+            except FileNotFoundError as error:
+                self._absent[name] = str(error)
+        return self
+
+    def __exit__(self, *why: object) -> None:
+        self._stack.close()
+
+    def race(self, venue: str, product: str, courses: Sequence[Course], repeats: int, *, depth: int = WHOLE) -> Results:
+        """Every course with every client in turn, ``repeats`` times. One that fails is left out, with its reason."""
+        results = Results()
+        results.absent.update(self._absent)
+        running: dict[str, Child] = {}
+        for name, child in self._clients.items():
+            try:
+                results.rss_mb[name] = _join(self._host, child, name, venue, product, depth)
+                running[name] = child
+            except ChildError as error:
+                results.absent[name] = str(error)
         for number in range(repeats + 1):
             for course in courses:
                 # the first time only warms caches, and is short
                 asked = course if number else course._replace(batches=max(50, course.batches // 10))
-                for client, child in list(running.items()):
+                for name, child in list(running.items()):
                     try:
-                        run = one_round(host, child, client, asked)
+                        run = one_round(self._host, child, name, asked)
                     except ChildError as error:
-                        results.absent[client] = str(error)
-                        del running[client]
+                        results.absent[name] = str(error)
+                        del running[name]
                         continue
                     if number:
-                        results.runs.setdefault((client, course), []).append(run)
-        for client in clients:
-            errors = host.ask({"do": "close", "key": client})["errors"]
-            results.complaints += [f"{client} on {venue}.{product}: {error}" for error in errors]
-    return results
+                        results.runs.setdefault((name, course), []).append(run)
+        for name in list(self._clients):
+            self._leave(name, results)
+        return results
+
+    def _leave(self, name: str, results: Results) -> None:
+        try:
+            self._clients[name].ask({"do": "close"})
+        except ChildError as error:
+            self._absent[name] = str(error)
+            del self._clients[name]
+        results.complaints += [f"{name}: {error}" for error in self._host.ask({"do": "close", "key": name})["errors"]]
 
 
 def _join(host: Child, child: Child, client: str, venue: str, product: str, depth: int) -> float:

@@ -86,6 +86,11 @@ def same_frames(ours: Run, theirs: Run) -> bool:
     return same_count and abs(theirs.bytes_per_message - ours.bytes_per_message) < 0.1 * ours.bytes_per_message
 
 
+def frames(run: Run) -> str:
+    """What one batch of changes came as."""
+    return f"{run.messages_per_batch:.3g} x {run.bytes_per_message:.0f} B"
+
+
 def spread(values: Sequence[float], digits: int) -> str:
     """Median and range, e.g. ``18.2 (17.9-19.0)``."""
     middle, low, high = statistics.median(values), min(values), max(values)

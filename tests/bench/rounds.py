@@ -3,6 +3,7 @@
 Only the standard library: clients of other people's environments use it too. What happens:
 
     {"do": "open", "place": {...}}   connects and subscribes; answers when the book is there
+    {"do": "close"}                  hangs up, for another "open"
     {"do": "arm", "marks": {...}}    answers at once and again when every marked best bid has been seen: CPU seconds
                                      in between (user and system), the end on the machine's monotonic clock, the book
 """
@@ -15,11 +16,12 @@ import json
 import os
 import sys
 import time
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import uvloop
 
-SYNC_S = 40.0
+SYNC_S = 15.0
 ROUND_S = 60.0
 
 
@@ -39,6 +41,9 @@ class Contestant(Protocol):
     def notes(self) -> dict[str, Any]:
         """Anything else worth telling after a round."""
 
+    async def close(self) -> None:
+        """Hang up, and do nothing more."""
+
 
 class Plain:
     """What most contestants need not say."""
@@ -48,6 +53,15 @@ class Plain:
 
     def notes(self) -> dict[str, Any]:
         return {}
+
+    async def close(self) -> None:
+        return None
+
+
+async def cancel(task: asyncio.Task[None] | None) -> None:
+    if task is not None:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 def pin(core: str) -> None:
@@ -70,18 +84,24 @@ def say(message: dict[str, Any]) -> None:
     sys.stdout.flush()
 
 
-async def serve(contestant: Contestant) -> None:
+async def serve(make: Callable[[], Contestant]) -> None:
     """Until stdin ends."""
+    contestant = make()
     reader = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     while line := await reader.readline():
         asked = json.loads(line)
         try:
-            if asked["do"] == "open":
-                await asyncio.wait_for(contestant.open(asked["place"]), SYNC_S)
-                say({"open": True, "rss_mb": rss_mb()})
-            else:
-                await asyncio.wait_for(_round(contestant, asked["marks"], asked["poll_s"]), ROUND_S)
+            match asked["do"]:
+                case "open":
+                    await asyncio.wait_for(contestant.open(asked["place"]), SYNC_S)
+                    say({"open": True, "rss_mb": rss_mb()})
+                case "close":
+                    old, contestant = contestant, make()
+                    await old.close()
+                    say({})
+                case _:
+                    await asyncio.wait_for(_round(contestant, asked["marks"], asked["poll_s"]), ROUND_S)
         except TimeoutError:
             say({"error": f"{asked['do']}: no end in time", **contestant.notes()})
         except Exception as error:
@@ -110,9 +130,9 @@ async def _round(contestant: Contestant, marks: dict[str, float], poll_s: float)
     )
 
 
-def main(contestant: Contestant) -> None:
+def main(make: Callable[[], Contestant]) -> None:
     """``python -m tests.bench.X_client [CORE]``: every contestant runs on uvloop."""
     pin(sys.argv[1] if len(sys.argv) > 1 else "")
-    uvloop.run(serve(contestant))
+    uvloop.run(serve(make))
     sys.stdout.flush()
     os._exit(0)  # no client's orderly farewell is measured

@@ -147,14 +147,14 @@ class Door:
         line = Line(session, transport)
         self.lines.append(line)
         try:
-            line.tell(session.opened(time.time_ns()))
+            line.tell(session.opened(self.world.now_ns()))
             while True:
                 message = await socket.receive()
                 if message.type is WSMsgType.PING:
                     line.send(frame(PONG, bytes(message.data)))
                 elif message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
                     raw = message.data if isinstance(message.data, bytes) else str(message.data).encode()
-                    line.tell(session.receive(raw, time.time_ns()))
+                    line.tell(session.receive(raw, self.world.now_ns()))
                 elif message.type is not WSMsgType.PONG:
                     return socket
         finally:
