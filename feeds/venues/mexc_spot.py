@@ -43,6 +43,33 @@ class _Answer(Struct, gc=False):
     msg: str
 
 
+_Levels = Annotated[list[tuple[Price, Size]], Meta(max_length=20_000)]
+_Version = Annotated[int, Meta(ge=0, lt=1 << 62)]
+
+# What a push holds, as text: converted in one call, to structs, since msgspec remembers how only for those.
+
+
+class _Depth(Struct, gc=False, array_like=True):
+    bids: _Levels
+    asks: _Levels
+    first: _Version
+    last: _Version
+    created_ms: Millis
+    sent_ms: Millis
+
+
+class _Best(Struct, gc=False, array_like=True):
+    """None: that side of the book is empty."""
+
+    bid: Price | None
+    bid_size: Size | None
+    ask: Price | None
+    ask_size: Size | None
+    version: _Version | None
+    created_ms: Millis
+    sent_ms: Millis
+
+
 class _Deal(Struct, gc=False, array_like=True):
     price: Price
     size: Size
@@ -51,10 +78,12 @@ class _Deal(Struct, gc=False, array_like=True):
     trade_id: str
 
 
+class _Deals(Struct, gc=False, array_like=True):
+    deals: Annotated[list[_Deal], Meta(max_length=20_000)]
+    sent_ms: Millis
+
+
 _read_answer = Decoder(_Answer).decode
-_Levels = Annotated[list[tuple[Price, Size]], Meta(max_length=20_000)]
-_Deals = Annotated[list[_Deal], Meta(max_length=20_000)]
-_Version = Annotated[int, Meta(ge=0, lt=1 << 62)]
 
 
 class SpotSession:
@@ -139,56 +168,43 @@ def _request(method: str, topics: Sequence[str]) -> str:
     return encode({"method": method, "params": topics}).decode()
 
 
-def _ns(ms: int) -> int | None:
-    return convert(ms, Millis) * NS_PER_MS or None
-
-
 def _delta(symbol: str, push: Any) -> BookDelta:
-    """``lastOrderCreateTime`` is that of the newest *order*: a cancelled one's may be minutes old, which would read as
-    lag inside MEXC. Trades tell that lag without doubt."""
+    """``lastOrderCreateTime`` is that of the newest *order*: where orders are only cancelled it may be minutes old,
+    which would read as lag inside MEXC. Trades carry that lag without doubt."""
     body = push.publicAggreDepths
+    bids, asks = ([(level.price, level.quantity) for level in side] for side in (body.bids, body.asks))
+    told = (bids, asks, body.fromVersion, body.toVersion, push.createTime, push.sendTime)
+    row = convert(told, _Depth, strict=False)
     return BookDelta(
         symbol=symbol,
-        bids=_levels(body.bids),
-        asks=_levels(body.asks),
-        first_seq=convert(body.fromVersion, _Version, strict=False),
-        last_seq=convert(body.toVersion, _Version, strict=False),
-        engine_ns=_ns(push.createTime),
-        gateway_ns=_ns(push.sendTime),
+        bids=row.bids,
+        asks=row.asks,
+        first_seq=row.first,
+        last_seq=row.last,
+        engine_ns=row.created_ms * NS_PER_MS or None,
+        gateway_ns=row.sent_ms * NS_PER_MS or None,
     )
-
-
-def _levels(side: Any) -> list[tuple[float, float]]:
-    pairs: list[tuple[float, float]] = convert([(item.price, item.quantity) for item in side], _Levels, strict=False)
-    return pairs
 
 
 def _quote(symbol: str, push: Any) -> Quote:
     body = push.publicAggreBookTicker
-    bid, ask = _best(body.bidPrice, body.bidQuantity), _best(body.askPrice, body.askQuantity)
+    parts = (body.bidPrice, body.bidQuantity, body.askPrice, body.askQuantity, body.version)
+    row = convert((*(part or None for part in parts), push.createTime, push.sendTime), _Best, strict=False)
     return Quote(
         symbol=symbol,
-        bid=bid[0],
-        bid_size=bid[1],
-        ask=ask[0],
-        ask_size=ask[1],
-        seq=convert(body.version, _Version, strict=False) if body.version else None,
-        engine_ns=_ns(push.createTime),
-        gateway_ns=_ns(push.sendTime),
+        bid=row.bid,
+        bid_size=row.bid_size,
+        ask=row.ask,
+        ask_size=row.ask_size,
+        seq=row.version,
+        engine_ns=row.created_ms * NS_PER_MS or None,
+        gateway_ns=row.sent_ms * NS_PER_MS or None,
     )
 
 
-def _best(price: str, size: str) -> tuple[float | None, float | None]:
-    """(None, None) for the side of an empty book."""
-    if not price:
-        return None, None
-    pair: tuple[float, float] = convert((price, size), tuple[Price, Size], strict=False)
-    return pair
-
-
 def _trades(symbol: str, push: Any) -> Sequence[Event]:
-    rows = [(d.price, d.quantity, d.tradeType, d.time, d.tradeId) for d in push.publicAggreDeals.deals]
-    gateway_ns = _ns(push.sendTime)
+    told = [(d.price, d.quantity, d.tradeType, d.time, d.tradeId) for d in push.publicAggreDeals.deals]
+    row = convert((told, push.sendTime), _Deals, strict=False)
     return [
         Trade(
             symbol=symbol,
@@ -197,7 +213,7 @@ def _trades(symbol: str, push: Any) -> Sequence[Event]:
             side="buy" if deal.kind == 1 else "sell",
             trade_id=deal.trade_id or None,
             engine_ns=deal.at_ms * NS_PER_MS or None,
-            gateway_ns=gateway_ns,
+            gateway_ns=row.sent_ms * NS_PER_MS or None,
         )
-        for deal in convert(rows, _Deals, strict=False)
+        for deal in row.deals
     ]
