@@ -167,6 +167,13 @@ def test_a_missing_change_empties_the_book_until_the_next_snapshot() -> None:
     assert (book.bids, book.asks, book.seq) == ({60000.0: 700.0}, {}, 70000050)
 
 
+def test_what_is_deleted_is_gone_whatever_amount_stands_beside_it() -> None:
+    raw = recording("deribit/books_gap")[1].replace(b'"delete",59999.5,0.0', b'"delete",59999.5,20.0')
+    [event] = events(session(BTC), [raw])
+    assert isinstance(event, BookDelta)
+    assert event.bids == [(59999.5, 0.0), (60000.0, 1000.0)]
+
+
 def test_sizes_of_inverse_contracts_are_dollars() -> None:
     ladder = derive({60_000.0: 1_500.0}, {60_001.0: 90.0}, BTC)
     assert ladder.depth(10.0) == (1_500.0, 90.0)
