@@ -91,7 +91,8 @@ def main() -> int:
         client = SpotBooks(sdk, seen)
         await client.start()
         await client.add_book(pairs=[f"{base}/USD" for base in BASES])
-        while any(e["book"] is None for e in books.values()) or any(e["sdk"] is None for e in sdk.values()):
+        waiting = [(books, "book"), (sdk, "sdk")]
+        while any(e[key] is None for each, key in waiting for e in each.values()):  # noqa: ASYNC110 - callbacks fill them
             await asyncio.sleep(0.05)
         print(json.dumps({"ready": True}), flush=True)
         await asyncio.sleep(given.seconds)
