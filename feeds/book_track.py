@@ -30,6 +30,7 @@ class SymbolTrack:
         "last",
         "mid",
         "mid_ns",
+        "moved_ns",
         "spread",
         "unsynced_ns",
     )
@@ -42,6 +43,8 @@ class SymbolTrack:
         self.bid, self.ask, self.spread = (Window(BOOK_RECENT_S) for _ in range(3))
         self.mid: float | None = None
         self.mid_ns = 0
+        self.moved_ns: int | None = None
+        """Since when the mid stands where it is."""
         self.gap_bps: float | None = None
         self.crossed_ns: int | None = None
         self.disagrees_ns: int | None = None
@@ -52,6 +55,8 @@ class SymbolTrack:
         self.last = sample
         usable = sample.synced and not sample.crossed
         if usable and finite(sample.mid) and sample.mid > 0:
+            if sample.mid != self.mid:
+                self.moved_ns = t_ns
             self.mid, self.mid_ns = sample.mid, t_ns
         elif not usable:
             self.mid = None

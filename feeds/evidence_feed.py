@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from feeds.finding import Finding, figure, ratio_of
-from feeds.model import Cause, Evidence
+from feeds.model import Cause, Channel, Evidence
 from feeds.own import Own
 from feeds.recent import TRADING, Recent, channel_silences_s
 from feeds.thresholds import Thresholds
@@ -146,6 +146,14 @@ def silence_limit_s(track: RouteTrack, limits: Thresholds, failing: bool) -> flo
     return limits.quiet_route_s if alive else limits.first_data_s
 
 
+def _moved_within(track: RouteTrack, symbol: str, silence_ms: float) -> bool:
+    """Did the pair's book move its mid within the silence, though not in its very last seconds?"""
+    book = track.symbols.get(symbol)
+    if book is None or book.moved_ns is None or track.feed_ns is None:
+        return False
+    return book.moved_ns > track.feed_ns - ns(silence_ms / 1e3) + ns(2.0)
+
+
 def _channel_findings(track: RouteTrack, connected_s: float, elsewhere_s: Mapping[str, float]) -> Iterator[Finding]:
     """Channels that are silent as a whole, and single subscriptions that are while their pair is alive elsewhere."""
     limits, feed = track.limits, track.feed
@@ -172,6 +180,8 @@ def _channel_findings(track: RouteTrack, connected_s: float, elsewhere_s: Mappin
         channel, _, symbol = key.partition(":")
         if channel in told or channel in EVENTFUL_CHANNELS or not symbol:
             continue
+        if channel == Channel.BBO.value and not _moved_within(track, symbol, silence_ms):
+            continue  # best prices that stand still are not repeated, however many small trades they fill
         traded_ms = silences_ms.get(f"trades:{symbol}")
         trades = traded_ms is not None and traded_ms < limits.trading_s * 1e3
         limit_ms = max(limits.channel_silence_min_s * 1e3, feed.quiet_limit_ms.get(key, 0.0))
