@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from feeds.backoff import WindowLimit
 from feeds.channels import Channels, Key
-from feeds.clock import SECOND, Clock
+from feeds.clock import MS, SECOND, Clock
 from feeds.counters import StreamStats
 from feeds.dial import Wire
 from feeds.keepalive import Pings
@@ -308,10 +308,13 @@ class Connection:
         if self._facts.sends.window_s <= _PING_WINDOW_S:
             self._sends.take(1, now_ns / SECOND)
 
-    def _answered(self, pings: Pings, token: int | None) -> None:
+    def _answered(self, pings: Pings, token: int | None, server_ns: int | None = None) -> None:
         rtt_ms = pings.answer(token, self._readable_ns)
         if rtt_ms is not None:
             self.stats.ws_ms.append(rtt_ms)
+            if server_ns is not None:
+                rtt_ns = int(rtt_ms * MS)
+                self.stats.clocks.append((self._readable_wall_ns - rtt_ns, rtt_ns, server_ns))
 
     def _note_lost_pongs(self, now_ns: int) -> None:
         self._ws_pings.expire(now_ns)
@@ -331,7 +334,7 @@ class Connection:
             case Reply():
                 self._reply(event.payload)
             case Pong():
-                self._answered(self._app_pings, event.token)
+                self._answered(self._app_pings, event.token, event.server_out_ns)
             case Ack():
                 self.channels.acked(event)
             case Refusal():

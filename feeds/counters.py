@@ -34,6 +34,8 @@ class StreamStats(Struct, kw_only=True):
     last_any_ns: int | None = None
     ws_ms: deque[float] = field(default_factory=lambda: deque(maxlen=SAMPLES_KEPT))
     """Round trips of pings since the last ``take_ws_ms``."""
+    clocks: deque[tuple[int, int, int]] = field(default_factory=lambda: deque(maxlen=SAMPLES_KEPT))
+    """Of pongs that tell the venue's time: (our wall clock at the ping, round trip, that time), ns."""
     own_lag_ns: deque[int] = field(default_factory=lambda: deque(maxlen=SAMPLES_KEPT))
     """Socket readable to handler end, one a burst, since the last ``take_own_lag_ns``."""
 
@@ -41,6 +43,12 @@ class StreamStats(Struct, kw_only=True):
         """The round trips since the last call."""
         taken = list(self.ws_ms)
         self.ws_ms.clear()
+        return taken
+
+    def take_clocks(self) -> list[tuple[int, int, int]]:
+        """The clock comparisons since the last call."""
+        taken = list(self.clocks)
+        self.clocks.clear()
         return taken
 
     def take_own_lag_ns(self) -> list[int]:

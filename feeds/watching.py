@@ -15,6 +15,7 @@ from msgspec import Struct
 from feeds.assemble import MS
 from feeds.backoff import ConnectLimits
 from feeds.board import Origin, RouteBoard, median_ms
+from feeds.book_samples import book_sample
 from feeds.channels import ChannelLife
 from feeds.clock import Clock, OffsetEstimator, percentile
 from feeds.frame import ChannelRow
@@ -215,6 +216,8 @@ class RouteWatch:
             round_trips: list[float | None] = [*stream.stats.take_ws_ms()]
             for ws_ms in round_trips or [None]:
                 self._meters.emit(msgspec.structs.replace(now, ws_ms=ws_ms))
+            for sent_ns, rtt_ns, server_ns in stream.stats.take_clocks():
+                self.offset.add(sent_ns=sent_ns, rtt_ns=rtt_ns, server_ns=server_ns, now_mono_ns=mono_ns)
         self._meters.emit(self._feed_sample(self.board, now_ns, interval_ms))
         for symbol in self.board.pairs:
             self._meters.emit(self._book_sample(self.board, symbol, now_ns))
@@ -282,25 +285,12 @@ class RouteWatch:
         return frozen
 
     def _book_sample(self, board: RouteBoard, symbol: str, now_ns: int) -> BookSample:
-        pair = board.pairs[symbol]
-        book = pair.book
+        book = board.pairs[symbol].book
         if book.synced:
             self.ever_synced.add(symbol)
         ladder = book.ladder()
-        bid10, ask10 = ladder.depth(10)
-        return BookSample(
-            route=self.route,
-            symbol=symbol,
-            t_ns=now_ns,
-            mid=ladder.mid,
-            spread_bps=ladder.spread_bps,
-            depth_bid=bid10,
-            depth_ask=ask10,
-            age_ms=None if book.received_ns is None else max(0.0, (now_ns - book.received_ns) / MS),
-            crossed=ladder.crossed,
-            disagrees=self._disagrees(symbol, ladder.mid, ladder.spread_bps, now_ns),
-            synced=book.synced,
-        )
+        disagrees = self._disagrees(symbol, ladder.mid, ladder.spread_bps, now_ns)
+        return book_sample(self.route, book, now_ns, disagrees=disagrees)
 
     def _disagrees(self, symbol: str, mid: float | None, spread_bps: float | None, now_ns: int) -> bool:
         """The venue's own quote channel contradicts its book, both fresh, three samples in a row."""
@@ -326,11 +316,16 @@ class RouteWatch:
     # for frames
 
     def channel_rows(self) -> tuple[ChannelRow, ...]:
-        return tuple(_channel_row(life) for life in self._lives())
+        return tuple(channel_row(life) for life in self._lives())
 
     def actual(self, symbol: str) -> str:
         """The route's own symbol for a watched one."""
         return self.stand_ins.get(symbol, symbol)
+
+    @property
+    def sockets(self) -> int:
+        """How many there are to be."""
+        return len(self.streams)
 
     @property
     def sockets_up(self) -> int:
@@ -366,7 +361,8 @@ def _link_words(sample: LinkSample) -> str:
     return f"{sample.label} socket {what}{code}{why}; dialling again"
 
 
-def _channel_row(life: ChannelLife) -> ChannelRow:
+def channel_row(life: ChannelLife) -> ChannelRow:
+    """For frames."""
     state: Literal["waiting", "live", "quiet", "silent", "refused"]
     if life.refused:
         state = "refused"

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from email.utils import parsedate_to_datetime
 from enum import IntEnum
 from typing import Annotated, Protocol, TypeAlias
 
@@ -213,7 +212,7 @@ class Venue(Protocol):
     def rule(self, product: Product) -> SequenceRule: ...
 
     def probes(self, product: Product, instruments: Sequence[Instrument]) -> Sequence[Probe]:
-        """Cheapest first; at least one gives the venue's time."""
+        """Cheapest first; at least one gives the venue's time, unless only its pongs do."""
 
     def read_probe(self, product: Product, probe: Probe, answer: Answer) -> ProbeReading:
         """Never raises: an unreadable body is ``Fault.UNKNOWN``."""
@@ -322,15 +321,6 @@ def header_float(answer: Answer, name: str) -> float | None:
     except (KeyError, ValueError):
         return None
     return value if value == value and abs(value) != float("inf") else None
-
-
-def date_ns(answer: Answer) -> int | None:
-    """The ``Date`` header, which knows whole seconds, in ns since the epoch; None where it is absent or no date."""
-    try:
-        at_s = parsedate_to_datetime(answer.headers["date"]).timestamp()
-    except (KeyError, ValueError, OverflowError):
-        return None
-    return int(at_s) * 1_000_000_000 if 0 < at_s < 1 << 33 else None
 
 
 def share_used(answer: Answer, limit_name: str, left_name: str) -> float | None:

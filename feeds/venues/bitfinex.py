@@ -31,7 +31,6 @@ from feeds.venues.base import (
     Subscription,
     VenueDefaults,
     VenueError,
-    date_ns,
     http_fault,
 )
 from feeds.venues.bitfinex_session import BitfinexSession
@@ -108,9 +107,9 @@ class Bitfinex(VenueDefaults):
         return _Checked()
 
     def probes(self, product: Product, instruments: Sequence[Instrument]) -> Sequence[Probe]:
-        """No path tells the time; the Date of every answer does, to the second."""
+        """No path tells the time, and the Date of answers only the second of it: pongs of the websocket do."""
         name = instruments[0].venue_id if instruments else "tBTCUSD"
-        return (Probe(name="book", request=_book_request(name, 1), gives_time=True),)
+        return (Probe(name="book", request=_book_request(name, 1)),)
 
     def read_probe(self, product: Product, probe: Probe, answer: Answer) -> ProbeReading:
         error = wire.error_of(answer)
@@ -122,7 +121,7 @@ class Bitfinex(VenueDefaults):
             wire.read_rows(answer.body)
         except UNREADABLE:
             return unreadable(answer)
-        return ProbeReading(fault=http_fault(answer), server_ns=date_ns(answer), server_resolution_ns=1_000_000_000)
+        return ProbeReading(fault=http_fault(answer))
 
     def snapshot_request(self, product: Product, instrument: Instrument) -> RestRequest | None:
         return _book_request(instrument.venue_id, _REST_LEVELS)

@@ -180,8 +180,8 @@ class BitfinexSession:
 
     def _mended(self) -> list[Event]:
         """A message was lost, perhaps of best prices: those begin again, as books do when they find their gap."""
-        quotes = [stream for stream in self._streams.values() if stream.channel is Channel.BBO]
-        return [Reply(payload=payload) for stream in quotes for payload in self._again(stream)]
+        old = [s for s in self._streams.values() if s.channel is Channel.BBO and s.lost != self._lost]
+        return [Reply(payload=payload) for stream in old for payload in self._again(stream)]
 
     def _array(self, raw: bytes, stream: _Stream | None, mark: bytes) -> Sequence[Event]:
         if mark == b'"hb"' or (stream is None and mark[0] != 0x22):
