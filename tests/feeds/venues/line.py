@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from urllib.parse import parse_qsl, urlsplit
 
 from msgspec import structs
@@ -10,7 +10,7 @@ from msgspec import structs
 from feeds.book import Book, Outcome
 from feeds.model import BookDelta, BookSnapshot, Event, Garbled, Instrument, Product, Refusal, Reply, Unknown
 from feeds.sim.registry import TWINS
-from feeds.sim.twin import Close, Out, ReadsHeaders, SimInstrument, TwinSession
+from feeds.sim.twin import Close, Out, ReadsHeaders, SimInstrument, Twin, TwinSession
 from feeds.venues.base import Answer, Session
 from feeds.venues.registry import VENUES
 from tests.feeds.sim.fixed_world import FixedWorld, request
@@ -19,11 +19,13 @@ from tests.feeds.sim.fixed_world import FixedWorld, request
 class Line:
     """A route's first instrument, both sides of one connection, and the book that comes of it."""
 
-    def __init__(self, name: str, product: Product, label: str = "") -> None:
+    def __init__(
+        self, name: str, product: Product, label: str = "", world: Callable[[Twin], FixedWorld] = FixedWorld
+    ) -> None:
         """``label`` names one of the sockets that our venue plans; "" is the only one there is."""
         self.venue, self.product = VENUES[name], product
         self.twin = TWINS[name]()
-        self.world = FixedWorld(self.twin)
+        self.world = world(self.twin)
         self.sim: SimInstrument = self.world.instruments(name, product)[0]
         self.instrument = Instrument(
             route=self.sim.route,
@@ -46,12 +48,12 @@ class Line:
             opened.handshake({name.lower(): value for name, value in plan.headers.items()})
         self.theirs: TwinSession = opened
         self.ours: Session = self.venue.session(plan, [self.instrument])
-        self._greeting = self.theirs.opened(self.world.ns)
+        self.greeting = self.theirs.opened(self.world.ns)
         self.book = Book(self.instrument, self.venue.rule(product))
 
     def start(self) -> list[Event]:
         """Everything up to the first data: their greeting, where they speak first, and what we subscribe to."""
-        return [*self.hear(self._greeting), *self.say(self.ours.subscribe())]
+        return [*self.hear(self.greeting), *self.say(self.ours.subscribe())]
 
     def say(self, payloads: Sequence[str | bytes]) -> list[Event]:
         """Their answers to what we send, ours to theirs included."""
