@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from feeds.sim.twin import Twin
 from feeds.sim.venues.binance import BinanceTwin
+from feeds.sim.venues.bingx import BingxTwin
 from feeds.sim.venues.bitfinex import BitfinexTwin
 from feeds.sim.venues.bitget import BitgetTwin
 from feeds.sim.venues.bybit import BybitTwin
@@ -29,6 +30,7 @@ TWINS: Mapping[str, Callable[[], Twin]] = {
     "mexc": MexcTwin,
     "hyperliquid": HyperliquidTwin,
     "deribit": DeribitTwin,
+    "bingx": BingxTwin,
     "bitfinex": BitfinexTwin,
     "kraken": KrakenTwin,
 }

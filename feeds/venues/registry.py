@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from feeds.venues.base import Venue
 from feeds.venues.binance import Binance
+from feeds.venues.bingx import Bingx
 from feeds.venues.bitfinex import Bitfinex
 from feeds.venues.bitget import Bitget
 from feeds.venues.bybit import Bybit
@@ -27,6 +28,7 @@ _ALL: tuple[Venue, ...] = (
     Mexc(),
     Hyperliquid(),
     Deribit(),
+    Bingx(),
     Bitfinex(),
     Kraken(),
 )
