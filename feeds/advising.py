@@ -12,11 +12,11 @@ from feeds.advice import Adviser
 from feeds.basis import Rates, converted, quote_of
 from feeds.costs import AdviceSettings, View
 from feeds.frame import AdviceRow, Excluded, Order, RailRow
+from feeds.measured import Measured
 from feeds.model import Verdict, venue_of
 from feeds.rails import warning
 from feeds.signals import RouteSignals
 from feeds.volatility import Volatility
-from feeds.watching import RouteWatch
 from feeds.watchlists import Watchlist
 
 
@@ -41,7 +41,7 @@ class Advising:
         now_ns: int,
         watchlist: Watchlist,
         order: Order,
-        routes: Mapping[str, RouteWatch],
+        routes: Mapping[str, Measured],
         verdicts: Mapping[str, Verdict],
         signals: Mapping[str, RouteSignals],
         rates: Rates,
@@ -66,7 +66,7 @@ class Advising:
         news, self._news = self._news, []
         return news
 
-    def _view(self, symbol: str, watch: RouteWatch, verdict: Verdict, signals: RouteSignals, rates: Rates) -> View:
+    def _view(self, symbol: str, watch: Measured, verdict: Verdict, signals: RouteSignals, rates: Rates) -> View:
         actual = watch.actual(symbol)
         pair = watch.board.pairs.get(actual) if watch.board is not None else None
         instrument = pair.book.instrument if pair is not None else None

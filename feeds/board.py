@@ -28,7 +28,7 @@ from feeds.model import (
     Trade,
     Unknown,
 )
-from feeds.venues.base import Venue
+from feeds.venues.base import SequenceRule
 
 BURSTS_KEPT = 4096
 LIQUIDATION_WINDOW_NS = 60_000_000_000
@@ -41,6 +41,12 @@ class Origin(Protocol):
 
     @property
     def label(self) -> str: ...
+
+
+class Ruled(Protocol):
+    """The part of a venue that books need."""
+
+    def rule(self, product: Product) -> SequenceRule: ...
 
 
 class PairState:
@@ -126,7 +132,7 @@ class RouteBoard:
     def __init__(
         self,
         route: str,
-        venue: Venue,
+        venue: Ruled,
         product: Product,
         instruments: Sequence[Instrument],
         *,

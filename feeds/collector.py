@@ -26,16 +26,19 @@ from feeds.frame import (
     UseOrder,
     UseWatchlist,
 )
+from feeds.generic.watch import GenericWatch
 from feeds.health import Judge
 from feeds.http import trust
 from feeds.instruments import Instruments
 from feeds.journal import Journal
 from feeds.machine import Usage
+from feeds.measured import Measured
 from feeds.model import Instrument, Product, StatusNotice, venue_of
 from feeds.past import Keeper
 from feeds.rails import RailsWatch
 from feeds.samples import Sample, SelfSample, StatusSample
 from feeds.status import StatusWatch
+from feeds.venues.generic import generic
 from feeds.venues.registry import VENUES
 from feeds.watched import Watched
 from feeds.watching import Hosts, Meters, RouteWatch
@@ -111,6 +114,7 @@ class Collector:
 
     async def _switch(self, watchlist: Watchlist) -> None:
         await self._leave()
+        watchlist = self._within_reach(watchlist)
         routes = {route: self._route(route) for route in watchlist.routes}
         instruments = Instruments(
             routes=tuple(routes),
@@ -156,11 +160,27 @@ class Collector:
             await watched.instruments.stop()
             await asyncio.gather(*(t.stop() for t in watched.tasks), *(w.stop() for w in watched.routes.values()))
 
-    def _route(self, route: str) -> RouteWatch:
-        venue = VENUES[venue_of(route)]
-        product: Product = route.partition(".")[2]  # type: ignore[assignment]  # routes are made of known products
-        facts = venue.products[product]
+    def _within_reach(self, watchlist: Watchlist) -> Watchlist:
+        """In a simulation nothing real may be asked: without the exchanges that are simulated by nobody."""
+        if self._simulation is None:
+            return watchlist
+        reached = tuple(r for r in watchlist.routes if venue_of(r) in VENUES or r in self._simulation.endpoints)
+        for route in watchlist.routes:
+            if route not in reached:
+                self._say("watchlist", route, "left out: nobody simulates this exchange")
+        home = watchlist.home if watchlist.home in reached else None
+        return msgspec.structs.replace(watchlist, routes=reached, home=home)
+
+    def _route(self, route: str) -> Measured:
         own = (self._simulation.endpoints if self._simulation is not None else self._config.endpoints).get(route)
+        meters, offset = Meters(self._clock, self._emit, self._say), self._offsets.setdefault(route, OffsetEstimator())
+        if venue_of(route) not in VENUES:
+            other, kind = generic(venue_of(route)), _product_of(route)
+            hosts = Hosts(rest=own.rest or "" if own else "", ws=own.ws or "" if own else "")
+            return GenericWatch(route, other, kind, hosts, meters, offset=offset)
+        venue = VENUES[venue_of(route)]
+        product = _product_of(route)
+        facts = venue.products[product]
         return RouteWatch(
             route,
             venue,
@@ -169,8 +189,8 @@ class Collector:
                 rest=own.rest if own is not None and own.rest is not None else facts.rest,
                 ws=own.ws if own is not None and own.ws is not None else facts.ws,
             ),
-            Meters(self._clock, self._emit, self._say),
-            offset=self._offsets.setdefault(route, OffsetEstimator()),
+            meters,
+            offset=offset,
             limits=self._limits,
             tls=self._tls,
         )
@@ -335,3 +355,8 @@ class Collector:
         if self._keeper.due(now_ns):
             self._keeper.add(frame)
         return frame
+
+
+def _product_of(route: str) -> Product:
+    product: Product = route.partition(".")[2]  # type: ignore[assignment]  # routes are made of known products
+    return product

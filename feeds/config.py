@@ -109,11 +109,17 @@ class Known(Struct, frozen=True, kw_only=True):
     """What a document is checked against. None means that nothing is known, so anything well-formed passes."""
 
     routes: tuple[str, ...]
+    by_name: tuple[str, ...] = ()
+    """Further routes, which no pattern means: those of exchanges that are watched through ccxt.pro."""
     listed: Callable[[str], Collection[str] | None] = lambda route: None
     """Symbols a route lists, as far as the market cache knows."""
     actions: Collection[str] | None = None
     """Ids of the screen's actions."""
     themes: Collection[str] | None = None
+
+    @property
+    def all_routes(self) -> tuple[str, ...]:
+        return (*self.routes, *self.by_name)
 
 
 def known_routes() -> tuple[str, ...]:
@@ -121,6 +127,14 @@ def known_routes() -> tuple[str, ...]:
     from feeds.venues.registry import VENUES  # venue modules are not needed by whoever passes routes itself
 
     return tuple(route_of(name, product) for name, venue in VENUES.items() for product in venue.products)
+
+
+def routes_by_name() -> tuple[str, ...]:
+    """Every route that ccxt.pro can watch and we have no venue of our own for; in the order of their names."""
+    from feeds.venues.generic import generic_routes
+    from feeds.venues.registry import VENUES
+
+    return generic_routes(VENUES)
 
 
 def load(path: Path | None = None, known: Known | None = None) -> Config:
@@ -150,6 +164,11 @@ def read_text(file: Path, *, required: bool = False) -> str:
         raise ConfigError(f"{file}, line {line}: is not UTF-8 text.") from None
 
 
+def everything_known() -> Known:
+    """What a document is checked against unless somebody knows less, or more."""
+    return Known(routes=known_routes(), by_name=routes_by_name())
+
+
 def parse(text: str, file: Path, known: Known | None = None) -> Config:
     """A document's text -> what it says, defaults filled in. Raises ConfigError."""
     try:
@@ -158,7 +177,7 @@ def parse(text: str, file: Path, known: Known | None = None) -> Config:
         line = syntax_line(str(error)) or max(1, len(text.splitlines()))
         what = str(error).partition(" (at ")[0]
         raise ConfigError(f"{file}, line {line}: is not valid TOML ({what[:1].lower()}{what[1:]}).") from None
-    return _Reader(text, file, known if known is not None else Known(routes=known_routes())).config(document)
+    return _Reader(text, file, known if known is not None else everything_known()).config(document)
 
 
 def check_watchlist(source: str, name: str, body: Mapping[str, Any], known: Known) -> Watchlist:
@@ -277,13 +296,13 @@ class _Reader:
         products = {self.product((*at, "symbols"), symbol) for symbol in symbols}
         patterns = self.words((*at, "routes"), values.get("routes", ["*"]), 200)
         matched = {r for pattern in patterns for r in self.matches((*at, "routes"), pattern)}
-        routes = tuple(r for r in self.known.routes if r in matched and r.partition(".")[2] in products)
+        routes = tuple(r for r in self.known.all_routes if r in matched and r.partition(".")[2] in products)
         if not routes:
             self.fail(at, "none of its routes trades the kind of its symbols (spot is BTC/USDT, linear BTC/USDT:USDT)")
         self.check_listed((*at, "symbols"), routes, symbols)
         home = None
         if "home" in values:
-            home = self.choice((*at, "home"), values["home"], self.known.routes, "route")
+            home = self.choice((*at, "home"), values["home"], self.known.all_routes, "route")
             if home not in matched:
                 self.fail((*at, "home"), f'"{home}" is not among the routes of this watchlist{_hint(home, routes)}')
         side = self.choice((*at, "side"), values.get("side", "buy"), ("buy", "sell"), "side")
@@ -322,10 +341,14 @@ class _Reader:
             )
 
     def matches(self, at: KeyPath, pattern: str) -> tuple[str, ...]:
-        found = expand(pattern, self.known.routes)
+        found = (pattern,) if pattern in self.known.by_name else expand(pattern, self.known.routes)
         if not found:
             venues = {route.partition(".")[0] + ".*": None for route in self.known.routes}
-            self.fail(at, f'unknown route "{pattern}"{_hint(pattern, (*self.known.routes, *venues))}', pattern)
+            self.fail(
+                at,
+                f'unknown route "{pattern}"{_hint(pattern, (*self.known.routes, *venues, *self.known.by_name))}',
+                pattern,
+            )
         return found
 
     def notionals(self, at: KeyPath, value: object) -> tuple[float, ...]:
@@ -340,11 +363,11 @@ class _Reader:
         for key, body in self.table(at, value).items():
             here = (*at, key)
             if "." in key:
-                self.choice(here, key, self.known.routes, "route")
+                self.choice(here, key, self.known.all_routes, "route")
                 found[key] = here, self.table(here, body, allowed)
                 continue
-            self.choice(here, key, dict.fromkeys(r.partition(".")[0] for r in self.known.routes), "venue")
-            products = [r.partition(".")[2] for r in self.known.routes if r.startswith(f"{key}.")]
+            self.choice(here, key, dict.fromkeys(r.partition(".")[0] for r in self.known.all_routes), "venue")
+            products = [r.partition(".")[2] for r in self.known.all_routes if r.startswith(f"{key}.")]
             for product, inner in self.table(here, body, products).items():
                 found[f"{key}.{product}"] = (*here, product), self.table((*here, product), inner, allowed)
         return found
@@ -388,7 +411,7 @@ class _Reader:
         return targets
 
     def domains(self, value: object) -> dict[str, tuple[str, ...]]:
-        venues = tuple(dict.fromkeys(venue_of(route) for route in self.known.routes))
+        venues = tuple(dict.fromkeys(venue_of(route) for route in self.known.all_routes))
         found: dict[str, tuple[str, ...]] = {}
         for name, body in self.table(("domains",), value).items():
             if not is_name(name):

@@ -19,10 +19,12 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from feeds.generic.names import PRODUCTS
 from feeds.markets import CACHE_SCHEMA, MAX_INSTRUMENTS, Job, Outcome, Stored, cache_path, is_sound
 from feeds.model import Instrument, Product
 from feeds.paths import write_atomically
 from feeds.venues.base import ProductFacts
+from feeds.venues.generic import GenericFacts, generic
 
 REQUEST_TIMEOUT_MS = 10_000
 THREADS = 8
@@ -157,7 +159,20 @@ def narrow(options: dict[str, Any], product: Product) -> None:
         options["fetchMarkets"] = {**kinds, "types": only} if isinstance(kinds, dict) else only
 
 
-def fetch(ccxt_id: str, route: str, facts: ProductFacts, base: str | None) -> tuple[list[Instrument], int]:
+def table_fee(fees: object, product: Product, otherwise: float) -> float:
+    """The taker fee in ccxt's ``fees`` table, a fraction: all there is for an exchange that we hold no facts of."""
+    kinds = (
+        [fees.get(kind) for kind in (product, "trading" if product == "spot" else "swap", "trading")]
+        if isinstance(fees, dict)
+        else []
+    )
+    found = (_number(kind.get("taker")) for kind in kinds if isinstance(kind, dict))
+    return next((fee for fee in found if fee is not None and 0 <= fee <= 0.05), otherwise)
+
+
+def fetch(
+    ccxt_id: str, route: str, facts: ProductFacts | GenericFacts, base: str | None
+) -> tuple[list[Instrument], int]:
     """Ask one venue, blocking. Raises whatever ccxt raises."""
     import ccxt  # the reason for this process
 
@@ -169,14 +184,16 @@ def fetch(ccxt_id: str, route: str, facts: ProductFacts, base: str | None) -> tu
         exchange.urls["api"] = redirect(exchange.urls["api"], base)
     try:
         markets = exchange.load_markets().values()
-        mode, in_contracts = exchange.precisionMode, facts.sizes_in_contracts
-        return convert(markets, route, mode, facts.taker_fee, sizes_in_contracts=in_contracts)
+        mode, in_contracts, fee = exchange.precisionMode, facts.sizes_in_contracts, facts.taker_fee
+        if isinstance(facts, GenericFacts):
+            fee = table_fee(exchange.fees, product, fee)
+        return convert(markets, route, mode, fee, sizes_in_contracts=in_contracts)
     finally:
         if exchange.session is not None:
             exchange.session.close()
 
 
-def store(job: Job, route: str, ccxt_id: str, facts: ProductFacts) -> Outcome:
+def store(job: Job, route: str, ccxt_id: str, facts: ProductFacts | GenericFacts) -> Outcome:
     """Fetch one route and write its cache file; an empty listing is a failure, and leaves the file before it."""
     try:
         instruments, skipped = fetch(ccxt_id, route, facts, job.rest.get(route))
@@ -205,7 +222,7 @@ def main() -> int:
         futures = []
         for route in job.routes:
             name, _, product = route.partition(".")
-            venue: Any = VENUES.get(name)
+            venue: Any = VENUES.get(name) or (generic(name) if name in PRODUCTS else None)
             if venue is None or product not in venue.products or product not in venue.ccxt:
                 _say(Outcome(route=route, error="no such route"))
                 continue

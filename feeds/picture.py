@@ -9,9 +9,9 @@ from feeds import assemble, basis
 from feeds.clock import OffsetEstimator
 from feeds.frame import BasisRow, PairRow, RouteRow, SelfRow, Spread2
 from feeds.machine import Usage, rss_mb
+from feeds.measured import Measured
 from feeds.model import venue_of
 from feeds.watched import Watched
-from feeds.watching import RouteWatch
 
 
 def route_row(watched: Watched, route: str) -> RouteRow:
@@ -27,7 +27,7 @@ def route_row(watched: Watched, route: str) -> RouteRow:
         watched.signals[route],
         channels=watch.channel_rows(),
         sockets_up=watch.sockets_up,
-        sockets=len(watch.streams),
+        sockets=watch.sockets,
         gaps=board.gaps if board is not None else 0,
         resyncs=board.resyncs if board is not None else 0,
         reconnects=watch.reconnects,
@@ -90,7 +90,7 @@ def pair_rows(watched: Watched, now_ns: int) -> tuple[PairRow, ...]:
     )
 
 
-def _pair_row(watched: Watched, watch: RouteWatch, symbol: str, gap_bps: float | None, now_ns: int) -> PairRow:
+def _pair_row(watched: Watched, watch: Measured, symbol: str, gap_bps: float | None, now_ns: int) -> PairRow:
     wanted, symbol = symbol, watch.actual(symbol)
     pair = watch.board.pairs.get(symbol) if watch.board is not None else None
     if pair is None:

@@ -9,9 +9,9 @@ from typing import Literal
 
 from feeds.frame import RailRow
 from feeds.http import HttpError
+from feeds.measured import Measured
 from feeds.model import Rail
 from feeds.venues.base import VenueError
-from feeds.watching import RouteWatch
 
 EVERY_S = 300.0
 FIRST_S = 5.0
@@ -64,9 +64,7 @@ def warning(rows: Iterable[RailRow], coins: Iterable[str]) -> str | None:
 class RailsWatch:
     """Asks one venue, by its spot route's host, and tells the rows for all of its routes."""
 
-    def __init__(
-        self, watch: RouteWatch, coins: Sequence[str], tell: Callable[[str, tuple[RailRow, ...]], None]
-    ) -> None:
+    def __init__(self, watch: Measured, coins: Sequence[str], tell: Callable[[str, tuple[RailRow, ...]], None]) -> None:
         """``tell(venue, rows)``."""
         self._watch, self._coins, self._tell = watch, tuple(coins), tell
         self._task: asyncio.Task[None] | None = None

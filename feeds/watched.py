@@ -10,11 +10,11 @@ from feeds.frame import Depth, Order, RailRow, RouteRow
 from feeds.health import Judge
 from feeds.instruments import Instruments
 from feeds.ladder import Ladder
+from feeds.measured import Measured
 from feeds.model import Verdict
 from feeds.rails import RailsWatch
 from feeds.signals import RouteSignals
 from feeds.status import StatusWatch
-from feeds.watching import RouteWatch
 from feeds.watchlists import Watchlist
 
 
@@ -22,7 +22,7 @@ class Watched(Struct, kw_only=True):
     """The watchlist under measurement, with all that ends when another is chosen."""
 
     watchlist: Watchlist
-    routes: dict[str, RouteWatch]
+    routes: dict[str, Measured]
     judge: Judge
     advising: Advising
     instruments: Instruments

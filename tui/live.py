@@ -60,7 +60,7 @@ def attach(options: argparse.Namespace) -> int:
 
 def _configuration(path: Path | None) -> config.Config:
     """The user's file, checked for the screen's own words too. Raises ConfigError."""
-    known = config.Known(routes=config.known_routes())
+    known = config.everything_known()
     read = config.load(path, known)
     if read.theme is None and not read.keys:
         return read  # nothing of the screen's to check: do not load it before the collector has started

@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from feeds import config, domains
+from feeds.generic.names import PRODUCTS
 from feeds.model import Channel, Product
 from feeds.venues.base import ProductFacts, RateLimit, Venue
 from feeds.venues.registry import VENUES
@@ -51,6 +52,7 @@ def run(options: argparse.Namespace) -> int:
             print(json.dumps(row))
     else:
         print("\n".join(table(rows)))
+        print(further(VENUES))
     return 0
 
 
@@ -90,6 +92,15 @@ def _measures(venue: Venue, product: Product, facts: ProductFacts) -> str:
 
 def _limit(limit: RateLimit) -> str:
     return f"{limit.weight:g} / {limit.window_s:g} s"
+
+
+def further(native: Collection[str]) -> str:
+    """Which other exchanges may be named in a watchlist."""
+    names = [name for name in PRODUCTS if name not in native]
+    return (
+        f"Further exchanges, through ccxt.pro, each product by its whole name in a watchlist ({names[0]}.spot; engine "
+        f"time, websocket and kernel round trips unknown): {', '.join(names)}"
+    )
 
 
 def table(rows: Sequence[Row]) -> Iterator[str]:

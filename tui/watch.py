@@ -16,7 +16,17 @@ from pathlib import Path
 from typing import Any
 
 from feeds import config_file
-from feeds.config import Config, ConfigError, Known, check_watchlist, known_routes, load, parse, read_text
+from feeds.config import (
+    Config,
+    ConfigError,
+    Known,
+    check_watchlist,
+    known_routes,
+    load,
+    parse,
+    read_text,
+    routes_by_name,
+)
 from feeds.config_sample import documented_defaults
 from feeds.markets import LIVE, listed
 from feeds.model import venue_of
@@ -67,7 +77,11 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
 def run(args: argparse.Namespace) -> int:
     """Carry out a parsed ``detour watch`` command; the result is the exit code."""
     given: Path | None = getattr(args, "config", None)
-    known = Known(routes=known_routes(), listed=lambda route: listed(cache_dir(), LIVE, route))
+    known = Known(
+        routes=known_routes(),
+        by_name=routes_by_name(),
+        listed=lambda route: listed(cache_dir(), LIVE, route),
+    )
     actions: dict[str, Callable[[argparse.Namespace, Path, Known], int]] = {
         "add": _add,
         "remove": _remove,
@@ -78,7 +92,7 @@ def run(args: argparse.Namespace) -> int:
         if args.action in actions:
             return actions[args.action](args, given if given is not None else user_file(), known)
         # a listing from the cache must not stand in the way of looking at one's own file
-        config = load(given, Known(routes=known.routes))
+        config = load(given, _unlisted(known))
         return _list(config) if args.action == "list" else _show(config, args.name)
     except ConfigError as error:
         _say(str(error))
@@ -200,7 +214,7 @@ def _home_of(in_use: Watchlist, new: Watchlist) -> str | None:
 
 def _unlisted(known: Known) -> Known:
     """For lists that are in the file already: a venue may delist a symbol any day without breaking the file."""
-    return Known(routes=known.routes)
+    return Known(routes=known.routes, by_name=known.by_name)
 
 
 def _mention_comments(before: str, file: Path) -> None:

@@ -1,0 +1,148 @@
+"""What the collector and the process that runs ccxt.pro say to each other: msgpack behind a length of four bytes.
+
+Prices and sizes are checked while they are decoded: ccxt hands on what a venue sent, and a venue may send anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, TypeAlias
+
+import msgspec
+from msgspec import Meta, Struct
+
+from feeds.model import Fault, Side
+from feeds.venues.base import Millis, Price, Size
+
+MAX_FRAME_BYTES = 4_000_000
+LEVELS = 200
+"""Of each side, the best ones: more than any band of a frame needs, and bounded whatever ccxt keeps."""
+TEXT_CHARS = 160
+MAX_TRADES = 200
+
+Text: TypeAlias = Annotated[str, Meta(max_length=TEXT_CHARS)]
+Side2: TypeAlias = Annotated[list[tuple[Price, Size]], Meta(max_length=LEVELS)]
+Nanos: TypeAlias = Annotated[int, Meta(gt=0, lt=1 << 62)]
+Duration: TypeAlias = Annotated[float, Meta(ge=0, lt=1e9)]
+
+
+class Job(Struct, frozen=True, tag="job", kw_only=True):
+    """The first thing the child is told."""
+
+    ccxt_id: str
+    product: str
+    rest: str = ""
+    """Base URL in place of the published one, empty for that."""
+    ws: str = ""
+
+
+class Follow(Struct, frozen=True, tag="follow"):
+    """Which symbols to watch, once they are known. Told once."""
+
+    symbols: tuple[str, ...]
+
+
+class BookNow(Struct, frozen=True, tag="book", kw_only=True):
+    """The newest book of a symbol; those in between were left out."""
+
+    symbol: str
+    bids: Side2
+    asks: Side2
+    nonce: Annotated[int, Meta(ge=0, lt=1 << 62)] | None = None
+    venue_ms: Millis | None = None
+    """The venue's time as ccxt reads it, of whichever of its clocks."""
+    received_ns: Nanos
+    updates: int = 1
+    """How many came since the last message about this symbol."""
+
+
+class TradeNow(Struct, frozen=True, tag="trade", kw_only=True):
+    symbol: str
+    price: Price
+    size: Size
+    side: Side
+    venue_ms: Millis | None = None
+    received_ns: Nanos
+
+
+class Probed(Struct, frozen=True, tag="probe", kw_only=True):
+    """One timed REST call. ``wait_ms`` of ``total_ms`` is our own lateness."""
+
+    name: str
+    scheduled_ns: Nanos
+    total_ms: Duration
+    wait_ms: Duration
+    cold: bool = False
+    """A connection was made for it."""
+    lost: bool = False
+    status: int | None = None
+    fault: Fault | None = None
+    text: Text = ""
+    sent_ns: Nanos | None = None
+    rtt_ns: Annotated[int, Meta(ge=0, lt=1 << 53)] | None = None
+    server_ms: Millis | None = None
+
+
+class Lost(Struct, frozen=True, tag="lost", kw_only=True):
+    """A subscription (None: all of them) has ended and is tried again."""
+
+    symbol: str | None
+    text: Text
+
+
+class Refused(Struct, frozen=True, tag="refused", kw_only=True):
+    """Asking again for this would not help soon. ``trades``: of its trades, else of its book."""
+
+    symbol: str
+    trades: bool
+    text: Text
+
+
+class Beat(Struct, frozen=True, tag="beat", kw_only=True):
+    """Once a second, whatever happens."""
+
+    lag_ms: Duration | None = None
+    """p99 of the child's event loop: ours, never the venue's."""
+
+
+Order: TypeAlias = Job | Follow
+Word: TypeAlias = BookNow | TradeNow | Probed | Lost | Refused | Beat
+
+_encoder = msgspec.msgpack.Encoder()
+_orders: msgspec.msgpack.Decoder[Order] = msgspec.msgpack.Decoder(Order)
+_words: msgspec.msgpack.Decoder[Word] = msgspec.msgpack.Decoder(Word)
+
+
+def frame(message: Order | Word) -> bytes:
+    body = _encoder.encode(message)
+    return len(body).to_bytes(4, "big") + body
+
+
+def read_order(body: bytes) -> Order:
+    """Raises msgspec.DecodeError."""
+    return _orders.decode(body)
+
+
+def read_word(body: bytes) -> Word:
+    """Raises msgspec.DecodeError."""
+    return _words.decode(body)
+
+
+class Unframer:
+    """Bytes as they come -> whole messages' bodies."""
+
+    def __init__(self) -> None:
+        self._rest = bytearray()
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """Raises ValueError at a length that no message of ours has."""
+        self._rest += data
+        while len(self._rest) >= 4:
+            length = int.from_bytes(self._rest[:4], "big")
+            if length > MAX_FRAME_BYTES:
+                raise ValueError(f"a message of {length} bytes")
+            if len(self._rest) < 4 + length:
+                return
+            body = bytes(self._rest[4 : 4 + length])
+            del self._rest[: 4 + length]
+            yield body
