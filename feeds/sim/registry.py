@@ -10,6 +10,7 @@ from feeds.sim.venues.bingx import BingxTwin
 from feeds.sim.venues.bitfinex import BitfinexTwin
 from feeds.sim.venues.bitget import BitgetTwin
 from feeds.sim.venues.bybit import BybitTwin
+from feeds.sim.venues.coinbase import CoinbaseTwin
 from feeds.sim.venues.deribit import DeribitTwin
 from feeds.sim.venues.gate import GateTwin
 from feeds.sim.venues.htx import HtxTwin
@@ -33,4 +34,5 @@ TWINS: Mapping[str, Callable[[], Twin]] = {
     "bingx": BingxTwin,
     "bitfinex": BitfinexTwin,
     "kraken": KrakenTwin,
+    "coinbase": CoinbaseTwin,
 }

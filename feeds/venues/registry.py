@@ -8,6 +8,7 @@ from feeds.venues.bingx import Bingx
 from feeds.venues.bitfinex import Bitfinex
 from feeds.venues.bitget import Bitget
 from feeds.venues.bybit import Bybit
+from feeds.venues.coinbase import Coinbase
 from feeds.venues.deribit import Deribit
 from feeds.venues.gate import Gate
 from feeds.venues.htx import Htx
@@ -31,6 +32,7 @@ _ALL: tuple[Venue, ...] = (
     Bingx(),
     Bitfinex(),
     Kraken(),
+    Coinbase(),
 )
 VENUES: dict[str, Venue] = {venue.name: venue for venue in _ALL}
 """By our word for it, in the order in which lists show them."""
