@@ -214,6 +214,8 @@ class FakeSession:
                 return (Reply(payload=f"reply {payload}"),)
             case ["pong", token]:
                 return (Pong(token=int(token)),)
+            case ["pong", token, server_ns]:
+                return (Pong(token=int(token), server_out_ns=int(server_ns)),)
             case ["leave", within_s]:
                 return (Notice(text="bye", reconnect_within_s=float(within_s)),)
             case ["crash"]:

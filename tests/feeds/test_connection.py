@@ -125,6 +125,20 @@ async def test_a_ping_that_comes_back_after_the_timeout_is_lost() -> None:
     assert len(rig.stats.ws_ms) == 1 and rig.line.keepalive_ok is True
 
 
+async def test_a_pong_that_tells_the_venues_time_compares_clocks() -> None:
+    rig = Rig(facts(app_ping_s=20.0, idle_cut_s=1000.0))
+    rig.run(10.5)
+    rig.clock.advance(0.030)
+    waited_s = rig.clock.mono_ns / SECOND - next(t for t, payload in rig.wire.sent if payload == "ping 1")
+    rig.hear(b"pong 1 1790000000000000000")
+    [(sent_ns, rtt_ns, server_ns)] = rig.stats.take_clocks()
+    assert server_ns == 1_790_000_000_000_000_000
+    assert rtt_ns == pytest.approx(waited_s * SECOND)
+    assert sent_ns == rig.clock.time_ns() - rtt_ns
+    rig.hear(b"pong 1 1790000000000000000")  # once more: it answers nothing that we wait for
+    assert rig.stats.take_clocks() == []
+
+
 @pytest.mark.parametrize(("idle_cut_s", "dead_after_s"), [(20.0, 20.0), (None, 60.0)])
 async def test_idle_is_counted_from_the_last_byte(idle_cut_s: float | None, dead_after_s: float) -> None:
     rig = Rig(facts(idle_cut_s=idle_cut_s))

@@ -93,10 +93,16 @@ def test_precision_in_decimal_places_is_a_step() -> None:
     assert (found.tick, found.lot) == (0.01, 1e-05)
 
 
+def test_significant_digits_of_prices_leave_the_lowest_price_as_their_step() -> None:
+    digits, limits = {"price": 5, "amount": 8}, {"price": {"min": 1e-8}, "amount": {"min": 0.00004}}
+    (found,), _ = convert([market(precision=digits, limits=limits)], "x.linear", SIGNIFICANT_DIGITS, 0.0)
+    assert (found.tick, found.lot, found.min_size) == (1e-08, 1e-08, 0.00004)
+
+
 @pytest.mark.parametrize(
     ("mode", "changes"),
     [
-        (SIGNIFICANT_DIGITS, {}),
+        (SIGNIFICANT_DIGITS, {"limits": {}}),
         (TICK_SIZE, {"precision": {"price": None, "amount": 1}}),
         (TICK_SIZE, {"precision": None}),
         (TICK_SIZE, {"precision": {"price": 0, "amount": 1}}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from rich.cells import cell_len
@@ -306,7 +307,9 @@ def _price(pair: PairRow) -> str:
     if pair.bid is None:
         return DASH
     tick = f"{pair.tick:.10f}".rstrip("0").rstrip(".") if pair.tick else "0.01"
-    return number(pair.bid, min(8, len(tick.partition(".")[2])))
+    # eight digits say enough where the venue's smallest step is far below them (Bitfinex: significant digits)
+    most = max(0, 7 - math.floor(math.log10(pair.bid))) if pair.bid > 0 else 8
+    return number(pair.bid, min(8, most, len(tick.partition(".")[2])))
 
 
 def notes(row: RouteRow, width: int) -> list[Line]:
