@@ -1,0 +1,60 @@
+"""What the rows over sockets stand on: one simulator a file, and one route of ours for every cell in it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from feeds import watching
+from feeds.connection import StreamTiming
+from feeds.stream import Stream
+from tests.feeds.matrix.floor import Floor, Watched
+from tests.feeds.matrix.products import share_of
+
+TIMING = StreamTiming(
+    backoff_s=0.1,
+    backoff_cap_s=0.5,
+    open_timeout_s=1.0,
+    pong_timeout_s=0.8,
+    handover_s=5.0,
+    close_s=0.3,
+    notice_spread_s=0.3,
+    notice_settle_s=0.2,
+)
+
+
+class _Hasty(Stream):
+    """Patience of tests instead of that of a long day."""
+
+    def __init__(self, *arguments: object, **options: object) -> None:
+        super().__init__(*arguments, **options, timing=TIMING)  # type: ignore[arg-type] # passed on as they came
+
+
+class Stage:
+    """The floor and the routes that all rows of a file share."""
+
+    def __init__(self, floor: Floor) -> None:
+        self.floor = floor
+        self.watched = {cell: Watched(floor, cell) for cell in floor.cells}
+
+
+@pytest_asyncio.fixture(scope="class", loop_scope="class")
+async def stage(request: pytest.FixtureRequest) -> AsyncIterator[Stage]:
+    patch = pytest.MonkeyPatch()
+    patch.setattr(watching, "Stream", _Hasty)
+    assert request.cls is not None
+    stage = Stage(Floor(share_of(request.cls.share)))
+    await stage.floor.open()
+    try:
+        for watched in stage.watched.values():
+            await watched.__aenter__()
+        yield stage
+        assert stage.floor.simulation.failures == 0
+        assert sum(watched.bugs for watched in stage.watched.values()) == 0
+    finally:
+        await asyncio.gather(*(watched.__aexit__() for watched in stage.watched.values()))
+        await stage.floor.close()
+        patch.undo()

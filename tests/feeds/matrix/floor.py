@@ -1,0 +1,203 @@
+"""The simulator and our own routes in one event loop, over loopback sockets, with faults put in from outside."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import json
+import ssl
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+import aiohttp
+from msgspec import structs
+
+from feeds.backoff import ConnectLimits
+from feeds.board import RouteBoard
+from feeds.book import Book
+from feeds.clock import OffsetEstimator, SystemClock
+from feeds.model import Instrument
+from feeds.samples import FeedSample, LinkSample, Sample
+from feeds.sim.pair import SimPair
+from feeds.sim.scenario import load
+from feeds.sim.simulation import Simulation
+from feeds.venues.base import Venue
+from feeds.venues.registry import VENUES
+from feeds.watching import Hosts, Meters, RouteWatch
+from tests.feeds.matrix.products import Cell, instrument_of
+
+LIMIT_S = 15.0
+"""Nothing waits for time to pass; this only ends what would hang."""
+POLL_S = 0.01
+BASES = ("BTC", "ETH", "SOL")
+
+
+class Floor:
+    """One simulator of some venues."""
+
+    def __init__(self, cells: Sequence[Cell]) -> None:
+        self.cells = tuple(cells)
+        self.simulation = Simulation(load("calm"), tuple({cell.venue for cell in cells}))
+        self.limits, self.tls = ConnectLimits(share=100.0), ssl.create_default_context()
+        self._http: aiohttp.ClientSession | None = None
+
+    async def open(self) -> None:
+        self.simulation.start()
+        self._http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=LIMIT_S))
+
+    async def close(self) -> None:
+        assert self._http is not None
+        await self._http.close()
+        await self.simulation.close()
+
+    async def order(self, path: str, cell: Cell, **fields: Any) -> None:
+        """An ``event`` or a ``phase`` of the control endpoint, for one route."""
+        assert self._http is not None
+        when = {"from_s": 0, "to_s": 3600} if path == "phase" else {"at_s": 0}
+        body = json.dumps({"assumed": True, **when, "routes": [cell.route], **fields})
+        async with self._http.post(f"{self.simulation.control.url}/{path}", data=body) as answer:
+            assert answer.status == 200, await answer.text()
+
+    def pairs(self, cell: Cell) -> list[SimPair]:
+        """Those that are watched."""
+        pairs = self.simulation.market.pairs[cell.route]
+        first = {pair.instrument.base: pair for pair in reversed(pairs)}
+        return [first[base] for base in BASES if base in first]
+
+    def instruments(self, cell: Cell) -> list[Instrument]:
+        return [instrument_of(pair.instrument, cell.facts) for pair in self.pairs(cell)]
+
+
+class Watched:
+    """One of our routes at work on the floor. A context: it ends with its block."""
+
+    def __init__(
+        self, floor: Floor, cell: Cell, *, beside: Sequence[Instrument] = (), facts: Mapping[str, Any] | None = None
+    ) -> None:
+        """``beside``: further instruments, which the venue may not know. ``facts`` replaces published ones, so that a
+        test need not wait for a venue's minutes."""
+        self.floor, self.cell = floor, cell
+        self.samples: list[Sample] = []
+        self.said: list[str] = []
+        self.pairs = floor.pairs(cell)
+        self._instruments = [*floor.instruments(cell), *beside]
+        hosts = floor.simulation.ready()["endpoints"][cell.route]
+        self.watch = RouteWatch(
+            cell.route,
+            _hurried(VENUES[cell.venue], cell, facts or {}),
+            cell.product,
+            Hosts(hosts["rest"], hosts["ws"]),
+            Meters(SystemClock(), self.samples.append, lambda code, route, words: self.said.append(f"{code}: {words}")),
+            offset=OffsetEstimator(),
+            limits=floor.limits,
+            tls=floor.tls,
+        )
+
+    async def __aenter__(self) -> Watched:
+        self.watch.watch(self._instruments)
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self.watch.stop()
+
+    @property
+    def board(self) -> RouteBoard:
+        assert self.watch.board is not None
+        return self.watch.board
+
+    @property
+    def books(self) -> list[Book]:
+        return [self.board.pairs[pair.instrument.symbol].book for pair in self.pairs]
+
+    @property
+    def symbol(self) -> str:
+        """The one that faults of single books are put into."""
+        return self.pairs[0].instrument.symbol
+
+    def synced(self) -> bool:
+        return all(book.synced for book in self.books)
+
+    def equal(self) -> bool:
+        """Do all books share their best levels with what the simulator's feed has told so far?"""
+        return self.synced() and all(self._equal(pair) for pair in self.pairs)
+
+    def _equal(self, pair: SimPair) -> bool:
+        book, levels = self.board.pairs[pair.instrument.symbol].book, self.cell.compared
+        truth = pair.feed.image(levels)
+        bids = sorted(book.bids.items(), reverse=True)[:levels]
+        asks = sorted(book.asks.items())[:levels]
+        return [bids, asks] == [[(float(p), float(s)) for p, s in side] for side in (truth.bids, truth.asks)]
+
+    def crossed(self) -> bool:
+        return any(book.synced and book.ladder().crossed for book in self.books)
+
+    async def until(self, true: Callable[[], bool], what: str, limit_s: float = LIMIT_S) -> None:
+        """Returns as soon as it is. AssertionError names what never came; a crossed book ends it too."""
+        loop = asyncio.get_running_loop()
+        end_s = loop.time() + limit_s
+        while not true():
+            assert not self.crossed(), f"a crossed book while waiting until {what}"
+            assert loop.time() < end_s, f"in vain: until {what}; said {self.said[-8:]}"
+            await asyncio.sleep(POLL_S)
+
+    async def updates(self, count: int, or_when: Callable[[], bool] = lambda: False) -> None:
+        """Returns after so many messages of books: time enough for what was ordered to have come by."""
+        enough = self.board.book_updates + count
+        await self.until(lambda: self.board.book_updates >= enough or or_when(), f"{count} more messages of books")
+
+    async def live(self) -> None:
+        """Every book is the simulator's, and moves on."""
+        await self.until(self.equal, "the books equal the simulator's")
+        versions = [book.version for book in self.books]
+        await self.until(
+            lambda: all(b.synced and b.version > v for b, v in zip(self.books, versions, strict=True)),
+            "every book moves on",
+        )
+
+    def silent(self) -> list[str]:
+        """Channels that a sample taken now complains of: never any data, or late."""
+        self.watch.sample()
+        sample = [one for one in self.samples if isinstance(one, FeedSample)][-1]
+        late = {key for key, limit in sample.quiet_limit_ms.items() if sample.channel_silence_ms.get(key, 0) > limit}
+        return sorted(late | set(sample.never_data))
+
+    def pongs_ms(self) -> list[float]:
+        """Round trips of keepalives so far."""
+        self.watch.sample()
+        return [one.ws_ms for one in self.samples if isinstance(one, LinkSample) and one.ws_ms is not None]
+
+    def keepalive(self) -> bool | None:
+        """As the newest sample has it."""
+        self.watch.sample()
+        return [one for one in self.samples if isinstance(one, FeedSample)][-1].keepalive_ok
+
+    @property
+    def sockets(self) -> int:
+        return len(self.watch.streams)
+
+    @property
+    def handovers(self) -> int:
+        return sum(stream.stats.handovers for stream in self.watch.streams)
+
+    @property
+    def noise(self) -> int:
+        """Messages that were counted as garbled or unknown."""
+        return self.watch.garbled + self.watch.unknown
+
+    @property
+    def bugs(self) -> int:
+        """Exceptions in our own handlers."""
+        return sum(stream.stats.handler_errors for stream in self.watch.streams)
+
+
+def _hurried(venue: Venue, cell: Cell, facts: Mapping[str, Any]) -> Venue:
+    hurried = copy.copy(venue)
+    hurried.products = {**venue.products, cell.product: structs.replace(cell.facts, **facts)}
+    return hurried
+
+
+async def each(cells: Sequence[Cell], story: Callable[[Cell], Awaitable[None]]) -> None:
+    """The same story for every cell at once. AssertionError names the cells that failed, each with its reason."""
+    outcomes = await asyncio.gather(*(story(cell) for cell in cells), return_exceptions=True)
+    failed = [f"{cell.route}: {type(o).__name__}: {o}" for cell, o in zip(cells, outcomes, strict=True) if o]
+    assert not failed, "\n".join(failed)
