@@ -23,7 +23,7 @@ from feeds.clock import LoopLag, SystemClock
 from feeds.generic.messages import Beat, Follow, Job, Lost, Order, Refused, TradeNow, Unframer, frame, read_order
 from feeds.generic.names import LOCAL_CLOCK
 from feeds.generic.outbox import Outbox, book_now
-from feeds.generic.probing import Probing, words
+from feeds.generic.probing import Probing, fault_of, words
 from feeds.markets_fetch import narrow, redirect
 from feeds.model import Product
 
@@ -33,6 +33,8 @@ HOPELESS_S = 600.0
 """Before asking again for what was refused."""
 MEMORY_BYTES = 3 << 30
 """Of address space: a venue that sends without end fails here, in a process nobody else depends on."""
+_CONNECTION = (ccxt.NetworkError, OSError, TimeoutError)
+"""Whatever else is raised is no word on the line to the venue: it may be ccxt's own mistake."""
 _HOPELESS = (ccxt.BadSymbol, ccxt.NotSupported, ccxt.AuthenticationError, ccxt.ArgumentsRequired, ccxt.BadRequest)
 
 
@@ -64,8 +66,12 @@ class Watching:
             try:
                 await self._exchange.load_markets()
                 break
-            except Exception as error:  # of whatever kind: the venue cannot be asked now, and is asked again
-                self._outbox.word(Lost(symbol=None, text=words(error)))
+            except Exception as error:  # of whatever kind: it is tried again
+                if isinstance(error, _CONNECTION):
+                    self._outbox.word(_lost(None, error))
+                else:
+                    for symbol in symbols:
+                        self._outbox.word(Refused(symbol=symbol, trades=False, text=words(error)))
                 await asyncio.sleep(backoff.delay_s())
         async with asyncio.TaskGroup() as group:
             if not self._probing.asks_time and symbols:
@@ -83,16 +89,15 @@ class Watching:
                 await once(symbol)
                 backoff.forgive()
                 await asyncio.sleep(0)  # what is there already is handed over without a pause
-            except _HOPELESS as error:
+            except Exception as error:  # of whatever kind: it is this symbol's alone, and tried again
                 if not trades:
                     self._outbox.forget(symbol)
-                self._outbox.word(Refused(symbol=symbol, trades=trades, text=words(error)))
-                await asyncio.sleep(HOPELESS_S)
-            except Exception as error:  # a cut socket, an answer that ccxt trips over: this symbol's, and tried again
-                if not trades:
-                    self._outbox.forget(symbol)
-                    self._outbox.word(Lost(symbol=symbol, text=words(error)))
-                await asyncio.sleep(backoff.delay_s())
+                if isinstance(error, _CONNECTION):
+                    if not trades:  # of one connection the books tell
+                        self._outbox.word(_lost(symbol, error))
+                else:
+                    self._outbox.word(Refused(symbol=symbol, trades=trades, text=words(error)))
+                await asyncio.sleep(HOPELESS_S if isinstance(error, _HOPELESS) else backoff.delay_s())
 
     async def _book(self, symbol: str) -> None:
         book = await self._exchange.watch_order_book(symbol)
@@ -114,6 +119,16 @@ class Watching:
                         received_ns=now_ns,
                     )
                 )
+
+
+def _lost(symbol: str | None, error: Exception) -> Lost:
+    told = isinstance(error, ccxt.DDoSProtection | ccxt.RateLimitExceeded | ccxt.OnMaintenance)
+    return Lost(
+        symbol=symbol,
+        text=words(error),
+        fault=fault_of(error, None) if told else None,
+        gap=isinstance(error, ccxt.InvalidNonce),
+    )
 
 
 async def beat(outbox: Outbox) -> None:

@@ -88,10 +88,13 @@ class Lost(Struct, frozen=True, tag="lost", kw_only=True):
 
     symbol: str | None
     text: Text
+    fault: Fault | None = None
+    gap: bool = False
+    """ccxt found its book wrong (sequence, checksum): the connection is as it was."""
 
 
 class Refused(Struct, frozen=True, tag="refused", kw_only=True):
-    """Asking again for this would not help soon. ``trades``: of its trades, else of its book."""
+    """The venue or ccxt will not have it, whatever the connection is like. ``trades``: its trades, else its book."""
 
     symbol: str
     trades: bool

@@ -22,7 +22,8 @@ BOOK_LEVELS = 20
 TICK_S = 0.02
 _FAULTS: tuple[tuple[type[Exception], Fault], ...] = (
     (ccxt.OnMaintenance, Fault.MAINTENANCE),
-    (ccxt.DDoSProtection, Fault.OUR_LIMIT),  # RateLimitExceeded is one
+    (ccxt.RateLimitExceeded, Fault.OUR_LIMIT),
+    (ccxt.DDoSProtection, Fault.OUR_LIMIT),
     (ccxt.AuthenticationError, Fault.REFUSED),
     (ccxt.ExchangeNotAvailable, Fault.OVERLOAD),
     (ccxt.BadRequest, Fault.BAD_REQUEST),

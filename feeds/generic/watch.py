@@ -20,15 +20,16 @@ from feeds.generic import process
 from feeds.generic.messages import Beat, BookNow, Follow, Job, Lost, Probed, Refused, TradeNow, Word
 from feeds.generic.process import ChildLostError, Pipe
 from feeds.http import HttpError, Timing
-from feeds.model import BookSnapshot, Channel, Instrument, Product, Refusal, Trade
+from feeds.model import Ack, BookSnapshot, Channel, Fault, Instrument, Product, Refusal, Trade
 from feeds.samples import FeedSample, LinkSample, ProbeSample
 from feeds.venues.base import Answer, RestRequest, Subscription
 from feeds.venues.generic import GenericVenue
 from feeds.watching import Hosts, Meters, channel_row
 
 LABEL = "ccxt"
-MIN_RTT_NS = 1_000
 SECOND_MS = 1000
+BEATLESS_NS = 3_000_000_000
+"""Our process speaks every second. One that has stopped to is no longer a witness of the venue's silence."""
 
 
 class GenericWatch:
@@ -70,11 +71,16 @@ class GenericWatch:
         self._channels: Channels | None = None
         self._up: set[str] = set()
         """Symbols whose book comes now."""
+        self._refusals: dict[tuple[Channel, str], str] = {}
+        """What was last said of subscriptions that do not come."""
         self._told: bool | None = None
         """What was last said of the connection; None: nothing since the process started."""
+        self._why = ""
+        self._fault: Fault | None = None
         self._was_up = False
         self._sampled_ns = meters.clock.monotonic_ns()
         self._heard_ns: int | None = None
+        self._beat_ns: int | None = None
         self._messages = self._sampled_messages = 0
         self._sampled_updates = self._sampled_trades = 0
         self._lag_ms: float | None = None
@@ -150,7 +156,7 @@ class GenericWatch:
         if self.board is not None:
             self.board.disconnected(tuple(self.board.pairs))
         self._up.clear()
-        self._told, self._channels, self._heard_ns = None, None, None
+        self._told, self._channels, self._heard_ns, self._beat_ns = None, None, None, None
         self._lag_ms = None
 
     # what the process says
@@ -168,7 +174,7 @@ class GenericWatch:
             case Refused():
                 self._refused(word)
             case Beat():
-                self._lag_ms = word.lag_ms
+                self._lag_ms, self._beat_ns = word.lag_ms, self._meters.clock.monotonic_ns()
 
     def _book(self, word: BookNow) -> None:
         if self.board is None or word.symbol not in self.board.pairs:
@@ -202,6 +208,9 @@ class GenericWatch:
         self._messages += messages
         if self._channels is not None:
             self._channels.heard[kind][symbol] = now_ns
+            channel = Channel.TRADES if kind is Trade else Channel.BOOK
+            if self._refusals.pop((channel, symbol), None) is not None:
+                self._channels.acked(Ack(channel=channel, symbol=symbol))
 
     def _probed(self, word: Probed) -> None:
         offset_ms: float | None = None
@@ -209,7 +218,7 @@ class GenericWatch:
             whole_seconds = word.server_ms % SECOND_MS == 0  # a stamp that may be cut to them says less
             offset_ms = self.offset.add(
                 sent_ns=word.sent_ns,
-                rtt_ns=max(word.rtt_ns, MIN_RTT_NS),
+                rtt_ns=word.rtt_ns,
                 server_ns=word.server_ms * MS,
                 now_mono_ns=self._meters.clock.monotonic_ns(),
                 resolution_ns=SECOND_MS * MS if whole_seconds else MS,
@@ -233,13 +242,18 @@ class GenericWatch:
 
     def _lost(self, word: Lost) -> None:
         symbols = self._following if word.symbol is None else (word.symbol,)
+        if word.gap and self.board is not None:
+            self.board.gaps += 1
+            self._meters.say("gap", self.route, f"{word.symbol}: {word.text}, asking for a new snapshot")
+            self.board.disconnected([s for s in symbols if s in self.board.pairs])
+            return
         self._up.difference_update(symbols)
         if self.board is not None:
             self.board.disconnected([s for s in symbols if s in self.board.pairs])
         if self._up:
             self._meters.say("reconnect", self.route, f"{word.symbol}: lost, asking again: {word.text}")
         else:
-            self._link(False, word.text)
+            self._link(False, word.text, word.fault)
 
     def _refused(self, word: Refused) -> None:
         channel = Channel.TRADES if word.trades else Channel.BOOK
@@ -249,12 +263,14 @@ class GenericWatch:
             self._channels.refused(refusal)
         if self.board is None or word.symbol not in self.board.pairs:
             return
+        known, self._refusals[channel, word.symbol] = self._refusals.get((channel, word.symbol)), word.text
         if not word.trades:
             self._up.discard(word.symbol)
             self.board.disconnected([word.symbol])
-        self.board.events(self, [refusal], 0, 0)
+        if known != word.text:  # it is tried again and again, and said once
+            self.board.events(self, [refusal], 0, 0)
 
-    def _link(self, connected: bool, text: str) -> None:
+    def _link(self, connected: bool, text: str, fault: Fault | None = None) -> None:
         if connected is self._told:
             return
         self._told = connected
@@ -263,21 +279,32 @@ class GenericWatch:
             self._was_up = True
         else:
             self._meters.say("reconnect", self.route, f"connection lost or refused, asking again: {text}")
-        self._meters.emit(self._link_sample(text))
+        self._why, self._fault = text, fault
+        self._meters.emit(self._link_sample())
 
-    def _link_sample(self, text: str = "") -> LinkSample:
+    def _link_sample(self) -> LinkSample:
         now_ns = self._meters.clock.time_ns()
-        return LinkSample(route=self.route, t_ns=now_ns, label=LABEL, connected=self._told is True, text=text)
+        return LinkSample(
+            route=self.route,
+            t_ns=now_ns,
+            label=LABEL,
+            connected=self._told is True,
+            text=self._why,
+            fault=self._fault,
+            gaps=self.board.gaps if self.board is not None else 0,
+        )
 
     # samples
 
     def sample(self) -> None:
-        """Emit what came since the last call; nothing while our own process is not running."""
+        """Emit what came since the last call; nothing while our own process is not running, or not getting on."""
         clock = self._meters.clock
         now_ns, mono_ns = clock.time_ns(), clock.monotonic_ns()
         interval_ms = (mono_ns - self._sampled_ns) / MS
         self._sampled_ns = mono_ns
-        if self.board is None or self._pipe is None or self._told is None or interval_ms <= 0:
+        if self.board is None or self._told is None or self._beat_ns is None or interval_ms <= 0:
+            return
+        if mono_ns - self._beat_ns > BEATLESS_NS:
             return
         self._meters.emit(self._link_sample())
         self._meters.emit(self._feed_sample(self.board, now_ns, mono_ns, interval_ms))
