@@ -318,9 +318,9 @@ def test_topics_of_others_and_strange_messages_are_counted() -> None:
 
 def test_time_books_and_limits() -> None:
     for product in ("spot", "linear"):
-        clock, small = BINGX.probes(product, [BTC])  # type: ignore[arg-type]  # a literal in a loop
+        clock, small = BINGX.probes(product, [BTC])
         good = answer({"code": 0, "msg": "", "data": {"serverTime": 1675319535362}}, x_ratelimit_requests_remain="480")
-        reading = BINGX.read_probe(product, clock, good)  # type: ignore[arg-type]  # as above
+        reading = BINGX.read_probe(product, clock, good)
         assert (reading.fault, reading.server_ns, reading.weight_used) == (None, 1675319535362 * MS, 20)
         assert "symbol=BTC-USDT&limit=5" in small.request.path
         assert not small.gives_time
@@ -350,7 +350,13 @@ def test_rest_books_are_sorted_whatever_their_order() -> None:
     snapshot = BINGX.read_snapshot("linear", BTC, answer({"code": 0, "msg": "", "data": rows}))
     assert (snapshot.bids, snapshot.asks) == ([(2.0, 1.0), (1.0, 1.0)], [(3.0, 2.0), (4.0, 1.0)])
     assert (snapshot.engine_ns, snapshot.gateway_ns, snapshot.levels_limit) == (T0, None, 1000)
-    for bad in ({"code": 109425, "msg": "not exist"}, {"code": 0, "data": None}, [], {"code": 0, "data": {"bids": 1}}):
+    bodies: list[object] = [
+        {"code": 109425, "msg": "not exist"},
+        {"code": 0, "data": None},
+        [],
+        {"code": 0, "data": {"bids": 1}},
+    ]
+    for bad in bodies:
         with pytest.raises(VenueError, match="bingx book"):
             BINGX.read_snapshot("linear", BTC, answer(bad))
 
