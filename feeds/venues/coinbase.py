@@ -132,10 +132,10 @@ class Coinbase(VenueDefaults):
     def read_probe(self, product: Product, probe: Probe, answer: Answer) -> ProbeReading:
         try:
             body = _read_body(answer.body)
+            word = body.error or next((said.id for said in body.errors), "")
+            fault = Fault.OUR_LIMIT if "rate_limit" in word else http_fault(answer)
         except UNREADABLE:
-            return unreadable(answer)
-        word = body.error or next((said.id for said in body.errors), "")
-        fault = Fault.OUR_LIMIT if "rate_limit" in word else http_fault(answer)
+            body, word, fault = _Body(), "", unreadable(answer).fault
         if fault is None and (word or (probe.gives_time and not body.ms)):
             fault = Fault.UNKNOWN
         text = "" if fault is None else answer.body[:200].decode(errors="replace")

@@ -56,7 +56,7 @@ def ms_ns(text: str) -> int | None:
 
 
 Stamp = Annotated[datetime, Meta(tz=True)]
-"""RFC 3339 text with a zone, for typed decoding; beyond the microsecond it is cut."""
+"""RFC 3339 text with a zone, for typed decoding; it is rounded to the microsecond."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _US = timedelta(microseconds=1)
 

@@ -3,11 +3,12 @@ from __future__ import annotations
 import gzip
 import tracemalloc
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feeds.venues.reading import UNREADABLE, gunzip, ms_ns, number
+from feeds.venues.reading import UNREADABLE, Stamp, gunzip, ms_ns, number, stamp_ns
 
 
 def test_empty_is_missing_and_zero_is_zero() -> None:
@@ -57,3 +58,21 @@ def test_a_zip_bomb_is_refused_before_it_is_unpacked() -> None:
         gunzip(bomb)
     assert tracemalloc.get_traced_memory()[1] < 20 << 20
     tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    ("text", "ns"),
+    [
+        ("2023-09-25T09:05:00.123456Z", 1_695_632_700_123_456_000),
+        ("2026-08-09T21:05:48.228568804Z", 1_786_309_548_228_569_000),
+        ("2026-08-09T23:05:48+02:00", 1_786_309_548_000_000_000),
+        ("1970-01-01T00:00:00Z", None),
+        ("0001-01-01T00:00:00.000000Z", None),
+        ("9999-12-31T23:59:59Z", None),
+    ],
+)
+def test_text_times_are_read_to_the_microsecond_and_absurd_ones_are_not_sent(text: str, ns: int | None) -> None:
+    assert stamp_ns(msgspec.json.decode(f'"{text}"', type=Stamp)) == ns
+    assert stamp_ns(None) is None
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.json.decode(f'"{text.rstrip("Z")[:19]}"', type=Stamp)
