@@ -190,7 +190,7 @@ class DeribitSession:
         symbol = self._symbols.get(row.instrument_name)
         if symbol is None:
             return _stranger("book", row.instrument_name)
-        bids, asks = [level.pair for level in row.bids], [level.pair for level in row.asks]
+        bids, asks = wire.pairs(row.bids), wire.pairs(row.asks)
         engine_ns = row.timestamp * NS_PER_MS or None
         if row.type == "change" or (not row.type and row.prev_change_id is not None):
             return (

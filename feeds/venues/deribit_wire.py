@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 from msgspec import Meta, Raw, Struct
@@ -73,10 +73,6 @@ class Level(Struct, array_like=True, gc=False):
     price: Price
     size: Size
 
-    @property
-    def pair(self) -> tuple[float, float]:
-        return self.price, 0.0 if self.action == "delete" else self.size
-
 
 class BookRow(Struct, gc=False):
     instrument_name: str
@@ -86,6 +82,11 @@ class BookRow(Struct, gc=False):
     type: str = ""  # not sent in 2019
     prev_change_id: int | None = None
     timestamp: Millis = 0
+
+
+def pairs(levels: Sequence[Level]) -> list[tuple[float, float]]:
+    """A level that is deleted has the size 0."""
+    return [(level.price, 0.0 if level.action == "delete" else level.size) for level in levels]
 
 
 class BookParams(Struct, gc=False):

@@ -49,7 +49,7 @@ from feeds.venues.reading import UNREADABLE, Stamp, stamp_ns, unreadable
 
 _SYMBOLS_A_SOCKET = 20  # no limit is published; cryptofeed's
 _CHECKED_LEVELS = 10
-_EXACT = 1 << 52  # a size of more steps than this is not sure to keep its last decimal in a float
+_EXACT = 1 << 51  # steps; beyond, two roundings of a float may change the last one
 _LONGEST_RETRY_S = 60.0  # "temporary lockout" lasts minutes
 
 
@@ -66,9 +66,9 @@ class KrakenSpotRule(Unsequenced):
 
     def checksum(self, book: BookSides, instrument: Instrument) -> int | None:
         """CRC32 over asks, then bids, best first: price and size with the pair's decimals, without dot and leading
-        zeros. None where a size is too large for a float to hold all of its decimals."""
-        price_decimals, size_decimals = _decimals(instrument.tick), _decimals(instrument.lot)
-        largest = _EXACT / 10**size_decimals
+        zeros. None where a number is too large for a float to hold all of its decimals."""
+        price_scale, size_scale = 10 ** _decimals(instrument.tick), 10 ** _decimals(instrument.lot)
+        dearest, largest = _EXACT / price_scale, _EXACT / size_scale
         parts = []
         for prices, side in (
             (nsmallest(_CHECKED_LEVELS, book.asks), book.asks),
@@ -76,10 +76,10 @@ class KrakenSpotRule(Unsequenced):
         ):
             for price in prices:
                 size = side[price]
-                if size >= largest:
+                if size >= largest or price >= dearest:
                     return None
-                parts.append(f"{price:.{price_decimals}f}".replace(".", "").lstrip("0"))
-                parts.append(f"{size:.{size_decimals}f}".replace(".", "").lstrip("0"))
+                # the digits without dot and leading zeros are the whole number of steps
+                parts.append(f"{round(price * price_scale)}{round(size * size_scale)}")
         return crc32("".join(parts).encode())
 
 

@@ -49,10 +49,10 @@ def machine() -> str:
 
 def pipeline(sheet: Sheet, host: Child, repeats: int) -> None:
     """Socket to applied book, beside others on the same frames from the same server."""
-    venue, product = "binance", "linear"
-    sheet.line(f"CPU per message, socket to applied book ({venue}.{product}; median and range of {repeats} rounds)")
+    route = "binance.linear"
+    sheet.line(f"CPU per message, socket to applied book ({route}; median and range of {repeats} rounds)")
     with Field(host, (OURS, BARE, CCXT, CRYPTOFEED)) as field:
-        results = field.race(venue, product, (*COUNTED, *BESIDES), repeats)
+        results = field.race(route, (*COUNTED, *BESIDES), repeats)
     for course in (*COUNTED, *BESIDES):
         targets = {} if course in BESIDES else FLOOD_TARGETS if course.rate is None else PACED_TARGETS
         sheet.course(results, course, targets)
@@ -73,12 +73,11 @@ def venues(sheet: Sheet, host: Child, repeats: int) -> None:
                 sheet.skip(name, "no simulated twin to take frames from")
                 continue
             for product in venue.products:
-                _route(sheet, field, name, product, repeats)
+                _route(sheet, field, f"{name}.{product}", repeats)
 
 
-def _route(sheet: Sheet, field: Field, venue: str, product: str, repeats: int) -> None:
-    route = f"{venue}.{product}"
-    results = field.race(venue, product, (EVERY_ROUTE,), repeats, depth=NARROW)
+def _route(sheet: Sheet, field: Field, route: str, repeats: int) -> None:
+    results = field.race(route, (EVERY_ROUTE,), repeats, depth=NARROW)
     ours, theirs = results.of(OURS, EVERY_ROUTE), results.of(CCXT, EVERY_ROUTE)
     text = f"  {route:<19}"
     if ours:

@@ -17,6 +17,7 @@ RATE = 20_000
 SECONDS = 4.0
 LEVELS = 10
 POLL_S = 0.05
+CLIENT = "collector"
 
 
 class Load(NamedTuple):
@@ -40,43 +41,40 @@ def load(host: Child, seconds: float = SECONDS) -> Load:
     """Raises ChildError."""
     with TemporaryDirectory(prefix="detour-bench-") as folder:
         home = Home(Path(folder))
-        places = {
-            route: host.ask({"do": "open", "key": route, "venue": venue, "product": product, "depth": WHOLE})
-            for route in ROUTES
-            for venue, _, product in [route.partition(".")]
-        }
+        places = {route: host.ask({"do": "open", "route": route, "depth": WHOLE, "client": CLIENT}) for route in ROUTES}
         symbols = {route: place["symbol"] for route, place in places.items()}
         path = home.configure(ROUTES, tuple(dict.fromkeys(symbols.values())), places)
         try:
             command = [sys.executable, "-m", "tests.bench.collector_client", cores()[1]]
-            with Child("collector", command, home.environment()) as child:
+            with Child(CLIENT, command, home.environment()) as child:
                 return _measure(host, child, {"config": str(path), "symbols": symbols}, seconds)
         finally:
             for route in ROUTES:
-                host.ask({"do": "close", "key": route})
+                host.ask({"do": "close", "route": route})
 
 
 def _measure(host: Child, child: Child, place: dict[str, object], seconds: float) -> Load:
     for route in ROUTES:
-        host.ask({"do": "prime", "key": route, "on": True})
+        host.ask({"do": "prime", "route": route, "on": True})
     child.ask({"do": "open", "place": place})
     for route in ROUTES:
-        host.ask({"do": "prime", "key": route, "on": False})
+        host.ask({"do": "prime", "route": route, "on": False})
     for share in (0.05, 1.0):  # a short one first, for warm caches
         count = int(RATE * seconds * share / len(ROUTES))
-        ready = host.ask({"do": "prepare", "keys": ROUTES, "levels": LEVELS, "count": count})
+        ready = host.ask({"do": "prepare", "routes": ROUTES, "clients": [CLIENT], "levels": LEVELS, "count": count})
         child.ask({"do": "arm", "marks": ready["marks"], "poll_s": POLL_S})
-        gone = host.ask({"do": "go", "keys": ROUTES, "rate": RATE})
+        gone = host.ask({"do": "go", "routes": ROUTES, "client": CLIENT, "rate": RATE})
         answer = child.hear()
+        sent = ready["messages"][CLIENT]
     grew, took_s = answer["grew"], answer["end_s"] - gone["start_s"]
     if took_s <= 0:
         raise ChildError("the collector's clock and the server's differ")
     return Load(
-        sent=ready["messages"],
-        lost=int(ready["messages"] - grew["applied"]),
+        sent=sent,
+        lost=int(sent - grew["applied"]),
         gaps=int(grew["gaps"]),
         garbled=int(grew["garbled"]),
-        rate_s=ready["messages"] / gone["took_s"],
+        rate_s=sent / gone["took_s"],
         cpu_share=answer["cpu_s"] / took_s,
         frames_s=grew["frames"] / took_s,
         own_lag_ms=answer["own_lag_ms"],

@@ -20,12 +20,15 @@ is the least of our own channels, 50 of those that ccxt.pro subscribes to by its
 STEP_NS = 10_000_000_000
 """Between two batches, on the venue's clock: longer than any push interval, so that every batch is a message."""
 REMOVED_SHARE = 0.05
-MOST_LOTS = 5_000
+LEAST_SIZE = 0.001
+"""Or a lot where that is more: smaller numbers are written with exponents, which not all clients write alike."""
+SIZES = 5_000
+"""The largest size is so many times the smallest."""
 FUNDING_S = 3_600
 
 
 class Marks:
-    """Two prices inside the spread. The last batch of a round bids at one of them, in turn, so that a client that
+    """Two prices inside the spread. The last batch of a round is a bid at one of them, in turn, so that a client that
     sees it as its best bid has applied all of the round; the next round's first batch takes it away."""
 
     def __init__(self) -> None:
@@ -44,6 +47,7 @@ class BenchBook:
     def __init__(self, instrument: SimInstrument, seed: str, depth: int = WHOLE) -> None:
         self.price, self.size = Texts(instrument.tick), Texts(instrument.lot)
         self._depth = depth
+        self._least_lots = max(1, round(LEAST_SIZE / self.size.step))
         self._mid = round(asset_of(instrument.base, instrument.quote).price / self.price.step)
         self._rng = Random(f"bench {seed} {instrument.route} {instrument.symbol}")
         self._gone: tuple[set[int], set[int]] = set(), set()
@@ -52,15 +56,15 @@ class BenchBook:
         sides = [[self._level(sign, offset) for offset in range(1, depth + 1)] for sign in (-1, 1)]
         self.feed.replace(BookImage(seq=self.feed.seq, bids=tuple(sides[0]), asks=tuple(sides[1]), engine_ns=STEP_NS))
 
-    def change(self, levels: int, engine_ns: int, *, last: bool = False) -> Change:
-        """The next batch: ``levels`` levels of each side, and the mark where it is the ``last`` of a round."""
+    def change(self, levels: int, engine_ns: int) -> Change:
+        """The next batch: ``levels`` levels of each side; 0 ends a round with a mark and nothing else."""
         bids = self._side(-1, levels)
         asks = self._side(1, levels)
         if self._marks.standing is not None:
             bids.append((self.price.of(self._mid + self._marks.standing), "0"))
             self._marks.standing = None
-        if last:
-            bids.append((self.price.of(self._mid + self._marks.next()), self.size.of(MOST_LOTS)))
+        if not levels:
+            bids.append((self.price.of(self._mid + self._marks.next()), self.size.of(self._least_lots * SIZES)))
         change = Change(
             seq=self.feed.seq + 1,
             bids=tuple(bids),
@@ -90,7 +94,7 @@ class BenchBook:
         return made
 
     def _level(self, sign: int, offset: int) -> TextLevel:
-        return self._price(sign, offset), self.size.of(self._rng.randint(1, MOST_LOTS))
+        return self._price(sign, offset), self.size.of(self._rng.randint(self._least_lots, self._least_lots * SIZES))
 
     def _price(self, sign: int, offset: int) -> str:
         # two ticks between bids and asks stay free for the marks
@@ -112,9 +116,9 @@ class BenchWorld:
             self._books[key] = BenchBook(instrument, self._seed, self._depth)
         return self._books[key]
 
-    def change(self, instrument: SimInstrument, levels: int, *, last: bool = False) -> Change:
+    def change(self, instrument: SimInstrument, levels: int) -> Change:
         self._ahead_ns += STEP_NS
-        return self.on(instrument).change(levels, self.now_ns(), last=last)
+        return self.on(instrument).change(levels, self.now_ns())
 
     def now_ns(self) -> int:
         return self._clock_ns() + self._ahead_ns

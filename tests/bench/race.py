@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tests.bench.market import WHOLE
 from tests.bench.process import REPOSITORY, Child, ChildError
@@ -15,6 +15,7 @@ from tests.bench.process import REPOSITORY, Child, ChildError
 WITNESS_PYTHON = REPOSITORY / ".witness" / "bin" / "python"
 FLOOD_POLL_S = 0.005
 PACED_POLL_S = 0.05
+FAULTS = ("gaps", "garbled", "errors")
 OURS, BARE, CCXT, CRYPTOFEED = "detour", "bare loop", "ccxt.pro", "cryptofeed"
 
 
@@ -98,33 +99,77 @@ class Field:
     def __exit__(self, *why: object) -> None:
         self._stack.close()
 
-    def race(self, venue: str, product: str, courses: Sequence[Course], repeats: int, *, depth: int = WHOLE) -> Results:
+    def race(self, route: str, courses: Sequence[Course], repeats: int, *, depth: int = WHOLE) -> Results:
         """Every course with every client in turn, ``repeats`` times. One that fails is left out, with its reason."""
         results = Results()
         results.absent.update(self._absent)
-        running: dict[str, Child] = {}
-        for name, child in self._clients.items():
-            try:
-                results.rss_mb[name] = _join(self._host, child, name, venue, product, depth)
-                running[name] = child
-            except ChildError as error:
-                results.absent[name] = str(error)
+        running = {name: child for name, child in self._clients.items() if self._join(name, route, depth, results)}
         for number in range(repeats + 1):
             for course in courses:
                 # the first time only warms caches, and is short
                 asked = course if number else course._replace(batches=max(50, course.batches // 10))
-                for name, child in list(running.items()):
-                    try:
-                        run = one_round(self._host, child, name, asked)
-                    except ChildError as error:
-                        results.absent[name] = str(error)
-                        del running[name]
-                        continue
+                for name, run in self._round(route, running, asked, results).items():
                     if number:
                         results.runs.setdefault((name, course), []).append(run)
         for name in list(self._clients):
             self._leave(name, results)
+        results.complaints += self._host.ask({"do": "close", "route": route})["errors"]
         return results
+
+    def _join(self, name: str, route: str, depth: int, results: Results) -> bool:
+        place = self._host.ask({"do": "open", "route": route, "depth": depth, "client": name})
+        self._host.ask({"do": "prime", "route": route, "on": True})
+        try:
+            opened = self._clients[name].ask({"do": "open", "place": place})
+        except ChildError as error:
+            results.absent[name] = str(error)
+            return False
+        finally:
+            self._host.ask({"do": "prime", "route": route, "on": False})
+        results.rss_mb[name] = opened["rss_mb"] or 0.0
+        return True
+
+    def _round(self, route: str, running: dict[str, Child], course: Course, results: Results) -> dict[str, Run]:
+        """The same batches for each in turn; whoever fails stops running."""
+        runs: dict[str, Run] = {}
+        if not running:
+            return runs
+        ready = self._host.ask(
+            {
+                "do": "prepare",
+                "routes": [route],
+                "clients": list(running),
+                "levels": course.levels,
+                "count": course.batches,
+            }
+        )
+        for name, child in list(running.items()):
+            try:
+                runs[name] = self._run(child, name, route, course, ready)
+            except ChildError as error:
+                results.absent[name] = str(error)
+                del running[name]
+        return runs
+
+    def _run(self, child: Child, name: str, route: str, course: Course, ready: dict[str, Any]) -> Run:
+        """Raises ChildError, also when the client's book is not the server's at the end, or we lost a message."""
+        messages = ready["messages"][name]
+        if not messages:
+            raise ChildError("it subscribed to no book")
+        poll_s = FLOOD_POLL_S if course.rate is None else PACED_POLL_S
+        child.ask({"do": "arm", "marks": ready["marks"], "poll_s": poll_s})
+        gone = self._host.ask({"do": "go", "routes": [route], "client": name, "rate": course.rate})
+        answer = child.hear()
+        if name == OURS and (answer["grew"]["messages"] < messages or any(answer["grew"][bad] for bad in FAULTS)):
+            raise ChildError(f"{answer['grew']} of {messages} messages: {answer['said']}")
+        if answer["book"] not in (None, ready["books"][route]):
+            raise ChildError("it holds another book than the server at the end of a round")
+        return Run(
+            cpu_us=answer["cpu_s"] / course.batches * 1e6,
+            msgs_s=messages / (answer["end_s"] - gone["start_s"]),
+            bytes_per_message=ready["bytes"][name] / messages,
+            messages_per_batch=messages / course.batches,
+        )
 
     def _leave(self, name: str, results: Results) -> None:
         try:
@@ -132,39 +177,6 @@ class Field:
         except ChildError as error:
             self._absent[name] = str(error)
             del self._clients[name]
-        results.complaints += [f"{name}: {error}" for error in self._host.ask({"do": "close", "key": name})["errors"]]
-
-
-def _join(host: Child, child: Child, client: str, venue: str, product: str, depth: int) -> float:
-    place = host.ask({"do": "open", "key": client, "venue": venue, "product": product, "depth": depth})
-    host.ask({"do": "prime", "key": client, "on": True})
-    child.tell({"do": "open", "place": place})
-    try:
-        return float(child.hear().get("rss_mb") or 0)
-    finally:
-        host.ask({"do": "prime", "key": client, "on": False})
-
-
-def one_round(host: Child, child: Child, key: str, course: Course) -> Run:
-    """Raises ChildError, also when the client's book is not the server's at the end, or we lost a message."""
-    ready = host.ask({"do": "prepare", "keys": [key], "levels": course.levels, "count": course.batches})
-    if not ready["messages"]:
-        raise ChildError(f"{child.name} subscribed to no book")
-    poll_s = FLOOD_POLL_S if course.rate is None else PACED_POLL_S
-    child.ask({"do": "arm", "marks": ready["marks"], "poll_s": poll_s})
-    gone = host.ask({"do": "go", "keys": [key], "rate": course.rate})
-    answer = child.hear()
-    if key == OURS and answer["grew"]["applied"] != ready["messages"]:
-        raise ChildError(f"{child.name} applied {answer['grew']} of {ready['messages']} messages: {answer['said']}")
-    if answer["book"] not in (None, ready["books"][key]):
-        raise ChildError(f"{child.name} holds another book than the server at the end of a round")
-    messages = ready["messages"]
-    return Run(
-        cpu_us=answer["cpu_s"] / course.batches * 1e6,
-        msgs_s=messages / (answer["end_s"] - gone["start_s"]),
-        bytes_per_message=ready["bytes"] / messages,
-        messages_per_batch=messages / course.batches,
-    )
 
 
 def versions() -> str:
