@@ -156,6 +156,7 @@ class GenericWatch:
         if self.board is not None:
             self.board.disconnected(tuple(self.board.pairs))
         self._up.clear()
+        self._was_up = False  # coming back is no reconnect of the venue's
         self._told, self._channels, self._heard_ns, self._beat_ns = None, None, None, None
         self._lag_ms = None
 

@@ -33,7 +33,7 @@ class GenericVenue:
         self.name = self.title = name
         self.ccxt_id = ccxt_id
         self.ccxt: Mapping[Product, str] = dict.fromkeys(products, ccxt_id)
-        self.products: Mapping[Product, GenericFacts] = {product: GenericFacts() for product in products}
+        self.products: Mapping[Product, GenericFacts] = dict.fromkeys(products, GenericFacts())
 
     def rule(self, product: Product) -> SequenceRule:
         return Unsequenced()

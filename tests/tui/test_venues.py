@@ -25,3 +25,10 @@ def test_the_table_shows_every_word(capsys: pytest.CaptureFixture[str]) -> None:
     for row in rows:
         for cell in row.values():
             assert set(str(cell).split()) <= set(shown)
+
+
+def test_the_table_ends_with_the_exchanges_that_can_be_named_beside(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["venues"]) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert "ccxt.pro" in last and "phemex" in last
+    assert not set(last.rpartition(": ")[2].split(", ")) & set(VENUES)
