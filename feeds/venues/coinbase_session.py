@@ -146,14 +146,16 @@ class CoinbaseSession:
 
     def receive(self, raw: bytes, received_ns: int) -> Sequence[Event]:
         lost: Sequence[Event] = ()
+        frame: _Frame | None = None
         try:
             frame = _read_frame(raw)
             lost = self._counted(frame)
             reader = self._readers.get(frame.channel)
             events = self._control(frame, received_ns) if reader is None else reader(frame)
         except UNREADABLE as error:
-            # which book it was is as unreadable as the rest
-            lost, events = self._losses(), (Garbled(what=str(error)[:200]),)
+            # a counted frame may have been any book's; one without a readable number is missed at the next number
+            lost = () if frame is None else self._losses()
+            events = (Garbled(what=str(error)[:200]),)
         if received_ns >= self._again.due_ns:
             due = [key.partition(" ") for key in self._again.take(received_ns)]
             again = (self._request("subscribe", Channel(channel), (name,)) for channel, _, name in due)

@@ -16,7 +16,7 @@ from feeds.backoff import ConnectLimits
 from feeds.board import RouteBoard
 from feeds.book import Book
 from feeds.clock import OffsetEstimator, SystemClock
-from feeds.model import Instrument
+from feeds.model import Channel, Instrument
 from feeds.samples import FeedSample, LinkSample, Sample
 from feeds.sim.pair import SimPair
 from feeds.sim.scenario import load
@@ -144,6 +144,11 @@ class Watched:
         """Returns after so many messages of books: time enough for what was ordered to have come by."""
         enough = self.board.book_updates + count
         await self.until(lambda: self.board.book_updates >= enough or or_when(), f"{count} more messages of books")
+
+    def ask_again(self) -> None:
+        """A fresh snapshot of the first book."""
+        for stream in self.watch.streams:
+            stream.resubscribe(Channel.BOOK, self.symbol)
 
     async def live(self) -> None:
         """Every book is the simulator's, and moves on."""

@@ -7,7 +7,7 @@ from enum import Enum
 
 from msgspec import Struct
 
-from feeds.model import Channel, Instrument, Product, route_of
+from feeds.model import Instrument, Product, route_of
 from feeds.sim.registry import TWINS
 from feeds.sim.twin import SimInstrument
 from feeds.venues.base import ProductFacts
@@ -24,6 +24,7 @@ class Loss(Enum):
 
     SEQUENCE = "by the next one's number"
     CHECKSUM = "once the venue's checksum covers it"
+    CROSSING = "once a price that is gone crosses the book"
     HEALED = "not at all: every message is a whole book"
 
 
@@ -48,19 +49,21 @@ class Cell(Struct, frozen=True):
 
     @property
     def loss(self) -> Loss:
+        if "a crossed book" in self.facts.sequence:
+            return Loss.CROSSING
         if not self.facts.sequence.startswith("none"):
             return Loss.SEQUENCE
         return Loss.CHECKSUM if self.checksum else Loss.HEALED
 
     @property
+    def numbered_together(self) -> bool:
+        """One number runs through all books of a connection: a loss costs each of them."""
+        return "over all" in self.facts.sequence
+
+    @property
     def compared(self) -> int:
         """Best levels of a side that our book must share with theirs at any moment."""
         return 5 if self.loss is Loss.HEALED else 20  # whole books come fast with five levels and slowly with more
-
-    @property
-    def silenceable(self) -> Channel:
-        """A channel beside the book that is never long without data in the simulated market."""
-        return Channel.BBO if Channel.BBO in self.facts.push_ms else Channel.TRADES
 
 
 CELLS: tuple[Cell, ...] = tuple(
