@@ -11,6 +11,7 @@ from feeds.sim.venues.bitfinex import BitfinexTwin
 from feeds.sim.venues.bitget import BitgetTwin
 from feeds.sim.venues.bybit import BybitTwin
 from feeds.sim.venues.coinbase import CoinbaseTwin
+from feeds.sim.venues.cryptocom import CryptocomTwin
 from feeds.sim.venues.deribit import DeribitTwin
 from feeds.sim.venues.gate import GateTwin
 from feeds.sim.venues.htx import HtxTwin
@@ -33,6 +34,7 @@ TWINS: Mapping[str, Callable[[], Twin]] = {
     "deribit": DeribitTwin,
     "bingx": BingxTwin,
     "bitfinex": BitfinexTwin,
+    "cryptocom": CryptocomTwin,
     "kraken": KrakenTwin,
     "coinbase": CoinbaseTwin,
 }

@@ -9,6 +9,7 @@ from feeds.venues.bitfinex import Bitfinex
 from feeds.venues.bitget import Bitget
 from feeds.venues.bybit import Bybit
 from feeds.venues.coinbase import Coinbase
+from feeds.venues.cryptocom import Cryptocom
 from feeds.venues.deribit import Deribit
 from feeds.venues.gate import Gate
 from feeds.venues.htx import Htx
@@ -31,6 +32,7 @@ _ALL: tuple[Venue, ...] = (
     Deribit(),
     Bingx(),
     Bitfinex(),
+    Cryptocom(),
     Kraken(),
     Coinbase(),
 )

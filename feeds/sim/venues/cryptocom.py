@@ -1,0 +1,302 @@
+"""Crypto.com Exchange v1, simulated: one socket for spot and perpetuals, REST in ``cryptocom_rest``.
+
+Written from the protocol sheet, captures of 2022, ccxt 4.5.90 (``pro/cryptocom.py``), tardis-node and
+cryptocom-exchange 2.8.0, never from our decoder. One name of nothing refuses a whole subscription; a repeated one is
+refused as a duplicate. The rule of ``cs`` is not known: the number here only stands in its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from zlib import crc32
+
+from msgspec import DecodeError, Struct, ValidationError, field, json
+
+from feeds.model import Product
+from feeds.sim.listing import COINS, listed
+from feeds.sim.sockets import ABNORMAL
+from feeds.sim.twin import (
+    Change,
+    Close,
+    Out,
+    Request,
+    Response,
+    SimInstrument,
+    SimLiquidation,
+    SimMark,
+    SimTrade,
+    TextLevel,
+    Top,
+    TwinFacts,
+    World,
+)
+from feeds.sim.venues import cryptocom_rest as rest
+from feeds.sim.window import DepthWindow
+from feeds.sim.wire import ms, text
+
+S = 1_000_000_000
+PATH = "/exchange/v1/market"
+HEARTBEAT_S, ANSWER_S = 30, 5
+MOST_A_SECOND, AT_FIRST = 100.0, 20.0
+"""Requests; a connection begins with a part of its first second's."""
+DEPTHS = ("10", "50")
+MOST_CHANNELS = 400
+
+
+class _Params(Struct):
+    channels: list[str] = []
+    kind: str = field(name="book_subscription_type", default="")
+    camel_kind: str = field(name="bookSubscriptionType", default="")
+    """As ccxt writes it."""
+
+
+class _Ask(Struct):
+    id: int | str | None = None
+    method: str = ""
+    params: _Params = field(default_factory=_Params)
+
+
+_read = json.Decoder(_Ask, strict=False).decode
+
+
+class _Book:
+    """One book subscription: the window that its client should hold, and the ``u`` told last."""
+
+    def __init__(self, one: SimInstrument, depth: int, by_changes: bool, world: World) -> None:
+        self.one, self.depth, self.by_changes = one, depth, by_changes
+        image = world.book(one)
+        self.window = DepthWindow(image, depth)
+        self.told = rest.update_id(one, image.seq)
+        self.engine_ns = image.engine_ns
+        self.changed = False
+
+    def snapshot(self, now_ns: int) -> rest.Row:
+        self.told = rest.update_id(self.one, self.window.seq)
+        return self._row(self.window.bids(), self.window.asks()) | self._foot(now_ns)
+
+    def absorb(self, change: Change) -> rest.Row | None:
+        """None: nothing that this client must be told now. A lost batch leaves a hole in the chain of ids."""
+        if change.seq <= self.window.seq:
+            return None
+        if change.seq != self.window.seq + 1:
+            self.told = rest.update_id(self.one, change.seq - 1)
+        self.window.absorb(change)
+        self.engine_ns = change.engine_ns
+        bids, asks = self.window.news()
+        if not bids and not asks:
+            return None
+        self.changed = True
+        if not self.by_changes:
+            return None
+        before, self.told = self.told, rest.update_id(self.one, change.seq)
+        update: rest.Row = {"update": self._row(bids, asks)}
+        return update | self._foot(change.gateway_ns, change.wrong_checksum) | {"pu": before}
+
+    def _row(self, bids: Sequence[TextLevel], asks: Sequence[TextLevel]) -> rest.Row:
+        return {"asks": rest.levels(asks), "bids": rest.levels(bids)}
+
+    def _foot(self, push_ns: int, wrong: bool = False) -> rest.Row:
+        checksum = (crc32(str(self.told).encode()) ^ wrong) - (1 << 31)
+        return {"t": ms(push_ns), "tt": ms(self.engine_ns), "u": self.told, "cs": checksum}
+
+
+class CryptocomSession:
+    """One connection to ``/exchange/v1/market``."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._books: dict[str, _Book] = {}
+        self._plain: dict[str, SimInstrument] = {}
+        now_ns = world.now_ns()
+        self._budget, self._budget_ns = AT_FIRST, now_ns
+        self._beat_ns = now_ns
+        self._unanswered: int | None = None
+
+    # -- the client's frames
+
+    def opened(self, now_ns: int) -> Sequence[Out]:
+        self._beat_ns = self._budget_ns = now_ns
+        return ()
+
+    def receive(self, raw: bytes, now_ns: int) -> Sequence[Out]:
+        try:
+            ask = _read(raw)
+        except (DecodeError, ValidationError, UnicodeDecodeError):
+            return (text({"id": -1, "method": "", "code": 40001, "message": "BAD_REQUEST"}),)
+        if ask.method == "public/respond-heartbeat":
+            if ask.id == self._unanswered:
+                self._unanswered = None
+            return ()
+        self._budget = min(MOST_A_SECOND, self._budget + (now_ns - self._budget_ns) / S * MOST_A_SECOND)
+        self._budget_ns = now_ns
+        if self._budget < 1:
+            return (_answer(ask, 42901, "TOO_MANY_REQUESTS"),)
+        self._budget -= 1
+        channels = list(dict.fromkeys(ask.params.channels))
+        match ask.method:
+            case "subscribe":
+                return self._subscribe(ask, channels)
+            case "unsubscribe":
+                for channel in channels:
+                    self._books.pop(channel, None)
+                    self._plain.pop(channel, None)
+                return (_answer(ask),)
+        return (_answer(ask, 40002, "METHOD_NOT_FOUND"),)
+
+    def _subscribe(self, ask: _Ask, channels: list[str]) -> Sequence[Out]:
+        found = {channel: self._find(channel) for channel in channels}
+        unknown = [channel for channel, one in found.items() if one is None]
+        if unknown or not channels:
+            return (_answer(ask, 10004, f"invalid channel {text({'channels': unknown})}"),)
+        new = [channel for channel in channels if channel not in self._books and channel not in self._plain]
+        if not new:
+            return (_answer(ask, 40003, "Duplicate subscription"),)
+        if len(self._books) + len(self._plain) + len(new) > MOST_CHANNELS:
+            return (_answer(ask, 40107, "SESSION_SUBSCRIPTION_LIMIT_EXCEEDED"),)
+        out: list[Out] = [_answer(ask)]
+        for channel in new:
+            one = found[channel]
+            assert one is not None
+            out += self._begin(channel, one, ask)
+        return out
+
+    def _find(self, channel: str) -> SimInstrument | None:
+        """Whose channel this is; None where there is no such channel."""
+        kind, _, rest_of = channel.partition(".")
+        world = self._world
+        match kind:
+            case "book":
+                name, _, depth = rest_of.rpartition(".")
+                return world.find(rest.VENUE, name) if depth in DEPTHS else None
+            case "ticker" | "trade":
+                return world.find(rest.VENUE, rest_of)
+            case "mark" | "funding" | "estimatedfunding" | "settlement":
+                return world.find(rest.VENUE, rest_of, "linear")
+            case "index":
+                swaps = world.instruments(rest.VENUE, "linear")
+                return next((one for one in swaps if rest.index_of(one) == rest_of), None)
+        return None
+
+    def _begin(self, channel: str, one: SimInstrument, ask: _Ask) -> Sequence[Out]:
+        """How things stand; values carry the id of the request."""
+        kind, world = channel.partition(".")[0], self._world
+        if kind == "book":
+            by_changes = "SNAPSHOT_AND_UPDATE" in (ask.params.kind, ask.params.camel_kind)
+            book = self._books[channel] = _Book(one, int(channel.rpartition(".")[2]), by_changes, world)
+            return (_push(channel, one, "book", book.snapshot(world.now_ns()), depth=book.depth),)
+        self._plain[channel] = one
+        if kind == "ticker":
+            image = world.book(one, 1)
+            row = rest.ticker_row(one, image, world.last_trade(one), image.engine_ns, sizes=True)
+        elif kind == "trade":
+            row = rest.trade_row(one, world.last_trade(one))
+        else:
+            row = rest.values(world.mark(one))[kind]
+            return (_push(channel, one, kind, row, request=ask.id),)
+        return (_push(channel, one, kind, row),)
+
+    # -- what is pushed
+
+    def change(self, instrument: SimInstrument, change: Change) -> Sequence[Out]:
+        out: list[Out] = []
+        for channel, book in self._books.items():
+            if book.one.venue_id != instrument.venue_id:
+                continue
+            row = book.absorb(change)
+            if row is not None:
+                out.append(_push(channel, instrument, "book.update", row, depth=book.depth))
+        return out
+
+    def top(self, instrument: SimInstrument, top: Top) -> Sequence[Out]:
+        channel = f"ticker.{instrument.venue_id}"
+        if channel not in self._plain:
+            return ()
+        row = rest.ticker_row(
+            instrument, self._world.book(instrument, 1), self._world.last_trade(instrument), top.gateway_ns, sizes=True
+        )
+        best = {"b": top.bid[0], "bs": top.bid[1], "k": top.ask[0], "ks": top.ask[1]}
+        return (_push(channel, instrument, "ticker", row | best),)
+
+    def trades(self, instrument: SimInstrument, trades: Sequence[SimTrade]) -> Sequence[Out]:
+        channel = f"trade.{instrument.venue_id}"
+        if channel not in self._plain or not trades:
+            return ()
+        return (_push(channel, instrument, "trade", *(rest.trade_row(instrument, one) for one in reversed(trades))),)
+
+    def liquidation(self, instrument: SimInstrument, liquidation: SimLiquidation) -> Sequence[Out]:
+        """There is no channel."""
+        return ()
+
+    def mark(self, instrument: SimInstrument, mark: SimMark) -> Sequence[Out]:
+        rows = rest.values(mark)
+        names = {kind: rest.index_of(instrument) if kind == "index" else instrument.venue_id for kind in rows}
+        return [
+            _push(f"{kind}.{names[kind]}", instrument, kind, row)
+            for kind, row in rows.items()
+            if f"{kind}.{names[kind]}" in self._plain
+        ]
+
+    def tick(self, now_ns: int) -> Sequence[Out]:
+        out: list[Out] = []
+        for channel, book in self._books.items():
+            if book.changed and not book.by_changes:
+                out.append(_push(channel, book.one, "book", book.snapshot(now_ns), depth=book.depth))
+            book.changed = False
+        if self._unanswered is not None and now_ns - self._beat_ns > ANSWER_S * S:
+            return (*out, Close(ABNORMAL))
+        if now_ns - self._beat_ns >= HEARTBEAT_S * S:
+            self._beat_ns, self._unanswered = now_ns, ms(now_ns)
+            out.append(text({"id": self._unanswered, "method": "public/heartbeat", "code": 0}))
+        return out
+
+    def farewell(self, planned: bool) -> Sequence[Out]:
+        return (Close(1000 if planned else ABNORMAL),)
+
+
+def _answer(ask: _Ask, code: int = 0, words: str = "") -> str:
+    said: dict[str, Any] = {"id": ask.id or 0, "code": code, "method": ask.method}
+    return text(said | ({"message": words} if words else {}))
+
+
+def _push(
+    channel: str, one: SimInstrument, kind: str, *rows: rest.Row, depth: int = 0, request: int | str | None = None
+) -> str:
+    name = rest.index_of(one) if kind == "index" else one.venue_id
+    head: rest.Row = {"instrument_name": name, "subscription": channel, "channel": kind}
+    result = head | ({"depth": depth} if depth else {}) | {"data": rows}
+    return text({"id": request or -1, "method": "subscribe", "code": 0, "result": result})
+
+
+class CryptocomTwin:
+    """Spot and dollar perpetuals. ``ws_paths`` are the same for both: one socket serves all instruments."""
+
+    name = rest.VENUE
+    facts: Mapping[Product, TwinFacts] = {
+        # 10 ms on the wire; less often spares a small machine
+        "spot": TwinFacts(book_ms=50.0, tick_s=0.5),
+        "linear": TwinFacts(book_ms=50.0, tick_s=0.5),
+    }
+    ws_paths: Mapping[Product, str] = {"spot": PATH, "linear": PATH}
+
+    def instruments(self) -> Sequence[SimInstrument]:
+        """Sizes are base coin."""
+        spot = [
+            listed(self.name, "spot", venue_id="{}_{}".format, quote=quote, bases=COINS, taker_fee="0.005",
+                   maker_fee="0.0025", ticks={"BTC": "0.01"})
+            for quote in ("USD", "USDT")
+        ]  # fmt: skip
+        linear = listed(
+            self.name, "linear", venue_id="{}{}-PERP".format, quote="USD", taker_fee="0.0005", maker_fee="0.0002",
+            lots={"BTC": "0.0001", "ETH": "0.0001"},
+        )  # fmt: skip
+        return (*spot[0], *spot[1], *linear)
+
+    def rest(self, request: Request, world: World) -> Response | None:
+        return rest.answer(request, world)
+
+    def error(self, kind: str, status: int) -> Response:
+        return rest.failure(kind, status)
+
+    def open(self, product: Product, path: str, query: Mapping[str, str], world: World) -> CryptocomSession | None:
+        return CryptocomSession(world) if path.rstrip("/") == PATH else None
