@@ -53,9 +53,10 @@ def answer(request: Request, world: World) -> Response | None:
             )  # fmt: skip
         case "swap/v2/quote/depth":
             limit = count_in(request.query, "limit", 20, 1000)
-            if limit not in _SWAP_LIMITS:
+            if limit is None or limit not in _SWAP_LIMITS:
                 return _bad(109400, "Invalid parameters, err:limit must be one of 5,10,20,50,100,500,1000")
-            return of_one("linear", lambda o: swap_book(o, world, limit))
+            levels: int = limit
+            return of_one("linear", lambda o: swap_book(o, world, levels))
         case "swap/v2/quote/bookTicker":
             return of_one("linear", lambda o: {"book_ticker": swap_best(o, world)})
         case "swap/v2/quote/trades":
