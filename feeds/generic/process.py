@@ -35,6 +35,11 @@ class Pipe:
     def pid(self) -> int:
         return self._process.pid
 
+    @property
+    def code(self) -> int | None:
+        """None while it runs."""
+        return self._process.returncode
+
     async def _hear(self) -> None:
         """Its stderr, of which the end is kept: an unread pipe would stop it."""
         assert self._process.stderr is not None

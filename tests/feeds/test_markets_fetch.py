@@ -9,7 +9,7 @@ import pytest
 
 from feeds import markets_fetch
 from feeds.markets import Job, cache_path, load_cached
-from feeds.markets_fetch import convert, narrow, redirect, store
+from feeds.markets_fetch import convert, narrow, redirect, store, table_fee
 from feeds.venues.registry import VENUES
 
 OKX = VENUES["okx"].products["linear"]
@@ -180,3 +180,19 @@ def test_a_failure_of_any_kind_is_a_line_and_leaves_the_cache(tmp_path: Path, mo
     assert store(job(tmp_path), "okx.linear", "okx", OKX).error == "the venue lists nothing"
     assert cache_path(tmp_path, "sim", "okx.linear").read_bytes() == before
     assert load_cached(["okx.linear"], tmp_path, "sim")
+
+
+@pytest.mark.parametrize(
+    ("fees", "fee"),
+    [
+        ({"trading": {"taker": 0.002}, "swap": {"taker": 0.0006}}, 0.0006),
+        ({"trading": {"taker": "0.0015"}}, 0.0015),
+        ({"linear": {"taker": 0.0004}, "swap": {"taker": 0.0006}}, 0.0004),
+        ({"trading": {"taker": None}}, 0.001),
+        ({"trading": {"taker": 12}}, 0.001),
+        ({"trading": None}, 0.001),
+        (None, 0.001),
+    ],
+)
+def test_an_exchange_we_hold_no_facts_of_has_the_fee_of_ccxts_table_and_is_never_free(fees: object, fee: float) -> None:
+    assert table_fee(fees, "linear", 0.001) == fee
