@@ -294,7 +294,7 @@ def test_refusals_say_whose_fault_they_are(code: int, text: str, fault: Fault) -
 def test_what_leaks_from_a_refused_subscription_is_never_shown() -> None:
     refusal = json.dumps({"id": "sub:BTC-USDT@incrDepth", "code": 80015, "msg": "dataType not support"}).encode()
     leak = book("all", 1, [["10", "1"]], [["11", "1"]])
-    for frames in ([leak, refusal], [refusal, leak]):
+    for frames in ([leak, refusal, leak], [refusal, leak, leak]):
         assert [type(e) for e in events(session("linear", BTC), frames)] == [Refusal]
 
 
