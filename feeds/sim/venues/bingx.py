@@ -82,13 +82,15 @@ class _Incremental:
         if window is None or change.seq <= window.seq:
             return None
         if change.seq > window.seq + 1:  # what was lost on the way is in their book and never in the client's
-            self._window = window = DepthWindow(image(), self._levels)
-        window.absorb(change)
-        if self.instrument.product == "linear" and self.instrument.base not in FAST and not self._waited:
-            self._waited = True
-            return None
-        self._waited = False
-        bids, asks = window.news()
+            self._window = DepthWindow(image(), self._levels)
+            bids, asks = list(change.bids), list(change.asks)
+        else:
+            window.absorb(change)
+            slow = self.instrument.product == "linear" and self.instrument.base not in FAST
+            self._waited = slow and not self._waited
+            if self._waited:
+                return None
+            bids, asks = window.news()
         told = {"bids": rest.levels(self.instrument, bids), "asks": rest.levels(self.instrument, asks[::-1])}
         return self._row("update", change.seq, change.engine_ns, told)
 
