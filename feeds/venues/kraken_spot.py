@@ -35,6 +35,9 @@ from feeds.venues.reading import UNREADABLE, Stamp, stamp_ns
 BOOK_LEVELS = 500
 """Of 10, 25, 100, 500 and 1000: fewer do not fill the depth bands of a pair with a tick of 0.1."""
 
+_NO_CHECKSUM = -1
+"""No book has it: what could not be read may have been any book's, and nothing counts the messages."""
+
 _NAMES: Mapping[Channel, str] = {Channel.BOOK: "book", Channel.BBO: "ticker", Channel.TRADES: "trade"}
 _CHANNELS = {name: channel for channel, name in _NAMES.items()}
 _MORE: Mapping[Channel, Mapping[str, object]] = {
@@ -173,12 +176,15 @@ class KrakenSpotSession:
         return f'{{"method":"ping","req_id":{token}}}'
 
     def receive(self, raw: bytes, received_ns: int) -> Sequence[Event]:
+        frame: _Frame | None = None
         try:
             frame = _read_frame(raw)
             reader = self._readers.get(frame.channel)
             events = self._control(frame, received_ns) if reader is None else reader(frame)
         except UNREADABLE as error:
-            events = (Garbled(what=str(error)[:200]),)
+            doubtful = self._wanted.get(Channel.BOOK, ()) if frame is not None and frame.channel == "book" else ()
+            lost = (BookDelta(symbol=symbol, bids=(), asks=(), checksum=_NO_CHECKSUM) for symbol in doubtful)
+            events = [Garbled(what=str(error)[:200]), *lost]
         if received_ns >= self._again.due_ns:
             due = [key.partition(" ") for key in self._again.take(received_ns)]
             again = (self._request("subscribe", Channel(channel), (symbol,)) for channel, _, symbol in due)

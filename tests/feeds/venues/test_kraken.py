@@ -232,6 +232,17 @@ def test_a_wrong_checksum_empties_the_book_and_asks_again() -> None:
     assert ask["params"] == {"channel": "book", "symbol": ["BTC/USD"], "depth": 500, "snapshot": True}
 
 
+def test_a_book_message_that_cannot_be_read_is_a_lost_one() -> None:
+    frames = [raw for raw in recording("kraken/spot_channels") if b'"book","type"' in raw]
+    book = Book(BTC, KRAKEN.rule("spot"))
+    spoilt = frames[1].replace(b'"qty":2.25', b'"qty":-2.25')
+    got = events(session("spot", BTC), [frames[0], spoilt])
+    assert len([e for e in got if isinstance(e, Garbled)]) == 1
+    outcomes = [book.apply(e, T0) for e in got if isinstance(e, BookSnapshot | BookDelta)]
+    assert outcomes == [Outcome.APPLIED, Outcome.BAD_CHECKSUM]
+    assert not book.bids
+
+
 def test_levels_beyond_the_depth_are_cut_by_us() -> None:
     rule = Old(10).rule("spot")
     book = Book(BTC, rule)
