@@ -23,7 +23,7 @@ KNOWS_IT = any((REPOSITORY / ".witness").glob("lib/python3*/site-packages/bingx/
 SPOT, LINEAR = "bingx.spot", "bingx.linear"
 SYMBOLS = ("BTC/USDT", "ETH/USDT")
 LEVELS = 20
-FOLLOWED_S, SETTLED_S, READY_S = 3.0, 1.5, 20.0
+FOLLOWED_S, SETTLED_S, READY_S = 2.0, 1.2, 20.0
 
 
 class Watched:
