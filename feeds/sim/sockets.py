@@ -222,11 +222,24 @@ class Port:
         loop = asyncio.get_running_loop()
         while True:
             try:
-                accepted, _ = await loop.sock_accept(self._socket)
+                await self._readable(loop)
+                # not sock_accept: cancelled between its result and our turn, it would leave a connection to nobody
+                accepted, _ = self._socket.accept()
+                accepted.setblocking(False)
                 await self._answer(accepted)
+            except BlockingIOError:
+                continue  # whoever knocked has gone
             except OSError:
                 # out of file descriptors, or the peer has gone already: neither may end the listener
                 await asyncio.sleep(0.05)
+
+    async def _readable(self, loop: asyncio.AbstractEventLoop) -> None:
+        knocked: asyncio.Future[None] = loop.create_future()
+        loop.add_reader(self._socket, _done, knocked)
+        try:
+            await knocked
+        finally:
+            loop.remove_reader(self._socket)
 
     async def _answer(self, accepted: socket.socket) -> None:
         loop = asyncio.get_running_loop()
@@ -240,6 +253,11 @@ class Port:
             case _:
                 accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 await loop.connect_accepted_socket(self._protocol, accepted)
+
+
+def _done(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
 
 
 class Silent(asyncio.Protocol):
