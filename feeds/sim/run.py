@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import contextlib
 import json
+import logging
 import os
 import signal
 import sys
@@ -51,6 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (_UsageError, ScenarioError) as error:
         print(f"detour sim: {error}", file=sys.stderr)
         return 2
+    logging.getLogger("aiohttp.server").addFilter(_is_news)
     return _runner()(_serve(scenario, venues, options))
 
 
@@ -71,6 +73,11 @@ def _runner() -> Callable[..., int]:
 
         return uvloop.run
     return asyncio.run
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """A client that hung up while it was being answered is its own business."""
+    return not (record.exc_info and isinstance(record.exc_info[1], ConnectionResetError))
 
 
 async def _serve(scenario: Scenario, venues: Sequence[str], options: argparse.Namespace) -> int:
