@@ -21,7 +21,7 @@ from tests.feeds.matrix.products import Cell, Loss, gone_beside
 LOST_AT_MOST = 40
 NOISES = 6
 SILENT_S = 1.5
-SLOW_FACTOR, SLOW_MS, SLOW_S = 150.0, 100.0, 3.0
+SLOW_FACTOR, SLOW_MS, SLOW_S = 60.0, 60.0, 3.0
 CUT_ROAD_S = 6.0
 
 
