@@ -81,6 +81,8 @@ def _only(watchlist: Watchlist, order: OrderOverride) -> Watchlist:
     routes = tuple(r for r in watchlist.routes if r.endswith(f".{product}"))
     if not routes:
         raise UserError(f"watchlist {watchlist.name!r} has no {product} route to ask about {order.symbol}")
+    # spot books tell the stablecoin basis that routes in other dollars are compared through
+    routes += tuple(r for r in watchlist.routes if r.endswith(".spot") and r not in routes)
     return msgspec.structs.replace(
         watchlist, symbols=(order.symbol,), routes=routes, notionals=(order.notional,), side=order.side
     )
