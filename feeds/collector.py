@@ -255,7 +255,7 @@ class Collector:
         while True:
             await self._obey()
             if loop.time() >= second_s:
-                self._second()
+                await self._second()
                 second_s = max(second_s + 1.0, loop.time() + 0.5)
             frame = self._frame()
             for sink in self.sinks:
@@ -279,7 +279,8 @@ class Collector:
                 case UseOrder(side=side, notional=notional) if 0 < notional < 1e15:
                     watched.order = Order(side=side, notional=notional)
 
-    def _second(self) -> None:
+    async def _second(self) -> None:
+        """The work of a second, in pieces: the read loop gets its turn in between."""
         watched = self._watched
         if watched is None:
             return
@@ -300,6 +301,7 @@ class Collector:
         )
         for watch in watched.routes.values():
             watch.sample()
+            await asyncio.sleep(0)
         verdicts = dict(watched.judge.verdicts(now_ns))
         for route, verdict in verdicts.items():
             self._journal.state_change(now_ns, watched.verdicts.get(route), verdict)
@@ -314,6 +316,7 @@ class Collector:
             if (mid := pair.book.ladder().mid) is not None
         }
         watched.advising.observe(now_ns, mids)
+        await asyncio.sleep(0)
         watched.rates = picture.rates(watched)
         watched.advising.advise(
             now_ns,
