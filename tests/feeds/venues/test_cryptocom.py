@@ -80,7 +80,8 @@ def test_every_isolated_message_decodes() -> None:
 
 def test_a_gap_empties_the_book_and_both_times_are_read() -> None:
     book = Book(BTC, VENUE.rule("linear"))
-    outcomes = [book.apply(e, 1) for e in events(session(BTC), recording("cryptocom/books_gap"))]
+    got: list[Any] = events(session(BTC), recording("cryptocom/books_gap"))
+    outcomes = [book.apply(e, 1) for e in got]
     assert outcomes == [Outcome.APPLIED, Outcome.APPLIED, Outcome.GAP, Outcome.APPLIED]
     assert (book.engine_ns, book.gateway_ns, book.seq) == (T0 + 301 * MS, T0 + 308 * MS, 72560688900)
     assert (book.bids, book.asks) == ({31613.5: 0.7}, {31614.0: 0.5})
@@ -89,7 +90,7 @@ def test_a_gap_empties_the_book_and_both_times_are_read() -> None:
 def test_channels() -> None:
     reader = session(BTC)
     frames = recording("cryptocom/channels")
-    got = events(reader, frames)
+    got: list[Any] = events(reader, frames)
     assert [type(e) for e in got] == [Quote, Quote, Heartbeat, Trade, Trade, Mark, Mark, Mark, Reply, Heartbeat]
     first, quote = got[:2]
     assert first.gateway_ns is None
