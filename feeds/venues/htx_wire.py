@@ -51,6 +51,14 @@ class Book(Struct, gc=False, kw_only=True):
     made_ms: Millis = field(name="ts", default=0)
 
 
+class BookFrame(Struct, gc=False):
+    """A whole message of a book channel in one go: cheaper than ``Frame`` and its ``tick`` one after the other."""
+
+    ch: str
+    tick: Book
+    ts: Millis = 0
+
+
 class SpotTop(Struct, gc=False, kw_only=True):
     """An empty side is absent, null or 0."""
 
@@ -146,6 +154,7 @@ class SwapStatus(Struct):
 
 
 read_frame = Decoder(Frame, strict=False).decode
+read_book_frame = Decoder(BookFrame).decode
 read_book = Decoder(Book).decode
 read_spot_top = Decoder(SpotTop).decode
 read_swap_top = Decoder(SwapTop).decode

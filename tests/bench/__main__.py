@@ -28,10 +28,10 @@ from tests.bench.process import Child, ChildError
 from tests.bench.race import BARE, CCXT, CRYPTOFEED, OURS, Course, Field, cores, server, versions, witness_version
 from tests.bench.report import FLOOD_TARGETS, PACED_TARGETS, Sheet, frames, ratios, same_frames, spread, verdict
 
-COUNTED = Course(40, 4_000, None), Course(40, 2_000, 2_000.0)
+COUNTED = Course(40, 3_000, None), Course(40, 2_000, 2_000.0)
 """What the targets are about."""
-BESIDES = Course(10, 6_000, None), Course(200, 1_000, None)
-EVERY_ROUTE = Course(40, 1_500, None)
+BESIDES = Course(10, 4_000, None), Course(200, 600, None)
+EVERY_ROUTE = Course(40, 600, None)
 SECTIONS = ("pipeline", "venues", "load", "start", "screen")
 
 

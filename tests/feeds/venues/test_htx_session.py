@@ -204,6 +204,16 @@ def test_swap_books_count_versions_on_this_connection() -> None:
     assert book.apply(ahead, T0) is Outcome.GAP
 
 
+def test_a_book_message_written_in_another_order_reads_the_same() -> None:
+    tick = {"asks": [[101, 2]], "bids": [[100, 0]], "event": "update", "version": 8, "ts": 1_790_000_000_000}
+    usual = {"ch": "market.BTC-USDT.depth.size_150.high_freq", "tick": tick, "ts": 1_790_000_000_001}
+    line = session(SWAP, "public")
+    [event] = line.receive(frame(**usual), T0)
+    assert isinstance(event, BookDelta)
+    assert (event.asks, event.last_seq, event.gateway_ns) == ([(101.0, 2.0)], 8, 1_790_000_000_001 * MS)
+    assert line.receive(frame(**dict(reversed(usual.items()))), T0) == (event,)
+
+
 def test_a_swap_book_is_subscribed_to_anew_in_increments() -> None:
     sent = session(SWAP, "public").resubscribe(Channel.BOOK, SWAP.symbol)
     topic = "market.BTC-USDT.depth.size_150.high_freq"
