@@ -166,8 +166,8 @@ class Door:
         upgrade = "websocket" in request.headers.get("Upgrade", "").lower()
         try:
             return await (self._websocket if upgrade else self._rest)(request)
-        except (asyncio.CancelledError, web.HTTPException):
-            raise
+        except (asyncio.CancelledError, web.HTTPException, ConnectionResetError):
+            raise  # the last: a client that hung up, which is no failure of the venue
         except Exception:
             self._venue.failures += 1
             traceback.print_exc(file=sys.stderr)
