@@ -42,8 +42,8 @@ $(WITNESS)/.ready: tests/witness/requirements.lock
 witness: $(WITNESS)/.ready
 
 lock:  ## needs uv; writes versions and hashes, no addresses
-	uv pip compile --universal --python-version 3.11 --extra dev --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command "make lock" -o requirements.lock pyproject.toml
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command "make lock" -o tests/witness/requirements.lock tests/witness/requirements.in
+	uv pip compile --universal --python-version 3.11 --extra dev --generate-hashes --no-annotate --custom-compile-command "make lock" -o requirements.lock pyproject.toml
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command "make lock" -o tests/witness/requirements.lock tests/witness/requirements.in
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Detour needs Python 3.11 or newer; set PYTHON=python3.11")'
