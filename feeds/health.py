@@ -48,6 +48,8 @@ HOLD_POINTS = {State.SUSPECT: 10}
 HOLD_POINTS_ELSE = 30
 SHARED_KEPT_S = 300.0
 """Trouble that was shared stays so for this long after the others had it too, unless it clears: edges flap."""
+SHARED_ALONE_S = 20.0
+"""A route that is in trouble for this long without the others has its own."""
 AGE_KEYS = frozenset({"age", "price"})
 
 
@@ -292,10 +294,14 @@ class Judge:
             if bad:
                 onsets[route] = min(bad)
         shared = self._together.shared(onsets, [r for r, x in measured.items() if x.warm or r in onsets])
+        if self._together.storm_since_ns is not None:
+            shared = {}  # in a storm everybody slows down a little: too little to accuse what they have in common
         for route, known in measured.items():
             if route in shared:
                 known.shared, known.shared_ns = shared[route], now_ns
-            elif known.stance.state is State.OK or now_ns - known.shared_ns > ns(SHARED_KEPT_S):
+            elif known.stance.state is State.OK or now_ns - known.shared_ns > ns(
+                SHARED_ALONE_S if route in onsets else SHARED_KEPT_S
+            ):
                 known.shared = None
             steady = {s.finding.key: self._together.steady_peers(route, s.finding) for s in known.standing}
             around = Circumstances(
