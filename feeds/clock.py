@@ -184,6 +184,11 @@ class LoopLag:
         )
 
 
+READ_TRIES = 5
+READ_NS = 1_000_000
+"""Two clocks read further apart than this cannot be compared."""
+
+
 class ClockStep:
     """Wall clock against monotonic clock: notices that ours was set, or that the machine slept."""
 
@@ -193,9 +198,15 @@ class ClockStep:
 
     def read_ns(self) -> int:
         """How far the wall clock moved against the monotonic one since the last reading."""
-        gap_ns = self._clock.time_ns() - self._clock.monotonic_ns()
-        step_ns, self._gap_ns = gap_ns - self._gap_ns, gap_ns
-        return step_ns
+        for _ in range(READ_TRIES):
+            before_ns = self._clock.monotonic_ns()
+            wall_ns = self._clock.time_ns()
+            after_ns = self._clock.monotonic_ns()
+            if after_ns - before_ns <= READ_NS:  # else we were put aside in between, and would call that a step
+                gap_ns = wall_ns - before_ns
+                step_ns, self._gap_ns = gap_ns - self._gap_ns, gap_ns
+                return step_ns
+        return 0
 
     def read_ms(self) -> float:
         """The same in ms."""
