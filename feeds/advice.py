@@ -34,6 +34,8 @@ class Assessment(Struct, frozen=True, kw_only=True, eq=False):
     """Usable routes; those that take the whole order first, then cheapest first."""
     whole: tuple[str, ...]
     """Routes that take the whole order, cheapest first."""
+    choices: tuple[str, ...]
+    """Those of ``whole`` that may be suggested: not a congested one that could be compared with nothing."""
     excluded: tuple[Excluded, ...]
     split: Split
     n_minus_1: tuple[Without, ...]
@@ -58,10 +60,11 @@ def advise(
 ) -> AdviceRow:
     """One answer without memory: the cheapest route is the suggestion. ``views`` is by route, in any order.
 
-    ``best`` is None where no route can take the whole order alone; ``split`` then says what can be placed.
+    ``best`` is None where no route can take the whole order alone (``split`` then says what can be placed), and where
+    the only one that can is congested.
     """
     assessment = assess(order, symbol, views, settings, now_ns, home=home)
-    return row(assessment, next(iter(assessment.whole), None))
+    return row(assessment, next(iter(assessment.choices), None))
 
 
 def assess(
@@ -101,12 +104,15 @@ def assess(
     costs = {priced.route: priced.cost(order.notional) for priced in lanes}
     whole = {priced.route for priced in lanes if priced.capacity >= order.notional}
     ranked = sorted(costs.values(), key=lambda cost: (cost.route not in whole, cost.total_bps, cost.route))
+    fitting = tuple(cost.route for cost in ranked if cost.route in whole)
+    alone = len(fitting) == 1 and usable[fitting[0]].verdict.state is State.CONGESTED
     return Assessment(
         order=order,
         symbol=symbol,
         home=home,
         costs=tuple(ranked),
-        whole=tuple(cost.route for cost in ranked if cost.route in whole),
+        whole=fitting,
+        choices=() if alone else fitting,
         excluded=tuple(Excluded(route=name, why=why[name]) for name in sorted(why)),
         split=split,
         n_minus_1=tuple(_without(lanes, split, settings.domains)),
@@ -116,7 +122,7 @@ def assess(
 
 
 def row(assessment: Assessment, best: str | None, since_ns: int | None = None) -> AdviceRow:
-    """The row that suggests ``best``, which must take the whole order, or be None."""
+    """The row that suggests ``best``, one of the assessment's choices or None."""
     at_home, there = assessment.cost_on(assessment.home), assessment.cost_on(best)
     split = assessment.split
     return AdviceRow(
@@ -181,11 +187,11 @@ class Adviser:
         self._held = {symbol: held for symbol, held in self._held.items() if symbol in kept}
 
     def _update(self, held: _Held, assessment: Assessment, now_ns: int) -> None:
-        cheapest = next(iter(assessment.whole), None)
+        cheapest = next(iter(assessment.choices), None)
         present = held.best
-        if present not in assessment.whole:
+        if present not in assessment.choices:
             stay = assessment.home
-            beaten = stay not in assessment.whole or self._beats(assessment, cheapest, stay)
+            beaten = stay not in assessment.choices or self._beats(assessment, cheapest, stay)
             chosen = cheapest if beaten else stay
         elif not self._beats(assessment, cheapest, present):
             held.beaten_since_ns = None
@@ -320,7 +326,10 @@ def _against_home(assessment: Assessment, at_home: Cost | None, there: Cost | No
         return ""
     if verdict.state not in (State.OK, State.UNKNOWN):
         cause = f" ({verdict.cause})" if verdict.cause is not None else ""
-        return f"{home} is {verdict.state}{cause}{_main_reason(verdict)}"
+        how = f"{verdict.state}{cause}{_main_reason(verdict)}"
+        if assessment.whole and not assessment.choices:
+            return f"only {home} can be judged now, and it is {how}"
+        return f"{home} is {how}"
     if at_home is None:
         filled = next((cost.filled for cost in assessment.costs if cost.route == home), 0.0)
         return f"{home} takes only {filled:,.0f} of {assessment.order.notional:,.0f}"

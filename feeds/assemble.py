@@ -15,7 +15,6 @@ from feeds.watchlists import product_of
 
 BANDS_BPS = (10, 25, 50, 100)
 MS = 1e6
-COARSE_MS = 200.0
 
 PairKind = Literal["waiting", "live", "stale", "resyncing", "refused", "absent"]
 
@@ -83,10 +82,7 @@ def route_row(
 
 def shown_age(age_ms: float | None, error_ms: float | None) -> float | None:
     """An age below zero by no more than the clock offset's error is zero within what can be known; a larger one stays
-    negative, since hiding it would hide a wrong clock. An age smaller than a coarse clock's error (a venue that tells
-    whole seconds) is not known at all."""
-    if age_ms is not None and error_ms is not None and error_ms > COARSE_MS and abs(age_ms) <= error_ms:
-        return None
+    negative, since hiding it would hide a wrong clock."""
     if age_ms is None or age_ms >= 0:
         return age_ms
     return 0.0 if error_ms is not None and -age_ms <= error_ms else age_ms

@@ -10,7 +10,7 @@ import asyncio
 import math
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from msgspec import Struct
@@ -19,6 +19,8 @@ MS = 1_000_000
 """Nanoseconds in a millisecond."""
 SECOND = 1_000_000_000
 """Nanoseconds in a second."""
+COARSE_MS = 200.0
+"""An offset known no better than this tells no age: a better estimate later would look like lateness."""
 
 
 class Clock(Protocol):
@@ -103,6 +105,16 @@ class OffsetEstimator:
     def error_ms(self) -> float | None:
         """Half width of the interval that must hold the true offset, path asymmetry included; None until known."""
         return None if self._best is None else self._best.error_ns / MS
+
+    @property
+    def fine_offset_ns(self) -> int | None:
+        """The offset to tell ages with; None while it is unknown or known no better than ``COARSE_MS``."""
+        return None if self._best is None or self._best.error_ns > COARSE_MS * MS else self._best.offset_ns
+
+    def ages_ms(self, ages_ns: Iterable[int]) -> list[float]:
+        """Ages by two clocks (received minus stamped) corrected to one, ascending; empty where they cannot be told."""
+        offset_ns = self.fine_offset_ns
+        return [] if offset_ns is None else sorted((age + offset_ns) / MS for age in ages_ns)
 
     def statement(self) -> str:
         """For people, in one clause."""

@@ -116,7 +116,7 @@ def _pair_row(watched: Watched, watch: Measured, symbol: str, gap_bps: float | N
         ladder,
         signals.symbols.get(symbol) if signals is not None else None,
         now_ns=now_ns,
-        offset_ns=watch.offset.offset_ns,
+        offset_ns=watch.offset.fine_offset_ns,
         offset_err_ms=watch.offset.error_ms,
         gap_bps=gap_bps,
         depth=kept[1],

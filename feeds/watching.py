@@ -12,7 +12,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
-from feeds.assemble import COARSE_MS, MS
+from feeds.assemble import MS
 from feeds.backoff import ConnectLimits
 from feeds.board import Origin, RouteBoard, median_ms
 from feeds.book_samples import book_sample
@@ -228,10 +228,7 @@ class RouteWatch:
         clock = self._meters.clock
         messages = sum(s.stats.messages for s in self.streams)
         bursts, ages, lags = board.bursts.take()
-        offset_ns = self.offset.offset_ns
-        # A venue's clock that is only known to a second tells no age: a better estimate later would look like lateness.
-        told = offset_ns is not None and (self.offset.error_ms or 0.0) <= COARSE_MS
-        corrected = sorted((age + offset_ns) / MS for age in ages) if told and offset_ns is not None else []
+        corrected = self.offset.ages_ms(ages)
         lives = self._lives()
         own = sorted(lag / MS for s in self.streams for lag in s.stats.take_own_lag_ns())
         keepalives = [s.keepalive_ok for s in self.streams if s.keepalive_ok is not None]

@@ -316,8 +316,7 @@ class GenericWatch:
 
     def _feed_sample(self, board: RouteBoard, now_ns: int, mono_ns: int, interval_ms: float) -> FeedSample:
         bursts, ages, _ = board.bursts.take()
-        offset_ns = self.offset.offset_ns
-        corrected = sorted((age + offset_ns) / MS for age in ages) if offset_ns is not None else []
+        corrected = self.offset.ages_ms(ages)
         lives = self._channels.silences(mono_ns) if self._channels is not None else ()
         sample = FeedSample(
             route=self.route,

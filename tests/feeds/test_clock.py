@@ -126,3 +126,13 @@ def test_a_fine_stamp_beats_a_quicker_exchange_with_a_coarse_one() -> None:
     estimator.add(sent_ns=NOW, rtt_ns=2 * MS, server_ns=NOW, now_mono_ns=1, resolution_ns=SECOND)
     assert estimator.offset_ms == pytest.approx(2.5)
     assert estimator.error_ms == pytest.approx(11.0)
+
+
+def test_ages_are_ours_once_the_offset_is_known_well() -> None:
+    estimator = OffsetEstimator()
+    assert estimator.ages_ms([40 * MS]) == [], "unknown"
+    second = {"server_ns": NOW + 300 * MS, "resolution_ns": SECOND}
+    estimator.add(sent_ns=NOW, rtt_ns=20 * MS, now_mono_ns=0, **second)
+    assert estimator.ages_ms([40 * MS]) == [], "a clock of whole seconds tells no age"
+    estimator.add(sent_ns=NOW, rtt_ns=20 * MS, now_mono_ns=0, server_ns=NOW + 15 * MS, resolution_ns=0)
+    assert estimator.ages_ms([40 * MS, 30 * MS]) == [35.0, 45.0], "the venue's clock is 5 ms ahead"
