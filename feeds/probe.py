@@ -7,6 +7,7 @@ was due. A closed loop would ask a slow venue less often and call it fast (coord
 from __future__ import annotations
 
 import asyncio
+import functools
 import itertools
 import logging
 import random
@@ -252,7 +253,9 @@ class Requester:
         """``budget``: that of the route's ``Prober``, so that both back off together."""
         self.budget = budget or RestBudget(venue.products[product].rest_limit)
         self._clock, self._timeout_s, self._sleep = clock, timeout_s, sleep
-        self._client = HttpClient(base_url, clock, tls=tls, max_body=MAX_BOOK_BODY, keep=concurrency)
+        self._base, self._published = base_url, base_url == venue.products[product].rest
+        self._client = functools.partial(HttpClient, clock=clock, tls=tls, max_body=MAX_BOOK_BODY, keep=concurrency)
+        self._clients = {base_url: self._client(base_url)}
         self._slots = asyncio.Semaphore(concurrency)
 
     async def request(self, request: RestRequest) -> Answer:
@@ -261,7 +264,7 @@ class Requester:
             while (wait_s := self.budget.request_wait_s(request.weight, self._now_s())) > 0:
                 await self._sleep(wait_s)
             self.budget.request_spent(request.weight, self._now_s())
-            answer = (await self._client.exchange(request, timeout_s=self._timeout_s)).answer
+            answer = (await self._client_of(request).exchange(request, timeout_s=self._timeout_s)).answer
         after_s = retry_after_s(answer.headers.get("retry-after"), self._clock.time_ns() / SECOND)
         fault = http_fault(answer)
         # A good answer here does not forgive: forgiveness is left to probes, whose bodies the venue's file reads.
@@ -270,7 +273,15 @@ class Requester:
         return answer
 
     def close(self) -> None:
-        self._client.close()
+        for client in self._clients.values():
+            client.close()
+
+    def _client_of(self, request: RestRequest) -> HttpClient:
+        """A base that somebody replaced stands for every host of the venue: a simulation never asks the real one."""
+        base = request.host if request.host is not None and self._published else self._base
+        if base not in self._clients:
+            self._clients[base] = self._client(base)
+        return self._clients[base]
 
     def _now_s(self) -> float:
         return self._clock.monotonic_ns() / SECOND

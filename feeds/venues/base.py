@@ -87,6 +87,9 @@ class Subscription(Struct, frozen=True):
 class RestRequest(Struct, frozen=True, kw_only=True):
     path: str
     """With query, starting with a slash; joined to the product's ``rest`` base."""
+    host: str | None = None
+    """Base URL of another published host that serves the path; None: the product's own. Who has the product's base
+    replaced (an endpoint of the user's, the simulator) is asked there for this too. Read by ``Requester`` only."""
     method: str = "GET"
     body: str | None = None
     headers: Mapping[str, str] = {}

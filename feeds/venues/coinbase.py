@@ -1,8 +1,8 @@
 """Coinbase, public data: the spot books of the Advanced Trade feed, quoted in dollars.
 
 Sources: https://docs.cdp.coinbase.com/coinbase-app/advanced-trade-apis/websocket/ (overview, channels, rate limits),
-.../advanced-trade-apis/rest-api (time, product book, products), state of autumn 2026; ccxt 4.5.90,
-coinbase-advanced-py 1.7.0; a third party's capture of 9 August 2026.
+.../advanced-trade-apis/rest-api (time, product book, products), .../api-reference/exchange-api/rest-api/currencies/,
+state of autumn 2026; ccxt 4.5.90, coinbase-advanced-py 1.7.0; a third party's capture of 9 August 2026.
 
 Of the two feeds of the one matching engine this is the one without key that numbers its messages and tells the
 engine's time and the gateway's; the other (Exchange) has no number, one time, and its fuller channels want a login.
@@ -22,7 +22,7 @@ from typing import Annotated
 from msgspec import Meta, Struct, field
 from msgspec.json import Decoder
 
-from feeds.model import BookSnapshot, Channel, Fault, Instrument, Product
+from feeds.model import BookSnapshot, Channel, Fault, Instrument, Product, Rail
 from feeds.venues.base import (
     Answer,
     PrevEquals,
@@ -80,6 +80,18 @@ class _Body(Struct):
     errors: list[_Said] = []
 
 
+class _Network(Struct):
+    id: str
+    status: str = ""
+
+
+class _Currency(Struct):
+    id: str
+    status: str = ""
+    networks: list[_Network] = field(name="supported_networks", default_factory=list)
+
+
+_read_currencies = Decoder(list[_Currency]).decode
 _read_body = Decoder(_Body, strict=False).decode
 _read_books = Decoder(_Books, strict=False).decode
 
@@ -165,6 +177,30 @@ class Coinbase(VenueDefaults):
             engine_ns=stamp_ns(row.time),
             levels_limit=_REST_LEVELS,
         )
+
+    def transfer_requests(self, coins: Sequence[str]) -> Sequence[RestRequest]:
+        """Of the Exchange API, which has the networks and is another host; Advanced Trade tells them with a key."""
+        return [RestRequest(path="/currencies", host="https://api.exchange.coinbase.com")]
+
+    def read_transfers(self, answer: Answer) -> Sequence[Rail]:
+        """A coin and a network have one word for both directions. A coin without networks is a national currency."""
+        try:
+            rows = _read_currencies(answer.body)
+        except UNREADABLE as error:
+            raise VenueError(f"coinbase currencies: HTTP {answer.status}, {error}") from error
+        return [
+            Rail(coin=row.id, chain=network.id, deposit=moves, withdraw=moves)
+            for row in rows
+            for network in row.networks
+            for moves in (_moves(row.status, network.status),)
+        ]
+
+
+def _moves(*words: str) -> bool | None:
+    """Both must be online. Only ``offline`` says that nothing moves; other words tell of trading, or nobody knows."""
+    if all(word == "online" for word in words):
+        return True
+    return False if "offline" in words else None
 
 
 def _book_request(instrument: Instrument, levels: int) -> RestRequest:

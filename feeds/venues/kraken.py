@@ -23,7 +23,7 @@ from zlib import crc32
 from msgspec import Struct, field
 from msgspec.json import Decoder
 
-from feeds.model import BookSnapshot, Channel, Fault, Instrument, Product, StatusNotice
+from feeds.model import BookSnapshot, Channel, Fault, Instrument, Product, Rail, StatusNotice
 from feeds.venues import kraken_futures, kraken_spot
 from feeds.venues.base import (
     Answer,
@@ -123,10 +123,28 @@ class _StatusReply(Struct):
     result: _Status
 
 
+class _Asset(Struct):
+    altname: str
+    status: str = ""
+
+
+class _Assets(Struct):
+    result: dict[str, _Asset]
+
+
 _read_reply = Decoder(_Reply, strict=False).decode
 _read_spot_book = Decoder(_SpotBooks, strict=False).decode
 _read_futures_book = Decoder(_FuturesBook, strict=False).decode
 _read_status = Decoder(_StatusReply).decode
+_read_assets = Decoder(_Assets).decode
+
+_FUNDING: Mapping[str, tuple[bool, bool]] = {
+    "enabled": (True, True),
+    "deposit_only": (True, False),
+    "withdrawal_only": (False, True),
+    "funding_temporarily_disabled": (False, False),
+}
+"""An asset's status -> deposits open, withdrawals open. Any other word tells neither."""
 
 
 class Kraken(VenueDefaults):
@@ -262,3 +280,16 @@ class Kraken(VenueDefaults):
         if word in ("", "online"):
             return ()
         return (StatusNotice(state="ongoing", text=f"system {word[:64]}", products=("spot",)),)
+
+    def transfer_requests(self, coins: Sequence[str]) -> Sequence[RestRequest]:
+        """All coins in one answer: one unknown name among several would be an error instead of an answer."""
+        return [RestRequest(path="/0/public/Assets", host=self.products["spot"].rest)]
+
+    def read_transfers(self, answer: Answer) -> Sequence[Rail]:
+        """By coin only; the chains are told to those with a key."""
+        try:
+            assets = _read_assets(answer.body).result.values()
+        except UNREADABLE as error:
+            raise VenueError(f"kraken assets: HTTP {answer.status}, {error}") from error
+        told = ((kraken_spot.coin_of(one.altname), *_FUNDING.get(one.status, (None, None))) for one in assets)
+        return [Rail(coin=coin, chain="", deposit=deposit, withdraw=withdraw) for coin, deposit, withdraw in told]

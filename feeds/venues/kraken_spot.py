@@ -47,6 +47,8 @@ _MORE: Mapping[Channel, Mapping[str, object]] = {
 }
 # Kraken's word for coins that ccxt, whose symbols are ours, calls by another: LUNA is a different coin at each.
 _CODES = {"LUNC": "LUNA", "LUNA": "LUNA2", "USTC": "UST", "REP": "REPV2", "REPV1": "REP", "KFEE": "FEE"}
+_COINS = {theirs: ours for ours, theirs in _CODES.items()} | {"XBT": "BTC", "XDG": "DOGE"}
+"""REST's other names of coins -> ours."""
 # First match wins. Spot writes ``<severity><category>:<text>``, derivatives one word (``apiLimitExceeded``).
 _FAULTS: tuple[tuple[str, Fault], ...] = (
     ("Rate limit", Fault.OUR_LIMIT),
@@ -73,6 +75,11 @@ _FAULTS: tuple[tuple[str, Fault], ...] = (
 def fault_of(words: str) -> Fault:
     """What an error of Kraken's, over REST or a socket, means to us."""
     return next((fault for part, fault in _FAULTS if part in words), Fault.UNKNOWN)
+
+
+def coin_of(altname: str) -> str:
+    """Our word for a coin by Kraken's REST one."""
+    return _COINS.get(altname, altname)
 
 
 def v2_name(instrument: Instrument) -> str:

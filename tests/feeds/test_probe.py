@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import pairwise
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -222,6 +223,26 @@ async def test_a_refused_request_holds_the_probes_back_too() -> None:
         assert (await requester.request(RestRequest(path="/depth"))).status == 418
         requester.close()
     assert requester.budget.probe_wait_s(1, SystemClock().monotonic_ns() / SECOND) == pytest.approx(77, abs=1)
+
+
+async def test_a_request_goes_to_the_host_it_names_unless_somebody_replaced_the_published_one() -> None:
+    async def here(reader: Reader, writer: Writer) -> None:
+        await head(reader)
+        writer.write(reply(b"here"))
+
+    async def there(reader: Reader, writer: Writer) -> None:
+        await head(reader)
+        writer.write(reply(b"there"))
+
+    async with serving(here) as one, serving(there) as other:
+        published = FakeVenue()
+        published.products = {"spot": msgspec.structs.replace(published.products["spot"], rest=one.http)}
+        asked = RestRequest(path="/currencies", host=other.http)
+        for venue, words in ((published, b"there"), (FakeVenue(), b"here")):
+            requester = Requester(venue, "spot", one.http, SystemClock())
+            assert (await requester.request(asked)).body == words
+            assert (await requester.request(RestRequest(path="/depth"))).body == b"here"
+            requester.close()
 
 
 async def test_a_request_without_an_answer_raises() -> None:

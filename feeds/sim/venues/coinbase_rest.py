@@ -52,7 +52,8 @@ def answer(request: Request, world: World) -> Response | None:
         case ["v2", "exchange-rates"]:
             return json_response({"data": {"currency": "USD", "rates": dict.fromkeys(_NETWORKS, "1")}})
         case ["currencies"]:
-            return json_response([_exchange_coin(coin) for coin in _NETWORKS])
+            shut = world.no_withdraw(VENUE)
+            return json_response([_exchange_coin(coin, shut=coin in shut) for coin in _NETWORKS])
         case _:
             return None
 
@@ -119,9 +120,11 @@ def _coin(coin: str) -> Row:
     return {"asset_id": f"00000000-{coin}", "code": coin, "name": coin, "color": "", "type": "crypto", "exponent": 8}
 
 
-def _exchange_coin(coin: str) -> Row:
+def _exchange_coin(coin: str, *, shut: bool) -> Row:
+    """Of the Exchange API, a host of its own at the venue. One word stands for both directions."""
+    state = "offline" if shut else "online"
     networks = [
-        {"id": name, "name": name, "status": "online", "min_withdrawal_amount": 0.001, "network_confirmations": 10}
+        {"id": name, "name": name, "status": state, "min_withdrawal_amount": 0.001, "network_confirmations": 10}
         for name in _NETWORKS[coin]
     ]
     head = {"id": coin, "name": coin, "min_size": "0.00000001", "status": "online", "message": ""}

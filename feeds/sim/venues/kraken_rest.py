@@ -87,7 +87,8 @@ def _spot(path: str, query: Mapping[str, str], world: World) -> Response | None:
             word = "maintenance" if halted else "online"
             return _good({"status": word, "timestamp": f"{iso(world.now_ns(), 1)[:19]}Z"})
         case "Assets":
-            return _good({row[0]: _asset(*row) for row in ASSETS.values()})
+            shut = world.no_withdraw(VENUE)
+            return _good({row[0]: _asset(*row, shut=coin in shut) for coin, row in ASSETS.items()})
         case "AssetPairs" if not query.get("pair"):
             return _good({one.venue_id: _pair(one) for one in listed})
         case "AssetPairs" | "Depth" | "Ticker" | "Trades":
@@ -133,10 +134,10 @@ def _named(name: str, listed: Sequence[SimInstrument]) -> SimInstrument | None:
     return None
 
 
-def _asset(key: str, altname: str, decimals: int) -> Row:
+def _asset(key: str, altname: str, decimals: int, *, shut: bool = False) -> Row:
     return {
         "aclass": "currency", "altname": altname, "decimals": decimals, "display_decimals": min(decimals, 5),
-        "status": "enabled",
+        "status": "deposit_only" if shut else "enabled",
     }  # fmt: skip
 
 

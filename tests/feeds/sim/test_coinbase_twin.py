@@ -138,5 +138,9 @@ def test_rest(twin: CoinbaseTwin, world: FixedWorld) -> None:
     assert answered(twin, world, f"{ADVANCED}/market/product_book", product_id="X-USD")["error"] == "NOT_FOUND"
     coins = {coin["id"]: coin for coin in answered(twin, world, "/currencies")}
     assert [network["status"] for network in coins["ETH"]["supported_networks"]] == ["online", "online"]
+    world.no_withdraw = lambda venue: frozenset({"ETH"})  # type: ignore[method-assign]  # one scenario's word
+    coins = {coin["id"]: coin for coin in answered(twin, world, "/currencies")}
+    assert [network["status"] for network in coins["ETH"]["supported_networks"]] == ["offline", "offline"]
+    assert coins["BTC"]["supported_networks"][0]["status"] == "online"
     assert twin.rest(request(f"{ADVANCED}/accounts"), world) is None
     assert twin.open("spot", "/ws", {}, world) is None

@@ -158,6 +158,9 @@ def test_spot_rest(twin: KrakenTwin, world: FixedWorld) -> None:
         }
     assert answered(twin, world, "/0/public/Depth", pair="NOPE")["error"] == ["EQuery:Unknown asset pair"]
     assert answered(twin, world, "/0/public/Assets")["result"]["XXBT"]["status"] == "enabled"
+    world.no_withdraw = lambda venue: frozenset({"BTC"})  # type: ignore[method-assign]  # one scenario's word
+    assets = answered(twin, world, "/0/public/Assets")["result"]
+    assert (assets["XXBT"]["status"], assets["XETH"]["status"]) == ("deposit_only", "enabled")
 
 
 def test_status_follows_the_announcements(twin: KrakenTwin, world: FixedWorld) -> None:

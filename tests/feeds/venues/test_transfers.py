@@ -20,6 +20,19 @@ BODIES = {
             Rail(coin="OLD", chain="", deposit=False, withdraw=False),
         ],
     ),
+    "coinbase": (
+        b'[{"id":"BTC","name":"Bitcoin","min_size":"0.00000001","status":"online","message":"","details":{"type":"crypto"},'
+        b'"default_network":"bitcoin","supported_networks":[{"id":"bitcoin","name":"Bitcoin","status":"online",'
+        b'"min_withdrawal_amount":0.0001,"processing_time_seconds":null},{"id":"lightning","status":"offline"},'
+        b'{"id":"base","status":"degraded"}]},{"id":"OLD","status":"delisted","supported_networks":'
+        b'[{"id":"ethereum","status":"online"}]},{"id":"USD","status":"online","default_network":""}]',
+        [
+            Rail(coin="BTC", chain="bitcoin", deposit=True, withdraw=True),
+            Rail(coin="BTC", chain="lightning", deposit=False, withdraw=False),
+            Rail(coin="BTC", chain="base", deposit=None, withdraw=None),
+            Rail(coin="OLD", chain="ethereum", deposit=None, withdraw=None),
+        ],
+    ),
     "gate": (
         b'[{"currency":"USDT","delisted":false,"withdraw_disabled":false,"withdraw_delayed":false,"deposit_disabled":false,'
         b'"trade_disabled":false,"chain":"ETH","chains":[{"name":"ETH","addr":"0x","withdraw_disabled":true,'
@@ -36,6 +49,20 @@ BODIES = {
         b'"displayName":"ERC20","baseChain":"ETH","numOfConfirmations":12,"depositStatus":"allowed",'
         b'"withdrawStatus":"prohibited","withdrawFeeType":"fixed"}]}]}',
         [Rail(coin="SXP", chain="ERC20", deposit=True, withdraw=False)],
+    ),
+    "kraken": (
+        b'{"error":[],"result":{"XXBT":{"aclass":"currency","altname":"XBT","decimals":10,"display_decimals":5,'
+        b'"margin_rate":0.01,"status":"enabled"},"XXDG":{"altname":"XDG","status":"deposit_only"},"SOL":{"altname":"SOL",'
+        b'"status":"withdrawal_only"},"LUNA":{"altname":"LUNA","status":"funding_temporarily_disabled"},'
+        b'"ZUSD":{"altname":"USD","status":"resting"},"XETH":{"altname":"ETH"}}}',
+        [
+            Rail(coin="BTC", chain="", deposit=True, withdraw=True),
+            Rail(coin="DOGE", chain="", deposit=True, withdraw=False),
+            Rail(coin="SOL", chain="", deposit=False, withdraw=True),
+            Rail(coin="LUNC", chain="", deposit=False, withdraw=False),
+            Rail(coin="USD", chain="", deposit=None, withdraw=None),
+            Rail(coin="ETH", chain="", deposit=None, withdraw=None),
+        ],
     ),
     "kucoin": (
         b'{"code":"200000","data":{"currency":"CSP","name":"CSP","precision":8,"chains":[{"chainName":"ERC20","chainId":"eth",'
