@@ -1,13 +1,16 @@
 """Crypto.com Exchange, public data over v1: spot, and perpetuals quoted in dollars and settled in its USD bundle.
 
-Sources: https://exchange-docs.crypto.com/exchange/v1/rest-ws/ (websocket channels, heartbeats, rate limits, error
-codes), state of autumn 2026; ccxt 4.5.90, tardis-node, CryptoCom.Net, cryptocom-exchange 2.8.0.
+Sources: https://exchange-docs.crypto.com/exchange/v1/rest-ws/ (websocket channels, subscription limits, heartbeats,
+rate limits, response codes), state of autumn 2026; ccxt 4.5.90, tardis-node, CryptoCom.Net, cryptocom-exchange 2.8.0.
 
-Books: the best 50 levels and their changes, each naming the one before it. ``tt`` is when the book changed, ``t`` when
-that was published. The field ``cs`` is a checksum that no client is known to check and whose rule was not at hand: the
-chain of ``pu`` and ``u`` stands alone. Nothing is published of liquidations, and of networks nothing without a key. No
-path tells the venue's time, so that the ``Date`` of its answers is read. What an early request is refused (the budget
-of a connection grows with it) is asked again a second later.
+Books: the best 50 levels and their changes, each naming the one before it, or after 5 s a change of nothing. ``tt`` is
+when the book changed, ``t`` when that was published. The field ``cs`` is for the venue's own use: the chain of ``pu``
+and ``u`` stands alone. Nothing is published of liquidations, and of networks nothing without a key.
+
+No answer to a request tells the venue's time: ``t`` of ``get-book`` is that of the data and of tickers that of a trade,
+acknowledgements have none, and the milliseconds that heartbeats are numbered with come unasked. So the ``Date`` of
+answers is read, in whole seconds, which is too coarse to tell the age of a message by. What an early request is refused
+(the budget of a connection grows with it) is asked again a second later.
 """
 
 from __future__ import annotations
@@ -37,7 +40,8 @@ from feeds.venues.base import (
 from feeds.venues.cryptocom_session import BOOK_LEVELS, CryptocomSession
 from feeds.venues.reading import NS_PER_MS, UNREADABLE, unreadable
 
-_SYMBOLS_A_SOCKET = 30  # six names each; how many a session may have (code 40107) is not published
+_MOST_CHANNELS = 400  # of one connection ("Market Data Websocket Subscription Limits"); then code 40107
+_SYMBOLS_A_SOCKET = 60  # a perpetual has six channels
 _DAY_MS = 86_400_000
 _NORMAL = ("BAU", "", None)
 """Business as usual."""
@@ -62,7 +66,7 @@ def _facts(
         push_ms={Channel.BOOK: 10, Channel.BBO: 0, Channel.TRADES: 0, **push_ms},
         quiet_s={Channel.BOOK: 20, Channel.BBO: 60, Channel.TRADES: 300, **quiet_s},
         sequence="pu = last u",
-        checksum="none (cs: rule unknown)",
+        checksum="none (cs is not for clients)",
         clocks="tt: engine, t: gateway",
         checked="2026-11",
         ws_ping_s=None,  # nobody says that control pings are answered
@@ -70,7 +74,7 @@ def _facts(
         server_ping="heartbeat every 30 s; cuts who does not answer within 5 s",
         idle_cut_s=65.0,  # two heartbeats
         sends=RateLimit(5, 1.0),  # 100 a second once a second has passed
-        max_streams=_SYMBOLS_A_SOCKET * 6,
+        max_streams=_MOST_CHANNELS,
         sizes_in_contracts=False,  # base coin
     )
 
@@ -82,7 +86,7 @@ class Cryptocom(VenueDefaults):
     products: Mapping[Product, ProductFacts] = {
         "spot": _facts(0.005, ("USD", "USDT"), {}, {}),  # tier 0, without CRO locked
         # the fee of perpetuals stands in no source that was at hand: the usual one of its kind, 0.05 %, is assumed
-        "linear": _facts(0.0005, ("USD",), {Channel.MARK: 1_000}, {Channel.MARK: 30}),
+        "linear": _facts(0.0005, ("USD",), {Channel.MARK: 50}, {Channel.MARK: 30}),
     }
 
     def plan(self, product: Product, instruments: Sequence[Instrument]) -> Sequence[SocketPlan]:

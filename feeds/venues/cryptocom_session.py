@@ -102,7 +102,6 @@ class CryptocomSession:
         self._pings[token] = None
         if len(self._pings) > _PINGS_KEPT:
             del self._pings[next(iter(self._pings))]
-        self._first.add(self._echo)
         return encode({"id": token, "method": "subscribe", "params": {"channels": [self._echo]}}).decode()
 
     def receive(self, raw: bytes, received_ns: int) -> Sequence[Event]:
@@ -221,6 +220,8 @@ class CryptocomSession:
                 )
                 continue
             sides = row if row.update is None else row.update
+            if not sides.bids and not sides.asks:
+                engine_ns = None  # nothing changed for 5 s: that is no lag
             events.append(
                 BookDelta(
                     symbol=symbol,
@@ -247,7 +248,6 @@ class CryptocomSession:
         return first
 
     def _quote(self, result: wire.Result, symbol: str) -> Sequence[Event]:
-        rows, first = wire.read_tickers(result.data), self._is_first(result)
         return [
             Quote(
                 symbol=symbol,
@@ -255,10 +255,8 @@ class CryptocomSession:
                 bid_size=(row.bs or None) if row.b else None,
                 ask=row.k or None,
                 ask_size=(row.ks or None) if row.k else None,
-                # the first after a request is of the last change, however long ago
-                gateway_ns=None if first else row.t * NS_PER_MS or None,
             )
-            for row in rows
+            for row in wire.read_tickers(result.data)
         ]
 
     def _trades(self, result: wire.Result, symbol: str) -> Sequence[Event]:

@@ -21,7 +21,7 @@ FAULTS: Mapping[int, Fault] = {
     9010001: Fault.MAINTENANCE,
     42901: Fault.OUR_LIMIT,
     10006: Fault.OUR_LIMIT,
-    40107: Fault.OUR_LIMIT,  # session subscription limit exceeded
+    40107: Fault.OUR_LIMIT,  # EXCEED_MAX_SUBSCRIPTIONS
     10002: Fault.REFUSED,
     10003: Fault.REFUSED,  # IP_ILLEGAL
     10005: Fault.REFUSED,
@@ -32,6 +32,10 @@ FAULTS: Mapping[int, Fault] = {
     10008: Fault.BAD_REQUEST,
     10009: Fault.BAD_REQUEST,
     30003: Fault.BAD_REQUEST,  # unknown instrument
+    206: Fault.BAD_REQUEST,  # INSTRUMENT_EXPIRED
+    208: Fault.BAD_REQUEST,  # INSTRUMENT_NOT_TRADABLE
+    209: Fault.BAD_REQUEST,  # INVALID_INSTRUMENT
+    40401: Fault.BAD_REQUEST,  # NOT_FOUND
     **dict.fromkeys(range(40001, 40008), Fault.BAD_REQUEST),
 }
 
@@ -91,11 +95,12 @@ class Frame(Struct, gc=False):
 
 
 class TickerRow(Struct, gc=False):
+    """Its ``t`` is documented as that of a trade: it says nothing of when the best prices were told."""
+
     b: Size | None = None
     bs: Size | None = None
     k: Size | None = None
     ks: Size | None = None
-    t: Millis = 0
 
 
 class TradeRow(Struct, gc=False):

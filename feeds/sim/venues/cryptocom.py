@@ -1,8 +1,9 @@
 """Crypto.com Exchange v1, simulated: one socket for spot and perpetuals, REST in ``cryptocom_rest``.
 
-Written from the protocol sheet, captures of 2022, ccxt 4.5.90 (``pro/cryptocom.py``), tardis-node and
-cryptocom-exchange 2.8.0, never from our decoder. One name of nothing refuses a whole subscription; a repeated one is
-refused as a duplicate. The rule of ``cs`` is not known: the number here only stands in its place.
+Written from the official pages, the protocol sheet, captures of 2022, ccxt 4.5.90 (``pro/cryptocom.py``), tardis-node
+and cryptocom-exchange 2.8.0, never from our decoder. One name of nothing refuses a whole subscription. A book that is
+asked for again begins anew; another channel is refused as a duplicate (tardis-node). The rule of ``cs`` is not
+published: the number here only stands in its place.
 """
 
 from __future__ import annotations
@@ -38,6 +39,9 @@ from feeds.sim.wire import ms, text
 S = 1_000_000_000
 PATH = "/exchange/v1/market"
 HEARTBEAT_S, ANSWER_S = 30, 5
+IDLE_BOOK_S = 5
+"""After so long without a change a book that is told by changes says so."""
+RESTARTING = 1013
 MOST_A_SECOND, AT_FIRST = 100.0, 20.0
 """Requests; a connection begins with a part of its first second's."""
 DEPTHS = ("10", "50")
@@ -70,9 +74,11 @@ class _Book:
         self.told = rest.update_id(one, image.seq)
         self.engine_ns = image.engine_ns
         self.changed = False
+        self.said_ns = 0
 
     def snapshot(self, now_ns: int) -> rest.Row:
         self.told = rest.update_id(self.one, self.window.seq)
+        self.said_ns = now_ns
         return self._row(self.window.bids(), self.window.asks()) | self._foot(now_ns)
 
     def absorb(self, change: Change) -> rest.Row | None:
@@ -89,9 +95,19 @@ class _Book:
         self.changed = True
         if not self.by_changes:
             return None
-        before, self.told = self.told, rest.update_id(self.one, change.seq)
+        return self._update(bids, asks, change.gateway_ns, change.wrong_checksum)
+
+    def idle(self, now_ns: int, world: World) -> rest.Row | None:
+        """A change of nothing when nothing changed for a while; None else. What was lost on the way is no idleness."""
+        if not self.by_changes or now_ns - self.said_ns < IDLE_BOOK_S * S:
+            return None
+        return None if world.book(self.one, 1).seq != self.window.seq else self._update((), (), now_ns, False)
+
+    def _update(self, bids: Sequence[TextLevel], asks: Sequence[TextLevel], push_ns: int, wrong: bool) -> rest.Row:
+        before, self.told = self.told, rest.update_id(self.one, self.window.seq)
+        self.said_ns = push_ns
         update: rest.Row = {"update": self._row(bids, asks)}
-        return update | self._foot(change.gateway_ns, change.wrong_checksum) | {"pu": before}
+        return update | self._foot(push_ns, wrong) | {"pu": before}
 
     def _row(self, bids: Sequence[TextLevel], asks: Sequence[TextLevel]) -> rest.Row:
         return {"asks": rest.levels(asks), "bids": rest.levels(bids)}
@@ -123,7 +139,8 @@ class CryptocomSession:
         try:
             ask = _read(raw)
         except (DecodeError, ValidationError, UnicodeDecodeError):
-            return (text({"id": -1, "method": "", "code": 40001, "message": "BAD_REQUEST"}),)
+            told = raw[:200].decode(errors="replace")
+            return (text({"id": -1, "method": "ERROR", "code": 40001, "message": "BAD_REQUEST", "original": told}),)
         if ask.method == "public/respond-heartbeat":
             if ask.id == self._unanswered:
                 self._unanswered = None
@@ -149,11 +166,11 @@ class CryptocomSession:
         unknown = [channel for channel, one in found.items() if one is None]
         if unknown or not channels:
             return (_answer(ask, 10004, f"invalid channel {text({'channels': unknown})}"),)
-        new = [channel for channel in channels if channel not in self._books and channel not in self._plain]
+        new = [channel for channel in channels if channel not in self._plain]
         if not new:
             return (_answer(ask, 40003, "Duplicate subscription"),)
-        if len(self._books) + len(self._plain) + len(new) > MOST_CHANNELS:
-            return (_answer(ask, 40107, "SESSION_SUBSCRIPTION_LIMIT_EXCEEDED"),)
+        if len({*self._books, *self._plain, *new}) > MOST_CHANNELS:
+            return (_answer(ask, 40107, "EXCEED_MAX_SUBSCRIPTIONS"),)
         out: list[Out] = [_answer(ask)]
         for channel in new:
             one = found[channel]
@@ -188,7 +205,7 @@ class CryptocomSession:
         self._plain[channel] = one
         if kind == "ticker":
             image = world.book(one, 1)
-            row = rest.ticker_row(one, image, world.last_trade(one), image.engine_ns, sizes=True)
+            row = rest.ticker_row(one, image, world.last_trade(one), sizes=True)
         elif kind == "trade":
             row = rest.trade_row(one, world.last_trade(one))
         else:
@@ -212,9 +229,8 @@ class CryptocomSession:
         channel = f"ticker.{instrument.venue_id}"
         if channel not in self._plain:
             return ()
-        row = rest.ticker_row(
-            instrument, self._world.book(instrument, 1), self._world.last_trade(instrument), top.gateway_ns, sizes=True
-        )
+        last = self._world.last_trade(instrument)
+        row = rest.ticker_row(instrument, self._world.book(instrument, 1), last, sizes=True)
         best = {"b": top.bid[0], "bs": top.bid[1], "k": top.ask[0], "ks": top.ask[1]}
         return (_push(channel, instrument, "ticker", row | best),)
 
@@ -243,19 +259,23 @@ class CryptocomSession:
             if book.changed and not book.by_changes:
                 out.append(_push(channel, book.one, "book", book.snapshot(now_ns), depth=book.depth))
             book.changed = False
+            nothing = book.idle(now_ns, self._world)
+            if nothing is not None:
+                out.append(_push(channel, book.one, "book.update", nothing, depth=book.depth))
         if self._unanswered is not None and now_ns - self._beat_ns > ANSWER_S * S:
-            return (*out, Close(ABNORMAL))
+            return (*out, Close(1000))
         if now_ns - self._beat_ns >= HEARTBEAT_S * S:
             self._beat_ns, self._unanswered = now_ns, ms(now_ns)
             out.append(text({"id": self._unanswered, "method": "public/heartbeat", "code": 0}))
         return out
 
     def farewell(self, planned: bool) -> Sequence[Out]:
-        return (Close(1000 if planned else ABNORMAL),)
+        return (Close(RESTARTING if planned else ABNORMAL),)
 
 
 def _answer(ask: _Ask, code: int = 0, words: str = "") -> str:
-    said: dict[str, Any] = {"id": ask.id or 0, "code": code, "method": ask.method}
+    """What a request leaves out is answered -1 and ERROR."""
+    said: dict[str, Any] = {"id": -1 if ask.id is None else ask.id, "code": code, "method": ask.method or "ERROR"}
     return text(said | ({"message": words} if words else {}))
 
 

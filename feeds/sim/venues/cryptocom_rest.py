@@ -44,13 +44,13 @@ def levels(side: Sequence[TextLevel]) -> list[tuple[str, str, str]]:
     return [(price, size, "0" if size == "0" else str(1 + crc32(price.encode()) % 4)) for price, size in side]
 
 
-def ticker_row(one: SimInstrument, image: BookImage, last: SimTrade, t_ns: int, sizes: bool) -> Row:
-    """``sizes`` of the best prices stand in the socket's rows only."""
+def ticker_row(one: SimInstrument, image: BookImage, last: SimTrade, sizes: bool) -> Row:
+    """``t`` is the trade's; ``sizes`` of the best prices stand in the socket's rows only."""
     bid, ask = (side[0] if side else None for side in (image.bids, image.asks))
     row: Row = {
         "i": one.venue_id, "h": last.price, "l": last.price, "a": last.price, "v": "879.5024", "vv": "26370000.12",
         "oi": "12345.12" if one.product == "linear" else "0", "c": "0.0072",
-        "b": None if bid is None else bid[0], "k": None if ask is None else ask[0], "t": ms(t_ns),
+        "b": None if bid is None else bid[0], "k": None if ask is None else ask[0], "t": ms(last.engine_ns),
     }  # fmt: skip
     if sizes:
         row |= {"bs": None if bid is None else bid[1], "ks": None if ask is None else ask[1]}
@@ -115,7 +115,7 @@ def _book(query: Mapping[str, str], world: World) -> Row:
     if depth is None:
         raise RefusedError(40003, "Invalid depth")
     image = world.book(one, depth)
-    row = {"bids": levels(image.bids), "asks": levels(image.asks)}
+    row = {"bids": levels(image.bids), "asks": levels(image.asks), "t": ms(image.engine_ns)}
     return {"depth": depth, "data": [row], "instrument_name": one.venue_id}
 
 
@@ -124,7 +124,7 @@ def _tickers(query: Mapping[str, str], world: World) -> Row:
     rows = []
     for one in wanted:
         image = world.book(one, 1)
-        rows.append(ticker_row(one, image, world.last_trade(one), image.engine_ns, sizes=False))
+        rows.append(ticker_row(one, image, world.last_trade(one), sizes=False))
     return {"data": rows}
 
 

@@ -26,7 +26,7 @@ from feeds.model import (
     Trade,
     Unknown,
 )
-from feeds.venues.base import Answer, Unsequenced
+from feeds.venues.base import Answer, Unsequenced, VenueError
 from feeds.venues.cryptocom import Cryptocom
 from tests.feeds.sim.fixed_world import MS
 from tests.feeds.venues.line import Line, strangers
@@ -92,9 +92,9 @@ def test_channels() -> None:
     frames = recording("cryptocom/channels")
     got: list[Any] = events(reader, frames)
     assert [type(e) for e in got] == [Quote, Quote, Heartbeat, Trade, Trade, Mark, Mark, Mark, Reply, Heartbeat]
-    first, quote = got[:2]
-    assert first.gateway_ns is None
-    assert (quote.bid, quote.bid_size, quote.ask, quote.gateway_ns) == (31600.0, 5.4, None, T0 + 2 * MS)
+    quote = got[1]
+    assert (quote.bid, quote.bid_size, quote.ask, quote.ask_size) == (31600.0, 5.4, None, None)
+    assert quote.gateway_ns is None, "a ticker's time is that of a trade: a quiet market is not a late one"
     assert [(e.side, e.price, e.engine_ns) for e in got[3:5]] == [
         ("sell", 31603.0, T0 + 3 * MS), ("buy", 31603.5, T0 + 4 * MS + 17),
     ]  # fmt: skip
@@ -155,7 +155,22 @@ def test_pings_come_back_and_heartbeats_are_answered(line: Line) -> None:
     for _ in range(70):
         line.world.ns += 1_000 * MS
         alive += line.hear(line.theirs.tick(line.world.ns))  # fails on a Close
-    assert alive == [Heartbeat(), Heartbeat()]
+    assert [e for e in alive if not isinstance(e, BookDelta)] == [Heartbeat(), Heartbeat()]
+
+
+def test_a_book_that_does_not_change_says_so_and_is_not_called_late(line: Line) -> None:
+    line.apply(line.start())
+    line.world.ns += 6_000 * MS
+    [nothing] = line.hear(line.theirs.tick(line.world.ns))
+    assert isinstance(nothing, BookDelta)
+    assert (nothing.bids, nothing.asks) == ([], [])
+    assert (nothing.engine_ns, nothing.gateway_ns) == (None, line.world.ns), (
+        "its last change is 6 s old: no lag of theirs"
+    )
+    assert line.apply([nothing]) == [Outcome.APPLIED]
+    changed = line.hear(line.theirs.change(line.sim, line.world.change(bids=[("100.50", "9.000")])))
+    assert line.apply(changed) == [Outcome.APPLIED]
+    assert line.book.bids[100.5] == 9.0
 
 
 def test_what_passes_is_asked_again_a_second_later() -> None:
@@ -193,6 +208,146 @@ def test_probes_and_snapshots_are_read(line: Line) -> None:
     assert wanted is not None
     book = VENUE.read_snapshot(line.product, line.instrument, line.rest(wanted.path))
     assert (book.bids[0], book.asks[0]) == ((100.5, 2.0), (100.6, 0.5))
+
+
+def test_instruments_are_divided_among_sockets_of_at_most_400_channels() -> None:
+    def plan(count: int) -> Any:
+        names = [f"C{n}USD-PERP" for n in range(count)]
+        return VENUE.plan("linear", [instrument("cryptocom.linear", name, name) for name in names])
+
+    plans = plan(125)
+    assert [one.label for one in plans] == ["market", "market-2", "market-3"]
+    asked = [{s.symbol for s in one.subscriptions} for one in plans]
+    assert [len(symbols) for symbols in asked] == [60, 60, 5]
+    assert len(set.union(*asked)) == 125
+    for one in plans:
+        instruments = [instrument("cryptocom.linear", s.symbol, s.symbol) for s in one.subscriptions if s.symbol]
+        payloads = VENUE.session(one, instruments).subscribe()
+        channels = [c for raw in payloads for c in msgspec.json.decode(raw)["params"]["channels"]]
+        assert len(channels) == len(set(channels)) <= 400
+        assert all(len(raw) <= 4_000 for raw in payloads)
+    assert [one.label for one in plan(1)] == ["market"]
+
+
+def answer(body: object, status: int = 200, date: str = "Fri, 10 Oct 2025 14:00:00 GMT") -> Answer:
+    raw = body if isinstance(body, bytes) else msgspec.json.encode(body)
+    return Answer(status=status, headers={"date": date} if date else {}, body=raw)
+
+
+ON_DATE_MS = 1_760_104_800_000
+
+
+def works(begin_ms: int | None, end_ms: int | None, spot: str | None, linear: str | None, **more: object) -> Any:
+    params = {"spot_trading_impacted": spot, "derivative_trading_impacted": linear, "crypto_wallet_impacted": None}
+    row = {"category": "system", "title": "Works", "start_time": begin_ms, "end_time": end_ms, "instrument_name": None}
+    return row | {"impacted_params": params} | more
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        (works(ON_DATE_MS - 1, ON_DATE_MS + 1, "PARTIAL", "BAU"), ("ongoing", ("spot",), True)),
+        (works(ON_DATE_MS + 1, ON_DATE_MS + 9, "BAU", "FULL"), ("scheduled", ("linear",), True)),
+        (works(ON_DATE_MS + 1, None, "PARTIAL", "PARTIAL"), ("scheduled", (), True)),
+        (works(ON_DATE_MS + 1, None, "BAU", None), ("scheduled", (), False)),
+        (works(ON_DATE_MS + 1, None, "BAU", "BAU", impacted_params=None), ("scheduled", (), True)),
+        (works(ON_DATE_MS - 9, ON_DATE_MS - 1, "PARTIAL", "BAU"), None),
+        (works(None, None, "PARTIAL", "PARTIAL"), None),
+        (works(ON_DATE_MS + 1, None, "PARTIAL", "PARTIAL", category="list"), None),
+    ],
+)
+def test_announced_works_are_told_with_what_they_touch(row: object, expected: tuple[object, ...] | None) -> None:
+    asked = VENUE.status_request("spot")
+    assert asked is not None
+    assert asked.path == "/v1/public/get-announcements"
+    notices = VENUE.read_status("spot", answer({"code": 0, "result": {"data": [row]}}))
+    assert [(n.state, tuple(n.products), n.market_data) for n in notices] == ([] if expected is None else [expected])
+
+
+def test_announced_times_are_read_and_a_missing_end_is_a_day_later() -> None:
+    rows = [works(ON_DATE_MS, None, "PARTIAL", "BAU"), works(ON_DATE_MS, ON_DATE_MS + 5, "PARTIAL", "BAU")]
+    day, short = VENUE.read_status("spot", answer({"code": 0, "result": {"data": rows}}))
+    assert (day.begin_ns, day.end_ns) == (ON_DATE_MS * MS, (ON_DATE_MS + 86_400_000) * MS)
+    assert (short.text, short.end_ns) == ("Works", (ON_DATE_MS + 5) * MS)
+
+
+def test_without_a_date_announced_works_are_only_scheduled() -> None:
+    """Whether they have begun cannot be known then."""
+    past = works(ON_DATE_MS - 9, ON_DATE_MS - 1, "PARTIAL", "BAU")
+    [notice] = VENUE.read_status("spot", answer({"code": 0, "result": {"data": [past]}}, date="yesterday"))
+    assert notice.state == "scheduled"
+
+
+BAD_BODIES = [
+    b"", b"<html>", b"[]", b"\xff", b'{"code":0}', b'{"code":"x"}', b'{"code":0,"result":null}', b'{"code":40401}',
+    b'{"code":0,"result":{"data":[{"bids":[["-1","1"]],"asks":[],"start_time":-1}]}}',
+    b'{"code":0,"result":{"data":[{"bids":[["NaN","1"]],"asks":[],"start_time":"soon"}]}}',
+    b'{"code":0,"result":{"data":7}}',
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("body", BAD_BODIES)
+def test_bad_bodies_are_refused(body: bytes) -> None:
+    with pytest.raises(VenueError, match="cryptocom"):
+        VENUE.read_snapshot("linear", BTC, answer(body))
+    with pytest.raises(VenueError, match="cryptocom"):
+        VENUE.read_status("linear", answer(body))
+
+
+def test_a_book_must_be_one_book() -> None:
+    empty: dict[str, object] = {"bids": [], "asks": []}
+    for rows in ([], [empty, empty]):
+        with pytest.raises(VenueError):
+            VENUE.read_snapshot("linear", BTC, answer({"code": 0, "result": {"data": rows}}))
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "fault", "code"),
+    [
+        ({"code": 10001, "message": "SYS_ERROR"}, 200, Fault.OVERLOAD, "10001"),
+        ({"code": 50001, "message": "ERR_INTERNAL"}, 400, Fault.OVERLOAD, "50001"),
+        ({"code": 40801, "message": "REQUEST_TIMEOUT"}, 408, Fault.OVERLOAD, "40801"),
+        ({"code": 9010001, "message": "SYSTEM_MAINTENANCE"}, 200, Fault.MAINTENANCE, "9010001"),
+        ({"code": 42901, "message": "TOO_MANY_REQUESTS"}, 429, Fault.OUR_LIMIT, "42901"),
+        ({"code": 10006, "message": "TOO_MANY_REQUESTS"}, 200, Fault.OUR_LIMIT, "10006"),
+        ({"code": 40103, "message": "IP_ILLEGAL"}, 401, Fault.REFUSED, "40103"),
+        ({"code": 40003, "message": "INVALID_REQUEST"}, 400, Fault.BAD_REQUEST, "40003"),
+        ({"code": 209, "message": "INVALID_INSTRUMENT"}, 400, Fault.BAD_REQUEST, "209"),
+        ({"code": 40401, "message": "NOT_FOUND"}, 200, Fault.BAD_REQUEST, "40401"),
+        ({"code": 77777, "message": "new"}, 503, Fault.OVERLOAD, "77777"),
+        ({"code": 77777, "message": "new"}, 200, Fault.UNKNOWN, "77777"),
+        (b"<html>502</html>", 502, Fault.OVERLOAD, "502"),
+        (b"not available in your country", 403, Fault.GEO_BLOCK, "403"),
+        (b"{", 200, Fault.UNKNOWN, "200"),
+        ({"code": 0}, 200, Fault.UNKNOWN, "200"),
+    ],
+)
+def test_what_refusals_mean(body: object, status: int, fault: Fault, code: str) -> None:
+    [time, book] = VENUE.probes("linear", [BTC])
+    for probe in (time, book):
+        reading = VENUE.read_probe("linear", probe, answer(body, status))
+        assert (reading.fault, reading.code, reading.server_ns) == (fault, code, None)
+
+
+@pytest.mark.parametrize(
+    ("date", "server_ns"),
+    [
+        ("Fri, 10 Oct 2025 14:00:00 GMT", ON_DATE_MS * MS),
+        ("Thu, 01 Jan 1970 00:00:00 GMT", None),
+        ("Fri, 10 Oct 99999 14:00:00 GMT", None),
+        ("soon", None),
+        ("", None),
+    ],
+)
+def test_the_only_clock_is_the_date_of_an_answer_and_coarse(date: str, server_ns: int | None) -> None:
+    """``t`` is when the data last changed: as a clock it would make a quiet market a late venue."""
+    ticker = {"code": 0, "result": {"data": [{"i": "BTCUSD-PERP", "t": ON_DATE_MS - 60_000}]}}
+    reading = VENUE.read_probe("linear", VENUE.probes("linear", [BTC])[0], answer(ticker, date=date))
+    assert (reading.fault, reading.server_ns, reading.server_resolution_ns) == (None, server_ns, 1_000_000_000)
+    pong = {"id": 5, "code": 0, "method": "subscribe"}
+    reader = session(BTC)
+    reader.ping(5)
+    assert reader.receive(msgspec.json.encode(pong), 0) == (Pong(token=5),)
 
 
 SAMPLES = [raw for n in ("books_gap", "channels") for raw in recording(f"cryptocom/{n}")]
