@@ -181,10 +181,9 @@ class Adviser:
         self._update(held, assessment, now_ns)
         return row(assessment, held.best, held.since_ns if held.best is not None else None)
 
-    def keep_only(self, symbols: Iterable[str]) -> None:
-        """Forget symbols that are no longer watched."""
-        kept = set(symbols)
-        self._held = {symbol: held for symbol, held in self._held.items() if symbol in kept}
+    def forget(self, symbol: str) -> None:
+        """Suggest afresh at the next call."""
+        self._held.pop(symbol, None)
 
     def _update(self, held: _Held, assessment: Assessment, now_ns: int) -> None:
         cheapest = next(iter(assessment.choices), None)

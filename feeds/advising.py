@@ -9,15 +9,19 @@ import msgspec
 
 from feeds import assemble
 from feeds.advice import Adviser
+from feeds.advice_news import AdviceNews
 from feeds.basis import Rates, converted, quote_of
 from feeds.costs import AdviceSettings, View
 from feeds.frame import AdviceRow, Excluded, Order, RailRow
 from feeds.measured import Measured
-from feeds.model import Verdict, venue_of
+from feeds.model import Cause, Verdict, venue_of
 from feeds.rails import warning
 from feeds.signals import RouteSignals
 from feeds.volatility import Volatility
 from feeds.watchlists import Watchlist
+
+SETTLED_AT_MOST_NS = 60_000_000_000
+"""After that long suggestions count, whoever is still not there."""
 
 
 class Advising:
@@ -25,8 +29,9 @@ class Advising:
         self.rows: tuple[AdviceRow, ...] = ()
         self._adviser = Adviser(settings)
         self._volatility: dict[str, Volatility] = {}
-        self._said: dict[str, str | None] = {}
-        self._news: list[str] = []
+        self._begun_ns: dict[str, int] = {}
+        self._settled: set[str] = set()
+        self._news = AdviceNews()
 
     def observe(self, now_ns: int, mids: Mapping[tuple[str, str], float]) -> None:
         """``mids`` by (route, symbol). A symbol's volatility is that of the median of its routes."""
@@ -55,16 +60,28 @@ class Advising:
                 for route, watched in watchlist.pairs
                 if watched == symbol
             }
+            settling = self._settling(symbol, views, now_ns)
             row = self._adviser.advise(order, symbol, views, now_ns, home=watchlist.home_for(symbol))
             row = msgspec.structs.replace(row, flags=_flags(row, rails))
-            self._note(row)
+            self._news.note(row, aloud=not settling)
             rows.append(row)
         self.rows = tuple(rows)
 
     def news(self) -> list[str]:
         """Changes of a suggestion since the last call, in words."""
-        news, self._news = self._news, []
-        return news
+        return self._news.take()
+
+    def _settling(self, symbol: str, views: Mapping[str, View], now_ns: int) -> bool:
+        """Whether routes are still warming up after the start: what is found then is no change. Once they are done the
+        suggestion is made afresh, so that it does not rest on who was there first."""
+        if symbol in self._settled:
+            return False
+        begun_ns = self._begun_ns.setdefault(symbol, now_ns)
+        if now_ns - begun_ns < SETTLED_AT_MOST_NS and any(v.verdict.cause is Cause.WARMING for v in views.values()):
+            return True
+        self._settled.add(symbol)
+        self._adviser.forget(symbol)
+        return True
 
     def _view(self, symbol: str, watch: Measured, verdict: Verdict, signals: RouteSignals, rates: Rates) -> View:
         actual = watch.actual(symbol)
@@ -91,19 +108,6 @@ class Advising:
             synced=pair is not None and pair.book.synced,
             basis_bps=basis_bps,
         )
-
-    def _note(self, row: AdviceRow) -> None:
-        before = self._said.get(row.symbol)
-        self._said[row.symbol] = row.best
-        if row.best == before or before is None:
-            return
-        order = f"{row.side} {row.notional:,.0f} {row.symbol}"
-        if row.best is None:
-            self._news.append(f"{order}: no route can be recommended now" + (f" ({row.why})" if row.why else ""))
-            return
-        saving = f", saves {row.saving_bps:.1f} bp" if row.saving_bps is not None and row.saving_bps > 0 else ""
-        why = f" ({row.why})" if row.why else ""
-        self._news.append(f"{order}: {before} -> {row.best}{saving}{why}")
 
 
 def _flags(row: AdviceRow, rails: Mapping[str, tuple[RailRow, ...]]) -> tuple[Excluded, ...]:

@@ -347,8 +347,8 @@ def test_another_order_is_judged_afresh() -> None:
     assert watched.ask(three(binance=dear(7.0)), Order(side="sell", notional=5_000.0)).best == OKX
 
 
-def test_symbols_no_longer_watched_are_forgotten() -> None:
+def test_what_is_forgotten_is_suggested_afresh() -> None:
     watched = Watched()
     watched.ask(three())
-    watched.adviser.keep_only([])
+    watched.adviser.forget(SYMBOL)
     assert watched.ask(three(binance=dear(7.0))).best == OKX
