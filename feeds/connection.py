@@ -135,7 +135,7 @@ class Connection:
                     heard[None] = self._readable_ns
                 self._fresh = True
             self.emit(events, self._readable_wall_ns, start_ns + self._skew_ns)
-        except Exception:
+        except Exception:  # our own fault, counted as ours; the next message goes on
             self.bug("a message")
         if binary:
             self.stats.binary += 1
@@ -180,7 +180,7 @@ class Connection:
         self._app_due_ns = now_ns + int((self._facts.app_ping_s or 0) * SECOND / 2)
         try:
             self._outbox.extend(self._session.subscribe())
-        except Exception:
+        except Exception:  # as above: a bug of ours must not look like the venue closing
             self.bug("subscribe")
         self._tick()
 
@@ -190,7 +190,7 @@ class Connection:
             return
         try:
             self._outbox.extend(self._session.resubscribe(channel, symbol))
-        except Exception:
+        except Exception:  # as above
             self.bug("resubscribe")
         self.stats.resubscribed += 1
         self._wake()
@@ -236,7 +236,7 @@ class Connection:
             return
         try:
             due_ns = self.tick(self._mono())
-        except Exception:
+        except Exception:  # as above; the timer must never stop
             self.bug("the timer")
             due_ns = self._mono() + SECOND
         if not self.lost.done():

@@ -104,7 +104,7 @@ class Handover:
         for events, readable_ns, start_ns in held:
             try:
                 self._emit(self._new(events), readable_ns, start_ns)
-            except Exception:
+            except Exception:  # our own fault, counted as ours; the other messages go on
                 line.bug("a held message")
 
     def _new(self, events: Sequence[Event]) -> Sequence[Event]:

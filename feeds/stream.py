@@ -142,7 +142,7 @@ class Stream:
             while not self._stopped:
                 try:
                     wait_s = await self._live()
-                except Exception:
+                except Exception:  # our own fault, counted as ours; the stream goes on trying
                     self.stats.handler_errors += 1
                     log.exception("%s %s: the reconnect loop failed by our own fault", self.route, self.label)
                     wait_s = self._backoff.delay_s()
@@ -344,7 +344,7 @@ class Stream:
         )
         try:
             self._sink.link(sample)
-        except Exception:
+        except Exception:  # our own fault, counted as ours
             self.stats.handler_errors += 1
             log.exception("%s %s: our own handler failed on a link change", self.route, self.label)
 

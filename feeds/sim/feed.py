@@ -185,7 +185,7 @@ class RouteFeed:
             for client in clients:
                 try:
                     told = tell(client, item)
-                except Exception:
+                except Exception:  # counted and shown by the control endpoint; the other clients go on
                     self.fail(client)
                     continue
                 for payload in told:

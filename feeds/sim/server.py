@@ -104,7 +104,7 @@ class SimVenue:
         """Sends what a session answers. A twin's bug costs that connection, is counted, and is told on stderr."""
         try:
             outs = ask(now_ns)
-        except Exception:
+        except Exception:  # counted and shown by the control endpoint; the other clients go on
             self.failures += 1
             traceback.print_exc(file=sys.stderr)
             client.abort()
@@ -168,7 +168,7 @@ class Door:
             return await (self._websocket if upgrade else self._rest)(request)
         except (asyncio.CancelledError, web.HTTPException, ConnectionResetError):
             raise  # the last: a client that hung up, which is no failure of the venue
-        except Exception:
+        except Exception:  # as for sockets
             self._venue.failures += 1
             traceback.print_exc(file=sys.stderr)
             return web.Response(status=500, text="the simulated venue failed; see its stderr")

@@ -24,8 +24,7 @@ class FrameScreen(Screen[None]):
         self.keys = keys
 
     def draw(self) -> None:
-        """Show the desk's view as it is now."""
-        raise NotImplementedError
+        """Show the desk's view as it is now: each screen in its own way."""
 
     def span_s(self) -> int:
         """How much time the charts show."""
