@@ -11,14 +11,16 @@ import platform
 import tomllib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn, TypeAlias
+from typing import Any
 from urllib.parse import urlsplit
 
 from msgspec import Struct
 
+from feeds.config_values import ConfigError as ConfigError  # what ``load`` and ``parse`` raise
+from feeds.config_values import KeyPath, Values, hint
 from feeds.model import Product, route_of, venue_of
 from feeds.paths import config_file
-from feeds.toml_lines import line_of, syntax_line
+from feeds.toml_lines import syntax_line
 from feeds.watchlists import (
     DEFAULT_NAME,
     DEFAULT_NOTIONAL,
@@ -60,13 +62,6 @@ ENDPOINT_KEYS = ("rest", "ws")
 WITNESS_KEYS = ("targets",)
 SCREEN_KEYS = ("theme",)
 
-KeyPath: TypeAlias = tuple[str, ...]
-"""A key's path from the document's root."""
-
-
-class ConfigError(ValueError):
-    """One sentence for the user; the file is untouched."""
-
 
 class Endpoint(Struct, frozen=True):
     """Hosts that replace a venue's published ones; None keeps the published one."""
@@ -101,7 +96,7 @@ class Config(Struct, frozen=True, kw_only=True):
         if name is None:
             return self.watchlists[self.watchlist]
         if name not in self.watchlists:
-            raise ConfigError(f"{self.path}: there is no watchlist {name!r}{_hint(name, self.watchlists)}.")
+            raise ConfigError(f"{self.path}: there is no watchlist {name!r}{hint(name, self.watchlists)}.")
         return self.watchlists[name]
 
 
@@ -191,74 +186,12 @@ def check_watchlist(source: str, name: str, body: Mapping[str, Any], known: Know
     return reader.watchlist(name, body)
 
 
-def _hint(word: str, allowed: Collection[str]) -> str:
-    """``; nearest is "x" (allowed: x, y)``: the end of a complaint about a word."""
-    folded = {name.lower(): name for name in allowed}
-    near = difflib.get_close_matches(word.lower(), folded, n=1, cutoff=0.5)
-    nearest = f'; nearest is "{folded[near[0]]}"' if near else ""
-    names = list(allowed)
-    more = f" and {len(names) - 20} more" if len(names) > 20 else ""
-    return f"{nearest} (allowed: {', '.join(names[:20])}{more})"
-
-
-def _kind(value: object) -> str:
-    words = {bool: "true or false", int: "a number", float: "a number", str: "a text", list: "a list", dict: "a table"}
-    return words.get(type(value), "a date or time")
-
-
-class _Reader:
-    """Checks one document; every complaint passes through ``fail``."""
+class _Reader(Values):
+    """Checks one document against what is known."""
 
     def __init__(self, text: str, file: Path, known: Known) -> None:
-        self.text = text
-        self.file = file
+        super().__init__(text, file)
         self.known = known
-
-    def fail(self, at: KeyPath, what: str, element: str | None = None) -> NoReturn:
-        line = line_of(self.text, at, element)
-        where = f"{self.file}, line {line}" if line else str(self.file)
-        key = ".".join(f'"{part}"' if "." in part else part for part in at)
-        raise ConfigError(f"{where}, {key}: {what}." if key else f"{where}: {what}.")
-
-    # values
-
-    def table(self, at: KeyPath, value: object, allowed: Sequence[str] | None = None) -> dict[str, Any]:
-        if not isinstance(value, dict):
-            self.fail(at, f"must be a table, not {_kind(value)}")
-        for key in value:
-            if allowed is not None and key not in allowed:
-                self.fail((*at, key), f'unknown key "{key}"{_hint(key, allowed)}')
-        return value
-
-    def word(self, at: KeyPath, value: object, longest: int = 60) -> str:
-        if not isinstance(value, str):
-            self.fail(at, f"must be a text in quotes, not {_kind(value)}")
-        if not value.strip() or len(value) > longest or not value.isprintable():
-            self.fail(at, f"must be a printable text of 1 to {longest} characters")
-        return value
-
-    def number(self, at: KeyPath, value: object, low: float, high: float, what: str) -> float:
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            self.fail(at, f"must be {what}, not {_kind(value)}")
-        if not low <= value <= high:  # NaN is refused here too
-            self.fail(at, f"{value} is not {what}")
-        return float(value)
-
-    def words(self, at: KeyPath, value: object, most: int) -> tuple[str, ...]:
-        if not isinstance(value, list) or not value or len(value) > most:
-            self.fail(at, f"must be a list of 1 to {most} texts")
-        found = tuple(self.word(at, item) for item in value)
-        if double := next((w for i, w in enumerate(found) if w in found[:i]), None):
-            self.fail(at, f'"{double}" is listed twice', double)
-        return found
-
-    def choice(self, at: KeyPath, value: object, allowed: Collection[str], what: str) -> str:
-        found = self.word(at, value)
-        if found not in allowed:
-            self.fail(at, f'unknown {what} "{found}"{_hint(found, allowed)}')
-        return found
-
-    # the document
 
     def config(self, document: dict[str, Any]) -> Config:
         self.table((), document, TOP_KEYS)
@@ -304,7 +237,7 @@ class _Reader:
         if "home" in values:
             home = self.choice((*at, "home"), values["home"], self.known.all_routes, "route")
             if home not in matched:
-                self.fail((*at, "home"), f'"{home}" is not among the routes of this watchlist{_hint(home, routes)}')
+                self.fail((*at, "home"), f'"{home}" is not among the routes of this watchlist{hint(home, routes)}')
         side = self.choice((*at, "side"), values.get("side", "buy"), ("buy", "sell"), "side")
         return Watchlist(
             name=name,
@@ -346,7 +279,7 @@ class _Reader:
             venues = {route.partition(".")[0] + ".*": None for route in self.known.routes}
             self.fail(
                 at,
-                f'unknown route "{pattern}"{_hint(pattern, (*self.known.routes, *venues, *self.known.by_name))}',
+                f'unknown route "{pattern}"{hint(pattern, (*self.known.routes, *venues, *self.known.by_name))}',
                 pattern,
             )
         return found
