@@ -7,11 +7,12 @@ A book that has lost its sequence shows nothing at all until it is synced again:
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import IntEnum
+from typing import cast
 
 from feeds.ladder import UNBOUNDED_ASK, UNBOUNDED_BID, Fill, Ladder, derive
-from feeds.model import BookDelta, BookSnapshot, Instrument, Levels
+from feeds.model import BookDelta, BookSnapshot, Instrument, LevelRow, Levels
 from feeds.venues.base import SequenceRule, Step
 
 __all__ = ["Book", "Fill", "Ladder", "Outcome"]
@@ -161,16 +162,13 @@ class Book:
 
     def _write(self, delta: BookDelta, received_ns: int) -> bool:
         bids, asks = self.bids, self.asks
-        for price, size in delta.bids:
-            if size:
-                bids[price] = size
-            else:
-                bids.pop(price, None)
-        for price, size in delta.asks:
-            if size:
-                asks[price] = size
-            else:
-                asks.pop(price, None)
+        changed = False
+        if delta.bids:
+            _lay(bids, delta.bids)
+            changed = True
+        if delta.asks:
+            _lay(asks, delta.asks)
+            changed = True
         most = self._most
         if len(bids) > most or len(asks) > most:
             self._cut()
@@ -181,7 +179,7 @@ class Book:
         self.gateway_ns = delta.gateway_ns
         self.received_ns = received_ns
         self.applied += 1
-        if delta.bids or delta.asks:
+        if changed:
             self.changed_ns = received_ns
             self.version += 1
         return delta.checksum is None or self._agrees(delta.checksum)
@@ -317,5 +315,24 @@ class Book:
                 self._ask_known = min(self._ask_known, max(self.asks))
 
 
+def _lay(side: dict[float, float], levels: Levels) -> None:
+    """Two loops, since this is the half of our work on a message that is not decoding."""
+    if isinstance(levels[0], tuple):
+        for price, size in levels:
+            if size:
+                side[price] = size
+            else:
+                side.pop(price, None)
+    else:
+        for level in cast(Sequence[LevelRow], levels):
+            if size := level.size:
+                side[level.price] = size
+            else:
+                side.pop(level.price, None)
+
+
 def _levels(levels: Levels) -> dict[float, float]:
-    return {price: size for price, size in dict(levels).items() if size}
+    side: dict[float, float] = {}
+    if levels:
+        _lay(side, levels)
+    return side

@@ -15,7 +15,18 @@ from typing import Annotated, Protocol, TypeAlias
 
 from msgspec import Meta, Struct
 
-from feeds.model import BookDelta, BookSnapshot, Channel, Event, Fault, Instrument, Product, Rail, StatusNotice
+from feeds.model import (
+    BookDelta,
+    BookSnapshot,
+    Channel,
+    Event,
+    Fault,
+    Instrument,
+    LevelRow,
+    Product,
+    Rail,
+    StatusNotice,
+)
 
 Payload: TypeAlias = str | bytes
 
@@ -25,6 +36,13 @@ while it decodes, so that no loop of ours has to look at every level again."""
 Size: TypeAlias = Annotated[float, Meta(ge=0, lt=1e18)]
 Millis: TypeAlias = Annotated[int, Meta(ge=0, lt=1 << 43)]
 """A venue's time stamp, ms since the epoch; bounded so that nanoseconds of it fit 64 bits. 0 means not sent."""
+
+
+class Level(LevelRow, array_like=True, gc=False):
+    """[price, size, ...]: what follows is left unread."""
+
+    price: Price
+    size: Size
 
 
 class RateLimit(Struct, frozen=True):
@@ -103,6 +121,14 @@ class Answer(Struct, frozen=True, kw_only=True):
     status: int
     headers: Mapping[str, str]
     body: bytes
+
+
+class Listing(Struct, frozen=True, kw_only=True):
+    """Where a venue lists its instruments over a websocket, having no REST for it."""
+
+    url: str
+    ask: Payload
+    """What to send once it is open."""
 
 
 class SocketPlan(Struct, frozen=True, kw_only=True):
@@ -207,6 +233,16 @@ class Venue(Protocol):
     """ccxt's class by product: ``{"linear": "binanceusdm"}``."""
     products: Mapping[Product, ProductFacts]
 
+    def feed_note(self, product: Product) -> str:
+        """A sentence for the user about the feed that is read now, where a venue ends one for another by an announced
+        date; empty: nothing to say. When it changes, so may everything else here, and the route is watched anew."""
+
+    def listing(self, product: Product) -> Listing | None:
+        """None: ccxt asks over REST."""
+
+    def read_listing(self, product: Product, raw: bytes) -> Sequence[Instrument] | None:
+        """Instruments in one message of ``listing``; None: another message. Raises VenueError."""
+
     def plan(self, product: Product, instruments: Sequence[Instrument]) -> Sequence[SocketPlan]:
         """Which sockets to open for these instruments, within the venue's limits per socket."""
 
@@ -253,6 +289,15 @@ class Venue(Protocol):
 
 class VenueDefaults:
     """What most venues need not say. A venue replaces single methods; nothing here names a venue."""
+
+    def feed_note(self, product: Product) -> str:
+        return ""
+
+    def listing(self, product: Product) -> Listing | None:
+        return None
+
+    def read_listing(self, product: Product, raw: bytes) -> Sequence[Instrument] | None:
+        return None
 
     def status_request(self, product: Product) -> RestRequest | None:
         return None

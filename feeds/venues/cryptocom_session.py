@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import cast
 
 from msgspec.json import encode
 
@@ -16,6 +17,7 @@ from feeds.model import (
     Garbled,
     Heartbeat,
     Instrument,
+    Levels,
     Mark,
     Pong,
     Quote,
@@ -210,8 +212,8 @@ class CryptocomSession:
                 events.append(
                     BookSnapshot(
                         symbol=symbol,
-                        bids=[(level.price, level.size) for level in row.bids],
-                        asks=[(level.price, level.size) for level in row.asks],
+                        bids=cast(Levels, row.bids),
+                        asks=cast(Levels, row.asks),
                         seq=row.u,
                         engine_ns=engine_ns,
                         gateway_ns=gateway_ns,
@@ -225,8 +227,8 @@ class CryptocomSession:
             events.append(
                 BookDelta(
                     symbol=symbol,
-                    bids=[(level.price, level.size) for level in sides.bids],
-                    asks=[(level.price, level.size) for level in sides.asks],
+                    bids=cast(Levels, sides.bids),
+                    asks=cast(Levels, sides.asks),
                     last_seq=row.u,
                     prev_seq=row.pu,
                     engine_ns=engine_ns,

@@ -9,7 +9,7 @@ from msgspec import Meta, Raw, Struct
 from msgspec.json import Decoder
 
 from feeds.model import Fault
-from feeds.venues.base import Millis, Price, Size
+from feeds.venues.base import Level, Millis, Price, Size
 
 Number = Annotated[int, Meta(ge=0, lt=1 << 62)]
 Nanos = Annotated[int, Meta(ge=0, lt=1 << 62)]
@@ -38,13 +38,6 @@ FAULTS: Mapping[int, Fault] = {
     40401: Fault.BAD_REQUEST,  # NOT_FOUND
     **dict.fromkeys(range(40001, 40008), Fault.BAD_REQUEST),
 }
-
-
-class Level(Struct, array_like=True, gc=False):
-    """[price, size, number of orders]"""
-
-    price: Price
-    size: Size
 
 
 class Sides(Struct, gc=False):

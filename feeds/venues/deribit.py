@@ -12,10 +12,11 @@ US dollars for inverse contracts and base coin for all others, never contracts, 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 from msgspec import Raw
 
-from feeds.model import BookSnapshot, Channel, Fault, Instrument, Product, StatusNotice
+from feeds.model import BookSnapshot, Channel, Fault, Instrument, Levels, Product, StatusNotice
 from feeds.venues import deribit_wire as wire
 from feeds.venues.base import (
     Answer,
@@ -134,8 +135,8 @@ class Deribit(VenueDefaults):
             raise VenueError(f"deribit book: {error}") from error
         return BookSnapshot(
             symbol=instrument.symbol,
-            bids=[(level.price, level.size) for level in row.bids],
-            asks=[(level.price, level.size) for level in row.asks],
+            bids=cast(Levels, row.bids),
+            asks=cast(Levels, row.asks),
             seq=row.change_id,
             engine_ns=row.timestamp * NS_PER_MS or None,
             levels_limit=_REST_LEVELS,

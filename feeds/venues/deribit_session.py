@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from typing import cast
 
 from msgspec.json import encode
 
@@ -17,6 +18,7 @@ from feeds.model import (
     Garbled,
     Heartbeat,
     Instrument,
+    Levels,
     Liquidation,
     Mark,
     Notice,
@@ -101,7 +103,7 @@ class DeribitSession:
     def receive(self, raw: bytes, received_ns: int) -> Sequence[Event]:
         try:
             if _BOOK_HEAD.match(raw):
-                events: Sequence[Event] = self._book(wire.read_book_frame(raw).params.data)
+                events: Sequence[Event] = self._book(wire.read_book_frame(raw))
             else:
                 events = self._read(wire.read_frame(raw), received_ns)
         except UNREADABLE as error:
@@ -190,14 +192,13 @@ class DeribitSession:
         symbol = self._symbols.get(row.instrument_name)
         if symbol is None:
             return _stranger("book", row.instrument_name)
-        bids, asks = wire.pairs(row.bids), wire.pairs(row.asks)
         engine_ns = row.timestamp * NS_PER_MS or None
         if row.type == "change" or (not row.type and row.prev_change_id is not None):
             return (
                 BookDelta(
                     symbol=symbol,
-                    bids=bids,
-                    asks=asks,
+                    bids=cast(Levels, row.bids),
+                    asks=cast(Levels, row.asks),
                     last_seq=row.change_id,
                     prev_seq=row.prev_change_id,
                     engine_ns=engine_ns,
@@ -208,8 +209,8 @@ class DeribitSession:
         return (
             BookSnapshot(
                 symbol=symbol,
-                bids=bids,
-                asks=asks,
+                bids=cast(Levels, row.bids),
+                asks=cast(Levels, row.asks),
                 seq=row.change_id,
                 engine_ns=engine_ns,
                 levels_limit=wire.BOOK_LEVELS,

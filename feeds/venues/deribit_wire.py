@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Literal
 
 from msgspec import Meta, Raw, Struct
 from msgspec.json import Decoder
 
-from feeds.model import Fault, Side
-from feeds.venues.base import Millis, Price, Size
+from feeds.model import Fault, LevelRow, Side
+from feeds.venues.base import Level, Millis, Price, Size
 
 BOOK_LEVELS = 10_000
 """``get_order_book`` goes no deeper; the channel carries the whole book, and a side beyond this is not called whole."""
@@ -66,27 +66,25 @@ class Frame(Struct, gc=False, rename={"us_in": "usIn", "us_out": "usOut"}):
     us_out: Micros = 0
 
 
-class Level(Struct, array_like=True, gc=False):
+class Row(LevelRow, array_like=True, gc=False):
     """[action, price, amount]"""
 
-    action: str
+    action: Literal["new", "change", "delete"]
     price: Price
     size: Size
+
+
+Rows = Annotated[list[Row], Meta(max_length=4 * BOOK_LEVELS)]
 
 
 class BookRow(Struct, gc=False):
     instrument_name: str
     change_id: int
-    bids: Annotated[list[Level], Meta(max_length=4 * BOOK_LEVELS)] = []
-    asks: Annotated[list[Level], Meta(max_length=4 * BOOK_LEVELS)] = []
+    bids: Rows = []
+    asks: Rows = []
     type: str = ""  # not sent in 2019
     prev_change_id: int | None = None
     timestamp: Millis = 0
-
-
-def pairs(levels: Sequence[Level]) -> list[tuple[float, float]]:
-    """A level that is deleted has the size 0."""
-    return [(level.price, 0.0 if level.action == "delete" else level.size) for level in levels]
 
 
 class BookParams(Struct, gc=False):
@@ -97,15 +95,10 @@ class BookFrame(Struct, gc=False):
     params: BookParams
 
 
-class RestLevel(Struct, array_like=True, gc=False):
-    price: Price
-    size: Size
-
-
 class RestBook(Struct, gc=False):
     change_id: int
-    bids: Annotated[list[RestLevel], Meta(max_length=4 * BOOK_LEVELS)]
-    asks: Annotated[list[RestLevel], Meta(max_length=4 * BOOK_LEVELS)]
+    bids: Annotated[list[Level], Meta(max_length=4 * BOOK_LEVELS)]
+    asks: Annotated[list[Level], Meta(max_length=4 * BOOK_LEVELS)]
     timestamp: Millis = 0
 
 
@@ -153,8 +146,8 @@ class StatusRow(Struct):
 
 
 read_frame = Decoder(Frame, strict=False).decode
-read_book_frame = Decoder(BookFrame).decode
-read_book = Decoder(BookRow).decode
+_read_book_frame = Decoder(BookFrame).decode
+_read_book = Decoder(BookRow).decode
 read_rest_book = Decoder(RestBook).decode
 read_quote = Decoder(QuoteRow).decode
 read_trades = Decoder(list[TradeRow]).decode
@@ -162,3 +155,24 @@ read_ticker = Decoder(TickerRow).decode
 read_platform = Decoder(PlatformRow).decode
 read_status = Decoder(StatusRow).decode
 read_names = Decoder(list[str]).decode
+
+
+def read_book_frame(raw: bytes) -> BookRow:
+    """A whole message of a book channel in one go. Raises as decoders do."""
+    return _deleted(_read_book_frame(raw).params.data)
+
+
+def read_book(raw: Raw) -> BookRow:
+    """Raises as decoders do."""
+    return _deleted(_read_book(raw))
+
+
+def _deleted(row: BookRow) -> BookRow:
+    """What is deleted has the size 0, whatever size it is told with."""
+    for level in row.bids:
+        if level.action == "delete":
+            level.size = 0.0
+    for level in row.asks:
+        if level.action == "delete":
+            level.size = 0.0
+    return row

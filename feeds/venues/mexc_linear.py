@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
 from msgspec import Meta, Raw, Struct
 from msgspec.json import Decoder, encode
@@ -18,13 +18,14 @@ from feeds.model import (
     Fault,
     Garbled,
     Instrument,
+    Levels,
     Mark,
     Pong,
     Refusal,
     Trade,
     Unknown,
 )
-from feeds.venues.base import Millis, Payload, Price, Size, SocketPlan, by_venue_id
+from feeds.venues.base import Level, Millis, Payload, Price, Size, SocketPlan, by_venue_id
 from feeds.venues.reading import NS_PER_MS, UNREADABLE, gunzip
 
 _METHODS: Mapping[str, Channel] = {
@@ -52,13 +53,7 @@ class _Frame(Struct, gc=False):
     ts: Millis = 0
 
 
-class Level(Struct, array_like=True, gc=False):
-    """[price, contracts, number of orders]: the last is left unread."""
-
-    price: Price
-    size: Size
-
-
+# [price, contracts, number of orders]
 SideLevels = Annotated[list[Level], Meta(max_length=20_000)]
 
 
@@ -188,8 +183,8 @@ def _delta(symbol: str, frame: _Frame) -> Sequence[Event]:
     return (
         BookDelta(
             symbol=symbol,
-            bids=[(level.price, level.size) for level in row.bids],
-            asks=[(level.price, level.size) for level in row.asks],
+            bids=cast(Levels, row.bids),
+            asks=cast(Levels, row.asks),
             first_seq=row.version if row.begin is None else row.begin,
             last_seq=row.version if row.end is None else row.end,
             engine_ns=row.cts * NS_PER_MS or None,

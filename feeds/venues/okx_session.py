@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 from msgspec.json import encode
 
@@ -17,6 +18,7 @@ from feeds.model import (
     Garbled,
     Heartbeat,
     Instrument,
+    Levels,
     Liquidation,
     Mark,
     Notice,
@@ -227,15 +229,13 @@ class OkxSession:
         if not delta and action != "snapshot":
             return (Unknown(what=f"book action {(action or '')[:32]}"),)
         for row in rows:
-            bids = [(level.price, level.size) for level in row.bids]
-            asks = [(level.price, level.size) for level in row.asks]
             gateway_ns = row.ts * NS_PER_MS or None
             if delta:
                 events.append(
                     BookDelta(
                         symbol=symbol,
-                        bids=bids,
-                        asks=asks,
+                        bids=cast(Levels, row.bids),
+                        asks=cast(Levels, row.asks),
                         last_seq=row.seq_id,
                         prev_seq=row.prev_seq_id,
                         gateway_ns=gateway_ns,
@@ -245,8 +245,8 @@ class OkxSession:
                 events.append(
                     BookSnapshot(
                         symbol=symbol,
-                        bids=bids,
-                        asks=asks,
+                        bids=cast(Levels, row.bids),
+                        asks=cast(Levels, row.asks),
                         seq=row.seq_id,
                         gateway_ns=gateway_ns,
                         levels_limit=BOOK_LEVELS,

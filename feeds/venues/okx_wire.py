@@ -9,7 +9,7 @@ from msgspec import Meta, Raw, Struct
 from msgspec.json import Decoder
 
 from feeds.model import Fault, Side, StatusNotice
-from feeds.venues.base import Millis, Price, Size
+from feeds.venues.base import Level, Millis, Price, Size
 from feeds.venues.reading import ms_ns
 
 BOOK_LEVELS = 400
@@ -52,13 +52,7 @@ class Frame(Struct, rename="camel", gc=False):
     id: str | None = None
 
 
-class Level(Struct, array_like=True, gc=False):
-    """[price, size, deprecated "0", number of orders]: the last two are left unread."""
-
-    price: Price
-    size: Size
-
-
+# [price, size, deprecated "0", number of orders]
 SideLevels = Annotated[list[Level], Meta(max_length=5_000)]
 
 

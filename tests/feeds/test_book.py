@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from fractions import Fraction
 from itertools import pairwise
+from typing import cast
 
 import pytest
 from hypothesis import given
@@ -14,8 +15,8 @@ from hypothesis import strategies as st
 from feeds import book as book_module
 from feeds.book import Book, Ladder, Outcome
 from feeds.ladder import derive
-from feeds.model import BookDelta, BookSnapshot, Instrument, Side
-from feeds.venues.base import BookSides, Contiguous, PrevEquals, Unsequenced
+from feeds.model import BookDelta, BookSnapshot, Instrument, Levels, Side
+from feeds.venues.base import BookSides, Contiguous, Level, PrevEquals, Unsequenced
 from tests.feeds.venues.wire import instrument
 
 LINEAR = instrument("binance.linear", "BTC/USDT:USDT", "BTCUSDT")
@@ -516,3 +517,21 @@ def test_a_larger_order_never_gets_a_better_price(levels: dict[int, int], notion
         assert small is not None and large is not None
         assert large.average_px >= small.average_px * (1 - 1e-12)
         assert large.filled_quote >= small.filled_quote
+
+
+_pairs = st.lists(st.tuples(st.sampled_from([97.0, 98.0, 99.0, 100.5]), st.sampled_from([0.0, 1.0, 2.5])), max_size=6)
+
+
+@given(_pairs, _pairs, _pairs, _pairs)
+def test_rows_as_decoded_make_the_book_that_pairs_make(*sides: list[tuple[float, float]]) -> None:
+    rows = [cast(Levels, [Level(*pair) for pair in side]) for side in sides]
+    assert rows == list(sides)
+    assert [[tuple(row) for row in side] for side in rows] == list(sides)
+    books = []
+    for first_bids, first_asks, bids, asks in (sides, rows):
+        book = Book(LINEAR, Unsequenced())
+        book.apply(snapshot(1, first_bids, first_asks), 1)
+        book.apply(delta(2, 2, bids, asks), 2)
+        books.append((book.bids, book.asks, book.version, book.changed_ns))
+    assert books[0] == books[1]
+    assert 0.0 not in {*books[1][0].values(), *books[1][1].values()}
