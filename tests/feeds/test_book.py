@@ -522,8 +522,8 @@ def test_a_larger_order_never_gets_a_better_price(levels: dict[int, int], notion
 _pairs = st.lists(st.tuples(st.sampled_from([97.0, 98.0, 99.0, 100.5]), st.sampled_from([0.0, 1.0, 2.5])), max_size=6)
 
 
-@given(_pairs, _pairs, _pairs, _pairs)
-def test_rows_as_decoded_make_the_book_that_pairs_make(*sides: list[tuple[float, float]]) -> None:
+@given(st.tuples(_pairs, _pairs, _pairs, _pairs))
+def test_rows_as_decoded_make_the_book_that_pairs_make(sides: tuple[list[tuple[float, float]], ...]) -> None:
     rows = [cast(Levels, [Level(*pair) for pair in side]) for side in sides]
     assert rows == list(sides)
     assert [[tuple(row) for row in side] for side in rows] == list(sides)
