@@ -37,8 +37,11 @@ LEVELS = 250
 FUNDING_H = 8.0
 FLAGS = 32768 + 65536 + 131072
 """TIMESTAMP, SEQ_ALL, OB_CHECKSUM."""
+_BOOK = Channel.BOOK  # looked up for every message
 _HEAD = re.compile(rb'\[(\d{1,12}),(\[\[|\[\]|\[|"\w{1,8}")')
 """Of an array: channel id, and what comes: a list of rows, an empty one, a row or a tag."""
+_ROW = re.compile(rb"\[\d{1,12},\[[\d.e+-]{1,24},\d")
+"""Of an array with one row that may be a level, as nearly all messages are."""
 _LOST = -1
 """No message has this number: whoever continues it has lost one."""
 
@@ -94,6 +97,10 @@ class BitfinexSession:
         return f'{{"event":"ping","cid":{token}}}'
 
     def receive(self, raw: bytes, received_ns: int) -> Sequence[Event]:
+        if _ROW.match(raw):
+            level = self._level(raw)
+            if level is not None:
+                return (level,)
         try:
             head = _HEAD.match(raw)
             if head is None:
@@ -232,6 +239,30 @@ class BitfinexSession:
                 gateway_ns=frame.ts * NS_PER_MS or None,
                 levels_limit=LEVELS,
             ),
+        )
+
+    def _level(self, raw: bytes) -> BookDelta | None:
+        """The short way of a book's next level; None: something else, which takes the long one and has changed nothing
+        yet."""
+        try:
+            frame = wire.read_delta(raw)
+        except UNREADABLE:
+            return None
+        stream, seq = self._by_chan.get(frame.chan), frame.seq
+        if stream is None or stream.channel is not _BOOK or stream.lost != self._lost or seq != self._seq + 1:
+            return None
+        before, stream.seq = stream.seq, seq
+        self._seq = seq
+        row = frame.row
+        amount = row.amount
+        level = [(row.price, abs(amount) if row.count else 0.0)]
+        return BookDelta(
+            symbol=stream.symbol or "",
+            bids=level if amount > 0 else (),
+            asks=() if amount > 0 else level,
+            last_seq=seq,
+            prev_seq=before,
+            gateway_ns=frame.ts * NS_PER_MS or None,
         )
 
     def _delta(self, stream: _Stream, frame: wire.Delta) -> Sequence[Event]:

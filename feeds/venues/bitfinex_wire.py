@@ -6,7 +6,8 @@ With the flags that we set, every array ends in SEQ and TS; the venue may append
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from heapq import nlargest, nsmallest
+from functools import lru_cache
+from itertools import zip_longest
 from typing import Annotated, Any, Literal
 from zlib import crc32
 
@@ -239,18 +240,19 @@ def error_of(answer: Answer) -> tuple[Fault, str, str] | None:
 
 def checksum(book: BookSides) -> int:
     """Signed CRC32 of the best 25 a side, as the venue's own example makes it: JavaScript's text of every number."""
-    bids = nlargest(CHECKED_LEVELS, book.bids.items())
-    asks = nsmallest(CHECKED_LEVELS, book.asks.items())
+    bids, asks = book.bids, book.asks
     parts: list[str] = []
-    for n in range(max(len(bids), len(asks))):
-        if n < len(bids):
-            parts += (js(bids[n][0]), js(bids[n][1]))
-        if n < len(asks):
-            parts += (js(asks[n][0]), js(-asks[n][1]))
+    # to sort all costs a quarter of what heapq takes to find these few
+    for bid, ask in zip_longest(sorted(bids, reverse=True)[:CHECKED_LEVELS], sorted(asks)[:CHECKED_LEVELS]):
+        if bid is not None:
+            parts += (js(bid), js(bids[bid]))
+        if ask is not None:
+            parts += (js(ask), "-" + js(asks[ask]))
     crc = crc32(":".join(parts).encode())
     return crc - (1 << 32) if crc >= 1 << 31 else crc
 
 
+@lru_cache(maxsize=4_096)  # from one checksum to the next most numbers stay
 def js(number: float) -> str:
     """A finite number as JavaScript prints it: ``104250``, ``0.00001``, ``1e-7``, ``1e+21``."""
     text = repr(number)
