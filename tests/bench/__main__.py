@@ -27,6 +27,7 @@ from tests.bench.market import NARROW
 from tests.bench.process import Child, ChildError
 from tests.bench.race import BARE, CCXT, CRYPTOFEED, OURS, Course, Field, cores, server, versions, witness_version
 from tests.bench.report import FLOOD_TARGETS, PACED_TARGETS, Sheet, frames, ratios, same_frames, spread, verdict
+from tests.terminal import ScreenError
 
 COUNTED = Course(40, 3_000, None), Course(40, 2_000, 2_000.0)
 """What the targets are about."""
@@ -162,7 +163,7 @@ def main() -> int:
             try:
                 parts[name]()
                 sheet.line(f"  ({time.monotonic() - section_s:.0f} s)")
-            except (ChildError, OSError, ImportError) as error:
+            except (ChildError, ScreenError, OSError, ImportError) as error:
                 sheet.skip(name, str(error))
     sheet.close()
     sheet.line(f"took {time.monotonic() - began_s:.0f} s")

@@ -1,7 +1,8 @@
 """The twelve offshore venues, two products each, five coins, on the calm simulator for minutes: nothing may happen.
 
-``python -m tests.soak [--minutes N]`` runs ``detour log --sim calm`` and prints gaps, resyncs, reconnects, refusals,
-and what collector and simulator cost. Exit code 1 when something happened or a limit is passed. Linux only.
+``python -m tests.soak [--minutes N]`` runs ``detour log --sim calm`` with a screen of 200x60 attached, and prints gaps,
+resyncs, reconnects, refusals, and what collector, screen and simulator cost. Exit code 1 when something happened or a
+limit is passed. Linux only.
 """
 
 from __future__ import annotations
@@ -16,14 +17,14 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
-
-from msgspec import Struct
+from typing import Any, NamedTuple
 
 from feeds.venues.registry import VENUES
-from tests.soak.process import child_running, cpu_s, rss_mb
+from tests.bench.home import Home
+from tests.bench.screen import command
+from tests.terminal import REPOSITORY, ScreenError, Terminal
+from tests.usage import Meter, Usage, child_running
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 OFFSHORE = (
     "binance", "okx", "bybit", "bitget", "gate", "kucoin", "htx", "mexc", "hyperliquid", "deribit", "bingx", "bitfinex",
 )  # fmt: skip
@@ -31,28 +32,15 @@ COINS = ("BTC", "ETH", "SOL", "XRP", "DOGE")
 WARM_S = 20.0
 """Reading markets and syncing come before the steady state whose cost is limited."""
 CPU_SHARE, RSS_MB = 0.60, 250.0
+SCREEN_SHARE = 0.15
+COLUMNS, ROWS = 200, 60
 SIM_START_S = 30.0
 
 
-class Cost(Struct, frozen=True):
-    """Of one process in the steady state."""
-
-    share: float
-    """Of one core."""
-    rss_mb: float
-    most_mb: float
-
-
-class Meter:
-    """One process from now on."""
-
-    def __init__(self, pid: int) -> None:
-        self._pid = pid
-        self._since_s, self._before_s = time.monotonic(), cpu_s(pid)
-
-    def read(self) -> Cost:
-        spent_s = cpu_s(self._pid) - self._before_s
-        return Cost(spent_s / (time.monotonic() - self._since_s), *rss_mb(self._pid))
+class Costs(NamedTuple):
+    collector: Usage
+    screen: Usage
+    simulator: Usage
 
 
 def main() -> int:
@@ -60,7 +48,11 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=10.0, metavar="N", help="default 10")
     minutes = parser.parse_args().minutes
     with tempfile.TemporaryDirectory(prefix="detour-soak-") as folder:
-        return soak(Path(folder), minutes * 60.0)
+        try:
+            return soak(Path(folder), minutes * 60.0)
+        except ScreenError as error:
+            print(f"FAILED: {error}")
+            return 1
 
 
 def soak(folder: Path, for_s: float) -> int:
@@ -68,32 +60,40 @@ def soak(folder: Path, for_s: float) -> int:
         f"{name}.{p}" for name in OFFSHORE if name in VENUES for p in ("spot", "linear") if p in VENUES[name].products
     ]
     symbols = [f"{coin}/USDT{settle}" for settle in ("", ":USDT") for coin in COINS]
-    config, out = folder / "config.toml", folder / "rows.jsonl"
-    config.write_text(f"[watchlists.default]\nsymbols = {json.dumps(symbols)}\nroutes = {json.dumps(routes)}\n")
+    home, out = Home(folder), folder / "rows.jsonl"
+    config = home.configure(routes, symbols)
     total_s = WARM_S + for_s + 2.0
     process = subprocess.Popen(
         [
-            sys.executable, "-m", "tui.cli", "log", "--config", str(config), "--sim", "calm", "--out", str(out),
-            "--every", "1s", "--for", f"{total_s:g}s",
+            *command(), "log", "--config", str(config), "--sim", "calm", "--out", str(out), "--every", "1s",
+            "--for", f"{total_s:g}s", "--serve",
         ],
         cwd=REPOSITORY,
-        env={**os.environ, "XDG_CACHE_HOME": str(folder / "cache"), "XDG_STATE_HOME": str(folder / "state")},
+        env={**os.environ, **home.environment()},
+        stdout=subprocess.DEVNULL,
     )  # fmt: skip
+    terminal = None
     try:
         simulator = _simulator_of(process.pid)
-        time.sleep(WARM_S)
-        ours, theirs = Meter(process.pid), Meter(simulator)
+        begun_s = time.monotonic()
+        time.sleep(WARM_S / 2)
+        terminal = Terminal([*command(), "attach"], home.environment(), routes[:3], COLUMNS, ROWS)
+        terminal.complete_after_s(WARM_S / 2)
+        time.sleep(max(0.0, begun_s + WARM_S - time.monotonic()))
+        meters = [Meter(pid) for pid in (process.pid, terminal.pid, simulator)]
         time.sleep(for_s)
-        costs = ours.read(), theirs.read()
+        costs = Costs(*(meter.read() for meter in meters))
         process.wait(30.0)
     finally:
+        if terminal is not None:
+            terminal.close()
         process.terminate()
         process.wait()
     rows = [json.loads(line) for line in out.read_text().splitlines()]
-    return report(rows, routes, for_s, *costs)
+    return report(rows, routes, for_s, costs)
 
 
-def report(rows: Sequence[dict[str, Any]], routes: Sequence[str], for_s: float, ours: Cost, theirs: Cost) -> int:
+def report(rows: Sequence[dict[str, Any]], routes: Sequence[str], for_s: float, costs: Costs) -> int:
     """Prints it; the exit code."""
     print(
         f"{len(routes)} routes of {len({r.partition('.')[0] for r in routes})} venues, {for_s:g} s in the steady state"
@@ -109,18 +109,20 @@ def report(rows: Sequence[dict[str, Any]], routes: Sequence[str], for_s: float, 
     print(
         "routes", dict(states), " pairs", dict(pairs), f" messages/s {sum(r['msgs_s'] or 0 for r in last.values()):.0f}"
     )
-    print(f"collector  {ours.share:.0%} of a core, {ours.rss_mb:.0f} MB, at most {ours.most_mb:.0f} MB")
-    print(f"simulator  {theirs.share:.0%} of a core, {theirs.rss_mb:.0f} MB")
+    for name, used in costs._asdict().items():
+        print(f"{name:<9}  {used.cpu_share:.1%} of a core, {used.rss_mb:.0f} MB, at most {used.most_mb:.0f} MB")
     lags = sorted(r["loop_lag_ms"]["p99"] for r in rows if r["kind"] == "self" and _has_p99(r["loop_lag_ms"]))
     if lags:
         print(f"own loop lag, p99: median {lags[len(lags) // 2]:.1f} ms, worst {lags[-1]:.1f} ms")
     for event in events:
         if event["code"] in ("gap", "resync", "reconnect", "refused", "self") or event["level"] != "info":
             print(f"  {event['code']} {event['route']}: {event['text']}")
-    if ours.share > CPU_SHARE:
+    if costs.collector.cpu_share > CPU_SHARE:
         faults.append(f"collector over {CPU_SHARE:.0%} of a core")
-    if ours.most_mb > RSS_MB:
+    if costs.collector.most_mb > RSS_MB:
         faults.append(f"collector over {RSS_MB:g} MB")
+    if costs.screen.cpu_share > SCREEN_SHARE:
+        faults.append(f"screen over {SCREEN_SHARE:.0%} of a core")
     print("FAILED: " + ", ".join(faults) if faults else "nothing happened, as it should")
     return 1 if faults else 0
 

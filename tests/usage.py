@@ -1,11 +1,33 @@
-"""What a process has used, as Linux tells in ``/proc``."""
+"""What a process uses, as Linux tells in ``/proc``."""
 
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
+from typing import NamedTuple
 
 MB = 1e6
+
+
+class Usage(NamedTuple):
+    cpu_share: float
+    """Of one core."""
+    rss_mb: float
+    most_mb: float
+    """The most that was ever resident."""
+
+
+class Meter:
+    """One process from now on. Raises OSError when it has gone."""
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+        self._since_s, self._before_s = time.monotonic(), cpu_s(pid)
+
+    def read(self) -> Usage:
+        spent_s = cpu_s(self._pid) - self._before_s
+        return Usage(spent_s / (time.monotonic() - self._since_s), *rss_mb(self._pid))
 
 
 def cpu_s(pid: int) -> float:
