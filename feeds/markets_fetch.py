@@ -8,6 +8,7 @@ Public endpoints only: no keys, no currencies, only the kind of market that the 
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
 import sys
 import time
@@ -19,11 +20,12 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from feeds import markets_listing
 from feeds.generic.names import PRODUCTS
 from feeds.markets import CACHE_SCHEMA, MAX_INSTRUMENTS, Job, Outcome, Stored, cache_path, is_sound
 from feeds.model import Instrument, Product
 from feeds.paths import write_atomically
-from feeds.venues.base import ProductFacts
+from feeds.venues.base import ProductFacts, Venue
 from feeds.venues.generic import GenericFacts, generic
 
 REQUEST_TIMEOUT_MS = 10_000
@@ -193,10 +195,21 @@ def fetch(
             exchange.session.close()
 
 
-def store(job: Job, route: str, ccxt_id: str, facts: ProductFacts | GenericFacts) -> Outcome:
-    """Fetch one route and write its cache file; an empty listing is a failure, and leaves the file before it."""
+def store(
+    job: Job, route: str, ccxt_id: str, facts: ProductFacts | GenericFacts, venue: Venue | None = None
+) -> Outcome:
+    """Fetch one route and write its cache file; an empty listing is a failure, and leaves the file before it.
+
+    ``venue`` may list over a websocket; a base that somebody replaced is asked over REST all the same."""
+    product: Any = route.partition(".")[2]
+    listing = None if venue is None or route in job.rest else venue.listing(product)
     try:
-        instruments, skipped = fetch(ccxt_id, route, facts, job.rest.get(route))
+        if venue is not None and listing is not None:
+            listed = markets_listing.ask(listing, functools.partial(venue.read_listing, product))
+            sound = [one for one in listed[:MAX_INSTRUMENTS] if is_sound(one)]
+            instruments, skipped = sound, len(listed) - len(sound)
+        else:
+            instruments, skipped = fetch(ccxt_id, route, facts, job.rest.get(route))
         if not instruments:
             return Outcome(route=route, error="the venue lists nothing")
         stored = Stored(
@@ -226,7 +239,8 @@ def main() -> int:
             if venue is None or product not in venue.products or product not in venue.ccxt:
                 _say(Outcome(route=route, error="no such route"))
                 continue
-            futures.append(pool.submit(store, job, route, venue.ccxt[product], venue.products[product]))
+            native = VENUES.get(name)
+            futures.append(pool.submit(store, job, route, venue.ccxt[product], venue.products[product], native))
         for future in as_completed(futures):
             _say(future.result())
     return 0

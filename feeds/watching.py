@@ -7,7 +7,7 @@ import logging
 import math
 import ssl
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -16,12 +16,13 @@ from feeds.assemble import MS
 from feeds.backoff import ConnectLimits
 from feeds.board import Origin, RouteBoard, median_ms
 from feeds.book_samples import book_sample
-from feeds.channels import ChannelLife
+from feeds.channels import ChannelLife, channel_row
 from feeds.clock import Clock, OffsetEstimator, percentile
+from feeds.feed_change import FeedChange
 from feeds.frame import ChannelRow
 from feeds.model import Channel, Event, Instrument, Product
 from feeds.probe import Prober, Requester
-from feeds.samples import BookSample, FeedSample, LinkSample, Sample
+from feeds.samples import BookSample, FeedSample, LinkSample, Sample, StatusSample
 from feeds.snapshots import Snapshots
 from feeds.stream import Stream
 from feeds.venues.base import Answer, RestRequest, SocketPlan, Venue
@@ -74,7 +75,8 @@ class RouteWatch:
         self.board: RouteBoard | None = None
         self.streams: list[Stream] = []
         self.offset = offset
-        self.notes: list[str] = []
+        self._feed = FeedChange(venue, product, meters.clock.monotonic_ns())
+        self.notes: list[str] = [self._feed.note] if self._feed.note else []
         self.market_note = ""
         self.listed: frozenset[str] | None = None
         """Symbols the route lists; None until it is known."""
@@ -101,7 +103,7 @@ class RouteWatch:
         self._probe(())
 
     def watch(self, instruments: Sequence[Instrument]) -> None:
-        """Open the sockets for these instruments. Called once."""
+        """Open the sockets for these instruments. Called once, and by ourselves when the venue changes its feed."""
         self._probe(instruments)
         self.board = RouteBoard(
             self.route,
@@ -156,6 +158,31 @@ class RouteWatch:
         )
         self._probing = asyncio.create_task(prober.run())
 
+    def _follow_feed(self) -> None:
+        """Where a venue ends one feed for another on an announced day, the route begins anew on the other."""
+        ended = self._feed.note
+        if not self._feed.due(self._meters.clock.monotonic_ns()):
+            return
+        note = self._feed.note
+        self.notes = [*filter(None, (note,)), *(n for n in self.notes if n != ended)]
+        self._meters.say("status", self.route, note)
+        before, self.facts = self.facts, self.venue.products[self.product]
+        self.hosts = Hosts(  # where they are the published ones
+            rest=self.facts.rest if self.hosts.rest == before.rest else self.hosts.rest,
+            ws=self.facts.ws if self.hosts.ws == before.ws else self.hosts.ws,
+        )
+        self._requester.close()
+        self._requester = Requester(self.venue, self.product, self.hosts.rest, self._meters.clock, tls=self._tls)
+        if self.board is None:
+            self._probe(())
+            return
+        for task in self._tasks:
+            task.cancel()
+        self.streams = []
+        self._messages = self._book_updates = self._trades = 0
+        self._versions, self._disagreeing, self._widened_ns = {}, {}, {}
+        self.watch(tuple(self.board.instruments.values()))
+
     def _stream(self, plan: SocketPlan, instruments: Sequence[Instrument]) -> Stream:
         assert self.board is not None
         return Stream(
@@ -203,8 +230,12 @@ class RouteWatch:
 
     def sample(self) -> None:
         """Emit what has been measured since the last call; called about once a second."""
+        self._follow_feed()
         clock = self._meters.clock
         now_ns, mono_ns = clock.time_ns(), clock.monotonic_ns()
+        whole = self.board is not None and any(pair.book.synced for pair in self.board.pairs.values())
+        if (notices := self._feed.notices(mono_ns, whole=whole)) is not None:
+            self._meters.emit(StatusSample(route=self.route, t_ns=now_ns, notices=notices))
         interval_ms = (mono_ns - self._sampled_ns) / MS
         self._sampled_ns = mono_ns
         if self.board is None or interval_ms <= 0:
@@ -358,28 +389,6 @@ def _link_words(sample: LinkSample) -> str:
     code = f" ({sample.code})" if sample.code is not None else ""
     why = f": {sample.text}" if sample.text else ""
     return f"{sample.label} socket {what}{code}{why}; dialling again"
-
-
-def channel_row(life: ChannelLife) -> ChannelRow:
-    """For frames."""
-    state: Literal["waiting", "live", "quiet", "silent", "refused"]
-    if life.refused:
-        state = "refused"
-    elif life.late:
-        state = "silent"
-    elif not life.data:
-        state = "waiting"
-    elif life.limit_ms is not None and life.silence_ms > life.limit_ms / 2:
-        state = "quiet"
-    else:
-        state = "live"
-    return ChannelRow(
-        channel=life.key,
-        msgs_s=None,
-        silence_ms=life.silence_ms if life.data else None,
-        limit_ms=life.limit_ms,
-        state=state,
-    )
 
 
 class _Sink:

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from feeds.backoff import Backoff
 from feeds.board import RouteBoard
 from feeds.book_samples import book_sample
-from feeds.channels import Channels
+from feeds.channels import Channels, channel_row
 from feeds.clock import MS, OffsetEstimator, percentile
 from feeds.frame import ChannelRow
 from feeds.generic import process
@@ -24,7 +24,7 @@ from feeds.model import Ack, BookSnapshot, Channel, Fault, Instrument, Product, 
 from feeds.samples import FeedSample, LinkSample, ProbeSample
 from feeds.venues.base import Answer, RestRequest, Subscription
 from feeds.venues.generic import GenericVenue
-from feeds.watching import Hosts, Meters, channel_row
+from feeds.watching import Hosts, Meters
 
 LABEL = "ccxt"
 SECOND_MS = 1000

@@ -7,28 +7,25 @@ orderbook, tickers), state of autumn 2026; ccxt 4.5.90, cryptofeed 2.4.1, python
 Spot books are numbered by nothing: a CRC32 over the ten best levels a side is all there is to tell a whole book from a
 damaged one, and it needs the decimals of the pair. Levels that fall out of the subscribed depth get no message.
 
-The derivatives' websocket and REST end on 1 March 2027. What replaces them (``uws.kraken.com``, as spot v2 with
-``asset_class``) has one written source, no capture and no client yet, and no REST beside it; so the older feed is what
-works and can be checked today. It has no channel for best prices of its own: ``ticker`` is throttled.
+The derivatives' websocket and REST end on 1 March 2027. Until then they are what works and can be checked; from then on
+the Unified websocket is read (``feeds.venues.kraken_unified``: what is known of it and what is not), by our clock. The
+older feed has no channel for best prices of its own: ``ticker`` is throttled.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from decimal import Decimal
-from functools import cache
-from heapq import nlargest, nsmallest
-from zlib import crc32
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from msgspec import Struct, field
 from msgspec.json import Decoder
 
 from feeds.model import BookSnapshot, Channel, Fault, Instrument, Product, Rail, StatusNotice
-from feeds.venues import kraken_futures, kraken_spot
+from feeds.venues import kraken_futures, kraken_spot, kraken_unified
 from feeds.venues.base import (
     Answer,
-    BookSides,
     Contiguous,
+    Listing,
     Price,
     Probe,
     ProbeReading,
@@ -40,47 +37,15 @@ from feeds.venues.base import (
     Size,
     SocketPlan,
     Subscription,
-    Unsequenced,
     VenueDefaults,
     VenueError,
     http_fault,
 )
+from feeds.venues.kraken_book import BOOK_LEVELS, KrakenV2Rule
 from feeds.venues.reading import UNREADABLE, Stamp, stamp_ns, unreadable
 
 _SYMBOLS_A_SOCKET = 20  # no limit is published; cryptofeed's
-_CHECKED_LEVELS = 10
-_EXACT = 1 << 51  # steps; beyond, two roundings of a float may change the last one
 _LONGEST_RETRY_S = 60.0  # "temporary lockout" lasts minutes
-
-
-@cache
-def _decimals(step: float) -> int:
-    exponent = Decimal(repr(step)).normalize().as_tuple().exponent
-    return max(0, -exponent) if isinstance(exponent, int) else 0
-
-
-class KrakenSpotRule(Unsequenced):
-    """No numbers: every delta applies, and the checksum tells whether that was right."""
-
-    depth_limit: int | None = kraken_spot.BOOK_LEVELS
-
-    def checksum(self, book: BookSides, instrument: Instrument) -> int | None:
-        """CRC32 over asks, then bids, best first: price and size with the pair's decimals, without dot and leading
-        zeros. None where a number is too large for a float to hold all of its decimals."""
-        price_scale, size_scale = 10 ** _decimals(instrument.tick), 10 ** _decimals(instrument.lot)
-        dearest, largest = _EXACT / price_scale, _EXACT / size_scale
-        parts = []
-        for prices, side in (
-            (nsmallest(_CHECKED_LEVELS, book.asks), book.asks),
-            (nlargest(_CHECKED_LEVELS, book.bids), book.bids),
-        ):
-            for price in prices:
-                size = side[price]
-                if size >= largest or price >= dearest:
-                    return None
-                # the digits without dot and leading zeros are the whole number of steps
-                parts.append(f"{round(price * price_scale)}{round(size * size_scale)}")
-        return crc32("".join(parts).encode())
 
 
 class _Time(Struct):
@@ -147,46 +112,81 @@ _FUNDING: Mapping[str, tuple[bool, bool]] = {
 """An asset's status -> deposits open, withdrawals open. Any other word tells neither."""
 
 
+_SPOT = ProductFacts(
+    rest="https://api.kraken.com",
+    ws="wss://ws.kraken.com",
+    taker_fee=0.004,
+    rest_limit=RateLimit(120, 60.0),  # about 1 a second and path; two paths are asked
+    push_ms={Channel.BOOK: 0, Channel.BBO: 0, Channel.TRADES: 0},
+    quiet_s={Channel.BOOK: 15, Channel.BBO: 30, Channel.TRADES: 120},
+    sequence="none; a checksum on every message",
+    checksum="CRC32 of 10 levels a side",
+    clocks="engine timestamp (µs)",
+    checked="2026-10",
+    app_ping_s=10.0,
+    server_ping="heartbeat each second when nothing else was sent",
+    idle_cut_s=15.0,
+    connects=RateLimit(150, 600.0),
+    max_streams=_SYMBOLS_A_SOCKET * 3,
+)
+_LINEAR = ProductFacts(
+    rest="https://futures.kraken.com",
+    ws="wss://futures.kraken.com",
+    taker_fee=0.0005,
+    rest_limit=RateLimit(300, 60.0),  # nothing is published for public calls; 5 a second is the sheet's advice
+    push_ms={Channel.BOOK: 0, Channel.TRADES: 0, Channel.LIQUIDATIONS: 0, Channel.MARK: 1_000},
+    quiet_s={Channel.BOOK: 15, Channel.TRADES: 300, Channel.MARK: 30},
+    sequence="seq = last seq + 1",
+    clocks="engine timestamp (ms)",
+    checked="2026-10",
+    ws_ping_s=10.0,  # wanted at least each minute
+    server_ping="a feed of its own, heartbeat",
+    idle_cut_s=60.0,
+    connects=RateLimit(100, 600.0),
+    sends=RateLimit(50, 1.0),
+    max_streams=_SYMBOLS_A_SOCKET * 4,
+)
+
+
+class _ByDate(Mapping[Product, ProductFacts]):
+    """Derivatives change their host, channels and rules on the day that the older feed ends."""
+
+    def __init__(self, unified: Callable[[Product], bool]) -> None:
+        self._unified = unified
+
+    def __getitem__(self, product: Product) -> ProductFacts:
+        if self._unified(product):
+            return kraken_unified.FACTS
+        return {"spot": _SPOT, "linear": _LINEAR}[product]
+
+    def __iter__(self) -> Iterator[Product]:
+        return iter(("spot", "linear"))
+
+    def __len__(self) -> int:
+        return 2
+
+
 class Kraken(VenueDefaults):
     name = "kraken"
     title = "Kraken"
     ccxt: Mapping[Product, str] = {"spot": "kraken", "linear": "krakenfutures"}
-    products: Mapping[Product, ProductFacts] = {
-        "spot": ProductFacts(
-            rest="https://api.kraken.com",
-            ws="wss://ws.kraken.com",
-            taker_fee=0.004,
-            rest_limit=RateLimit(120, 60.0),  # about 1 a second and path; two paths are asked
-            push_ms={Channel.BOOK: 0, Channel.BBO: 0, Channel.TRADES: 0},
-            quiet_s={Channel.BOOK: 15, Channel.BBO: 30, Channel.TRADES: 120},
-            sequence="none; a checksum on every message",
-            checksum="CRC32 of 10 levels a side",
-            clocks="engine timestamp (µs)",
-            checked="2026-10",
-            app_ping_s=10.0,
-            server_ping="heartbeat each second when nothing else was sent",
-            idle_cut_s=15.0,
-            connects=RateLimit(150, 600.0),
-            max_streams=_SYMBOLS_A_SOCKET * 3,
-        ),
-        "linear": ProductFacts(
-            rest="https://futures.kraken.com",
-            ws="wss://futures.kraken.com",
-            taker_fee=0.0005,
-            rest_limit=RateLimit(300, 60.0),  # nothing is published for public calls; 5 a second is the sheet's advice
-            push_ms={Channel.BOOK: 0, Channel.TRADES: 0, Channel.LIQUIDATIONS: 0, Channel.MARK: 1_000},
-            quiet_s={Channel.BOOK: 15, Channel.TRADES: 300, Channel.MARK: 30},
-            sequence="seq = last seq + 1",
-            clocks="engine timestamp (ms)",
-            checked="2026-10",
-            ws_ping_s=10.0,  # wanted at least each minute
-            server_ping="a feed of its own, heartbeat",
-            idle_cut_s=60.0,
-            connects=RateLimit(100, 600.0),
-            sends=RateLimit(50, 1.0),
-            max_streams=_SYMBOLS_A_SOCKET * 4,
-        ),
-    }
+
+    def __init__(self, now_s: Callable[[], float] = time.time) -> None:
+        """``now_s``: our wall clock."""
+        self._now_s = now_s
+        self.products: Mapping[Product, ProductFacts] = _ByDate(self._unified)
+
+    def _unified(self, product: Product) -> bool:
+        return product == "linear" and self._now_s() >= kraken_unified.STARTS_S
+
+    def feed_note(self, product: Product) -> str:
+        return kraken_unified.NOTE if self._unified(product) else ""
+
+    def listing(self, product: Product) -> Listing | None:
+        return kraken_unified.LISTING if self._unified(product) else None
+
+    def read_listing(self, product: Product, raw: bytes) -> Sequence[Instrument] | None:
+        return kraken_unified.read_listing(f"{self.name}.{product}", raw)
 
     def plan(self, product: Product, instruments: Sequence[Instrument]) -> Sequence[SocketPlan]:
         parts = [instruments[n : n + _SYMBOLS_A_SOCKET] for n in range(0, len(instruments), _SYMBOLS_A_SOCKET)]
@@ -194,7 +194,7 @@ class Kraken(VenueDefaults):
             SocketPlan(
                 product=product,
                 label=f"public-{number}" if number > 1 else "public",
-                path="/v2" if product == "spot" else "/ws/v1",
+                path="/v2" if product == "spot" else kraken_unified.PATH if self._unified(product) else "/ws/v1",
                 subscriptions=tuple(Subscription(c, i.symbol) for i in part for c in self.products[product].push_ms),
             )
             for number, part in enumerate(parts, 1)
@@ -203,13 +203,17 @@ class Kraken(VenueDefaults):
     def session(self, plan: SocketPlan, instruments: Sequence[Instrument]) -> Session:
         if plan.product == "spot":
             return kraken_spot.KrakenSpotSession(plan, instruments)
+        if plan.path == kraken_unified.PATH:
+            return kraken_unified.KrakenUnifiedSession(plan, instruments)
         return kraken_futures.KrakenFuturesSession(plan, instruments)
 
     def rule(self, product: Product) -> SequenceRule:
-        return KrakenSpotRule() if product == "spot" else Contiguous()
+        return KrakenV2Rule() if product == "spot" or self._unified(product) else Contiguous()
 
     def probes(self, product: Product, instruments: Sequence[Instrument]) -> Sequence[Probe]:
-        """Derivatives have no cheap book (it comes whole), and their time comes with a ticker."""
+        """Derivatives have no cheap book (it comes whole), and their time comes with a ticker; later they have none."""
+        if self._unified(product):
+            return ()
         if product != "spot":
             name = instruments[0].venue_id if instruments else "PF_XBTUSD"
             ticker = RestRequest(path=f"/derivatives/api/v3/tickers/{name}")
@@ -248,7 +252,9 @@ class Kraken(VenueDefaults):
 
     def snapshot_request(self, product: Product, instrument: Instrument) -> RestRequest | None:
         if product == "spot":
-            return RestRequest(path=f"/0/public/Depth?pair={instrument.venue_id}&count={kraken_spot.BOOK_LEVELS}")
+            return RestRequest(path=f"/0/public/Depth?pair={instrument.venue_id}&count={BOOK_LEVELS}")
+        if self._unified(product):
+            return None
         return RestRequest(path=f"/derivatives/api/v3/orderbook?symbol={instrument.venue_id}")
 
     def read_snapshot(self, product: Product, instrument: Instrument, answer: Answer) -> BookSnapshot:
@@ -266,7 +272,7 @@ class Kraken(VenueDefaults):
             symbol=instrument.symbol,
             bids=[(price, size) for price, size, _ in row.bids],
             asks=[(price, size) for price, size, _ in row.asks],
-            levels_limit=kraken_spot.BOOK_LEVELS,
+            levels_limit=BOOK_LEVELS,
         )
 
     def status_request(self, product: Product) -> RestRequest | None:
@@ -283,7 +289,7 @@ class Kraken(VenueDefaults):
 
     def transfer_requests(self, coins: Sequence[str]) -> Sequence[RestRequest]:
         """All coins in one answer: one unknown name among several would be an error instead of an answer."""
-        return [RestRequest(path="/0/public/Assets", host=self.products["spot"].rest)]
+        return [RestRequest(path="/0/public/Assets", host=_SPOT.rest)]
 
     def read_transfers(self, answer: Answer) -> Sequence[Rail]:
         """By coin only; the chains are told to those with a key."""

@@ -1,9 +1,12 @@
-"""One connection to Kraken's spot websocket v2: what to send, and bytes -> events. See ``feeds.venues.kraken``."""
+"""One connection to Kraken's websocket v2: what to send, and bytes -> events. See ``feeds.venues.kraken``.
+
+Spot speaks it as it stands here; ``feeds.venues.kraken_unified`` is the same for derivatives.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
 from msgspec import Meta, Raw, Struct, field
 from msgspec.json import Decoder, encode
@@ -18,6 +21,7 @@ from feeds.model import (
     Garbled,
     Heartbeat,
     Instrument,
+    LevelRow,
     Levels,
     Notice,
     Pong,
@@ -30,10 +34,8 @@ from feeds.model import (
 )
 from feeds.venues.again import AskAgain
 from feeds.venues.base import Payload, Price, Size, SocketPlan
+from feeds.venues.kraken_book import BOOK_LEVELS
 from feeds.venues.reading import UNREADABLE, Stamp, stamp_ns
-
-BOOK_LEVELS = 500
-"""Of 10, 25, 100, 500 and 1000: fewer do not fill the depth bands of a pair with a tick of 0.1."""
 
 _NO_CHECKSUM = -1
 """No book has it: what could not be read may have been any book's, and nothing counts the messages."""
@@ -87,7 +89,7 @@ def v2_name(instrument: Instrument) -> str:
     return f"{_CODES.get(instrument.base, instrument.base)}/{_CODES.get(instrument.quote, instrument.quote)}"
 
 
-class _Frame(Struct, gc=False):
+class Frame(Struct, gc=False):
     channel: str = ""
     type: str = ""
     data: Raw = Raw(b"[]")
@@ -107,9 +109,9 @@ class _Subscribed(Struct):
     symbol: str = ""
 
 
-class _Level(Struct, gc=False):
+class _Level(LevelRow, gc=False, rename={"size": "qty"}):
     price: Price
-    qty: Size
+    size: Size
 
 
 class _Book(Struct, gc=False):
@@ -142,7 +144,7 @@ class _Status(Struct):
     system: str = ""
 
 
-_read_frame = Decoder(_Frame).decode
+_read_frame = Decoder(Frame).decode
 _read_subscribed = Decoder(_Subscribed).decode
 _read_books = Decoder(list[_Book]).decode
 _read_tickers = Decoder(list[_Ticker]).decode
@@ -153,8 +155,11 @@ _read_status = Decoder(list[_Status]).decode
 class KrakenSpotSession:
     """One connection to ``/v2``. Every symbol of a request is answered by itself, in any order."""
 
+    extra: Mapping[str, object] = {}
+    """What every request says beside channel and symbols."""
+
     def __init__(self, plan: SocketPlan, instruments: Sequence[Instrument]) -> None:
-        self._ids = {i.symbol: v2_name(i) for i in instruments}
+        self._ids = {i.symbol: self.spelled(i) for i in instruments}
         self._symbols = {name: symbol for symbol, name in self._ids.items()}
         self._wanted: dict[Channel, list[str]] = {}
         for subscription in plan.subscriptions:
@@ -163,13 +168,17 @@ class KrakenSpotSession:
         self._requests = 0
         self._pending: dict[int, Channel] = {}
         self._again = AskAgain()
-        self._readers: dict[str, Callable[[_Frame], Sequence[Event]]] = {
-            "book": self._books,
+        self._readers: dict[str, Callable[[Frame], Sequence[Event]]] = {
+            "book": self.books,
             "ticker": self._quotes,
             "trade": self._trades,
             "heartbeat": lambda frame: (Heartbeat(),),
             "status": _notices,
         }
+
+    def spelled(self, instrument: Instrument) -> str:
+        """A symbol as this websocket names it."""
+        return v2_name(instrument)
 
     def subscribe(self) -> Sequence[Payload]:
         return [self._request("subscribe", channel, symbols) for channel, symbols in self._wanted.items()]
@@ -183,7 +192,7 @@ class KrakenSpotSession:
         return f'{{"method":"ping","req_id":{token}}}'
 
     def receive(self, raw: bytes, received_ns: int) -> Sequence[Event]:
-        frame: _Frame | None = None
+        frame: Frame | None = None
         try:
             frame = _read_frame(raw)
             reader = self._readers.get(frame.channel)
@@ -203,10 +212,11 @@ class KrakenSpotSession:
         self._pending[self._requests] = channel
         if len(self._pending) > 1_000:
             del self._pending[next(iter(self._pending))]
-        params = {"channel": _NAMES[channel], "symbol": [self._ids[symbol] for symbol in symbols], **_MORE[channel]}
+        names = [self._ids[symbol] for symbol in symbols]
+        params = {"channel": _NAMES[channel], **self.extra, "symbol": names, **_MORE[channel]}
         return encode({"method": method, "params": params, "req_id": self._requests}).decode()
 
-    def _control(self, frame: _Frame, received_ns: int) -> Sequence[Event]:
+    def _control(self, frame: Frame, received_ns: int) -> Sequence[Event]:
         words = frame.failed or frame.error
         if frame.method == "pong" and not words:
             return (
@@ -228,7 +238,7 @@ class KrakenSpotSession:
                 return (Ack(channel=channel, symbol=symbol),)
         return (Unknown(what=f"{frame.method[:32]} {frame.channel[:64]} {frame.type[:32]}"),)
 
-    def _refused(self, frame: _Frame, words: str, received_ns: int) -> Sequence[Event]:
+    def _refused(self, frame: Frame, words: str, received_ns: int) -> Sequence[Event]:
         fault, symbol = fault_of(words), self._symbols.get(frame.symbol)
         channel = self._pending.get(frame.req_id or 0) if frame.method == "subscribe" else None
         if channel is not None and symbol is not None:
@@ -238,13 +248,14 @@ class KrakenSpotSession:
                 self._again.put(f"{channel} {symbol}", received_ns)
         return (Refusal(channel=channel, symbol=symbol, fault=fault, text=words[:200]),)
 
-    def _books(self, frame: _Frame) -> Sequence[Event]:
+    def books(self, frame: Frame) -> Sequence[Event]:
         events: list[Event] = []
         for row in _read_books(frame.data):
             symbol = self._symbols.get(row.symbol)
             if symbol is None:
                 return _stranger(frame, row.symbol)
-            bids, asks, engine_ns = _levels(row.bids), _levels(row.asks), stamp_ns(row.timestamp)
+            bids, asks = cast(Levels, row.bids), cast(Levels, row.asks)
+            engine_ns = stamp_ns(row.timestamp)
             if frame.type == "snapshot":
                 events.append(
                     BookSnapshot(
@@ -262,7 +273,7 @@ class KrakenSpotSession:
                 )
         return events
 
-    def _quotes(self, frame: _Frame) -> Sequence[Event]:
+    def _quotes(self, frame: Frame) -> Sequence[Event]:
         """An empty side has the price 0."""
         events: list[Event] = []
         for row in _read_tickers(frame.data):
@@ -281,7 +292,7 @@ class KrakenSpotSession:
             )
         return events
 
-    def _trades(self, frame: _Frame) -> Sequence[Event]:
+    def _trades(self, frame: Frame) -> Sequence[Event]:
         """What comes with a subscription are trades of the past: they only prove that we hear."""
         events: list[Event] = []
         for row in _read_trades(frame.data):
@@ -304,15 +315,11 @@ class KrakenSpotSession:
         return events
 
 
-def _levels(rows: Sequence[_Level]) -> Levels:
-    return [(row.price, row.qty) for row in rows]
-
-
-def _stranger(frame: _Frame, name: str) -> Sequence[Event]:
+def _stranger(frame: Frame, name: str) -> Sequence[Event]:
     return (Unknown(what=f"{frame.channel[:64]} of {name[:64]}"),)
 
 
-def _notices(frame: _Frame) -> Sequence[Event]:
+def _notices(frame: Frame) -> Sequence[Event]:
     """Sent on connecting and at every change of the system's state."""
     words = [row.system[:64] for row in _read_status(frame.data) if row.system]
     return [Heartbeat() if word == "online" else Notice(text=f"system {word}") for word in words]

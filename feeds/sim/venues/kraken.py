@@ -1,6 +1,8 @@
-"""Kraken, simulated: the spot websocket v2; derivatives in ``kraken_futures``, REST in ``kraken_rest``.
+"""Kraken, simulated: the websocket v2 of spot, and the Unified one, which is the same for derivatives.
 
-Written from the protocol sheet, ccxt 4.5.90 (``pro/kraken.py``) and python-kraken-sdk 3.5.1, never from our decoder.
+The older derivatives feed is in ``kraken_futures``, REST in ``kraken_rest``. Written from the protocol sheet, ccxt
+4.5.90 (``pro/kraken.py``), python-kraken-sdk 3.5.1 and the requests on docs.kraken.com/exchange/api-reference/
+unified-ws/, never from our decoder. Where those pages go beyond "as spot's", nobody has captured it; it is left out.
 Books are pushed with every change and carry the checksum of the book that the client should hold. Levels that fall
 out of the subscribed depth are not deleted in words.
 """
@@ -15,7 +17,7 @@ from zlib import crc32
 from msgspec import DecodeError, Struct, ValidationError, json
 
 from feeds.model import Product
-from feeds.sim.listing import listed
+from feeds.sim.listing import decimals_of, listed
 from feeds.sim.sockets import ABNORMAL
 from feeds.sim.twin import (
     Change,
@@ -49,6 +51,7 @@ SERVED_NS = 48_000
 
 class _Params(Struct):
     channel: str = ""
+    asset_class: str | None = None
     symbol: list[str] = []
     depth: int = 10
     snapshot: bool = True
@@ -93,14 +96,19 @@ class _Book:
     def row(self, bids: Sequence[TextLevel], asks: Sequence[TextLevel], at_ns: int, wrong: bool = False) -> rest.Row:
         sides = {"bids": _levels(bids), "asks": _levels(asks)}
         end = {"checksum": self.checksum() ^ wrong, "timestamp": iso(at_ns)}
-        return {"symbol": self.one.symbol, **sides, **end}
+        return {"symbol": spelled(self.one), **sides, **end}
+
+
+def spelled(one: SimInstrument) -> str:
+    """``BTC/USD``, and ``PF_XBTUSD`` for derivatives."""
+    return one.symbol if one.product == "spot" else one.venue_id
 
 
 class KrakenSession:
-    """One connection to ``/v2``; symbols are written ``BTC/USD``."""
+    """One connection to ``/v2``, or for derivatives to ``/v2/public``, where every request names its asset class."""
 
-    def __init__(self, world: World, connection_id: int) -> None:
-        self._world, self._connection_id = world, connection_id
+    def __init__(self, world: World, connection_id: int, product: Product = "spot") -> None:
+        self._world, self._connection_id, self._product = world, connection_id, product
         self._books: dict[str, _Book] = {}
         self._tickers: dict[str, str] = {}
         """Symbol -> what triggers it."""
@@ -121,13 +129,17 @@ class KrakenSession:
             return (self._answer(ask, {}),)
         if ask.method not in ("subscribe", "unsubscribe") or ask.params is None:
             return (self._answer(ask, {"error": "Malformed request", "success": False}),)
+        if self._product != "spot" and ask.params.asset_class != "derivatives":
+            return (self._answer(ask, {"error": "Asset class not supported", "success": False}),)
+        if ask.params.channel == "instrument":
+            return self._listing(ask)
         if ask.params.channel not in ("book", "ticker", "trade"):
             return (self._answer(ask, {"error": f"Channel not supported {ask.params.channel}", "success": False}),)
         answer = self._subscribe if ask.method == "subscribe" else self._unsubscribe
         return [out for symbol in ask.params.symbol for out in answer(ask, ask.params, symbol)]
 
     def _subscribe(self, ask: _Ask, params: _Params, symbol: str) -> Sequence[Out]:
-        one = next((one for one in self._world.instruments(rest.VENUE, "spot") if one.symbol == symbol), None)
+        one = next((o for o in self._world.instruments(rest.VENUE, self._product) if spelled(o) == symbol), None)
         wrong = None
         if one is None:
             wrong = f"Currency pair not supported {symbol}"
@@ -159,6 +171,13 @@ class KrakenSession:
         done = self._answer(ask, {"result": result, "success": True})
         return (done, *first) if params.snapshot else (done,)
 
+    def _listing(self, ask: _Ask) -> Sequence[Out]:
+        """Everything there is, once; nothing is ever listed or taken off."""
+        done = self._answer(ask, {"result": {"channel": "instrument", "snapshot": True}, "success": True})
+        pairs = [_pair(one) for one in self._world.instruments(rest.VENUE, self._product)]
+        data = {"assets": [], "pairs": pairs}
+        return (done, text({"channel": "instrument", "type": "snapshot", "data": data}))
+
     def _subscribed(self) -> set[tuple[str, str]]:
         names = (("book", self._books), ("ticker", self._tickers), ("trade", self._trades))
         return {(channel, symbol) for channel, symbols in names for symbol in symbols}
@@ -179,22 +198,24 @@ class KrakenSession:
     # -- what is pushed
 
     def change(self, instrument: SimInstrument, change: Change) -> Sequence[Out]:
-        book = self._books.get(instrument.symbol) if instrument.product == "spot" else None
+        book = self._books.get(spelled(instrument)) if instrument.product == self._product else None
         told = None if book is None else book.absorb(change)
         if book is None or told is None:
             return ()
         return (self._push("book", "update", [book.row(*told, change.engine_ns, change.wrong_checksum)]),)
 
     def top(self, instrument: SimInstrument, top: Top) -> Sequence[Out]:
-        if instrument.product != "spot" or self._tickers.get(instrument.symbol) != "bbo":
+        if instrument.product != self._product or self._tickers.get(spelled(instrument)) != "bbo":
             return ()
         return (self._push("ticker", "update", [self._ticker(instrument, top.bid, top.ask, top.engine_ns)]),)
 
     def trades(self, instrument: SimInstrument, trades: Sequence[SimTrade]) -> Sequence[Out]:
         out: list[Out] = []
-        if instrument.product == "spot" and instrument.symbol in self._trades:
+        if instrument.product != self._product:
+            return out
+        if spelled(instrument) in self._trades:
             out.append(self._push("trade", "update", [_trade(instrument, trade) for trade in trades]))
-        if instrument.product == "spot" and self._tickers.get(instrument.symbol) == "trades":
+        if self._tickers.get(spelled(instrument)) == "trades":
             best = self._world.book(instrument, 1)
             row = self._ticker(instrument, best.bids[0], best.asks[0], trades[-1].engine_ns)
             out.append(self._push("ticker", "update", [row]))
@@ -239,7 +260,7 @@ class KrakenSession:
         best = {"bid": rest.number(bid[0]), "bid_qty": rest.number(bid[1])}
         best |= {"ask": rest.number(ask[0]), "ask_qty": rest.number(ask[1])}
         day = {"last": last, "volume": rest.VOLUME, "vwap": last, "low": last, "high": last}
-        return {"symbol": one.symbol, **best, **day, "change": 0, "change_pct": 0, "timestamp": iso(at_ns)}
+        return {"symbol": spelled(one), **best, **day, "change": 0, "change_pct": 0, "timestamp": iso(at_ns)}
 
 
 def _without_pushed_out(news: list[TextLevel], changed: Sequence[TextLevel]) -> list[TextLevel]:
@@ -254,8 +275,18 @@ def _levels(levels: Sequence[TextLevel]) -> list[rest.Row]:
 
 def _trade(one: SimInstrument, trade: SimTrade) -> rest.Row:
     return {
-        "symbol": one.symbol, "side": trade.side, "price": rest.number(trade.price), "qty": rest.number(trade.size),
+        "symbol": spelled(one), "side": trade.side, "price": rest.number(trade.price), "qty": rest.number(trade.size),
         "ord_type": "limit", "trade_id": trade.trade_id, "timestamp": iso(trade.engine_ns),
+    }  # fmt: skip
+
+
+def _pair(one: SimInstrument) -> rest.Row:
+    """A row of the ``instrument`` channel, as spot's page has it."""
+    return {
+        "symbol": spelled(one), "base": one.base, "quote": one.quote, "status": "online", "marginable": False,
+        "has_index": True, "qty_precision": decimals_of(one.lot), "qty_increment": rest.number(one.lot),
+        "price_precision": decimals_of(one.tick), "price_increment": rest.number(one.tick),
+        "cost_precision": 5, "cost_min": 0.5, "qty_min": rest.number(one.min_size),
     }  # fmt: skip
 
 
@@ -294,6 +325,8 @@ class KrakenTwin:
         match path.rstrip("/"):
             case "/v2":
                 return KrakenSession(world, next(self._connections))
+            case "/v2/public":
+                return KrakenSession(world, next(self._connections), "linear")
             case "/ws/v1":
                 return KrakenFuturesSession(world)
             case _:

@@ -185,3 +185,24 @@ def test_other_paths_do_not_exist(twin: KrakenTwin, world: FixedWorld) -> None:
     assert twin.rest(request("/0/private/Balance"), world) is None
     assert twin.rest(request("/api/v1/time"), world) is None
     assert twin.open("spot", "/", {}, world) is None
+
+
+def test_the_unified_websocket_wants_the_asset_class_and_lists_what_there_is(
+    twin: KrakenTwin, world: FixedWorld
+) -> None:
+    session = twin.open("linear", "/v2/public", {}, world)
+    assert session is not None
+    session.opened(world.ns)
+    wanted = {"channel": "book", "symbol": ["PF_XBTUSD"], "depth": 10}
+    [refused] = ask(session, world, {"method": "subscribe", "params": wanted})
+    assert (refused["success"], refused["error"]) == (False, "Asset class not supported")
+    done, book = ask(session, world, {"method": "subscribe", "params": wanted | {"asset_class": "derivatives"}})
+    assert (done["success"], book["type"], book["data"][0]["symbol"]) == (True, "snapshot", "PF_XBTUSD")
+    params = {"channel": "instrument", "asset_class": "derivatives"}
+    done, listed = ask(session, world, {"method": "subscribe", "params": params, "req_id": 4})
+    assert (done["success"], done["req_id"]) == (True, 4)
+    pairs = {pair["symbol"]: pair for pair in listed["data"]["pairs"]}
+    assert set(pairs) == {one.venue_id for one in world.instruments("kraken", "linear")}
+    assert (pairs["PF_XBTUSD"]["base"], pairs["PF_XBTUSD"]["quote"]) == ("BTC", "USD")
+    spot = next(one for one in world.instruments("kraken", "spot"))
+    assert session.change(spot, world.change(bids=[("100.50", "9.000")])) == ()

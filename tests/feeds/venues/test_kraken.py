@@ -31,7 +31,8 @@ from feeds.model import (
     Unknown,
 )
 from feeds.venues.base import Answer, Payload, SequenceRule, Session, VenueError
-from feeds.venues.kraken import Kraken, KrakenSpotRule
+from feeds.venues.kraken import Kraken
+from feeds.venues.kraken_book import KrakenV2Rule
 from tests.feeds.venues.mutations import hostile
 from tests.feeds.venues.wire import (
     Record,
@@ -45,7 +46,7 @@ from tests.feeds.venues.wire import (
     truth,
 )
 
-KRAKEN = Kraken()
+KRAKEN = Kraken(lambda: 1_795_305_600.0)  # 22 November 2026
 BTC = instrument("kraken.spot", "BTC/USD", "XXBTZUSD", tick=0.1, lot=1e-8)
 GONE = instrument("kraken.spot", "GONE/USD", "GONEUSD", tick=0.1, lot=1e-8)
 PERP = instrument("kraken.linear", "BTC/USD:USD", "PF_XBTUSD", tick=1.0, lot=0.0001)
@@ -68,10 +69,11 @@ class Old(Kraken):
     """The depth that the captures were asked for."""
 
     def __init__(self, depth: int) -> None:
+        super().__init__()
         self._depth = depth
 
     def rule(self, product: Product) -> SequenceRule:
-        rule = KrakenSpotRule()
+        rule = KrakenV2Rule()
         rule.depth_limit = self._depth
         return rule
 
@@ -259,7 +261,7 @@ class Sides:
 
 def test_the_checksum_has_the_decimals_of_the_pair_and_is_silent_where_a_float_is_too_short() -> None:
     small = instrument("kraken.spot", "SHIB/USD", "SHIBUSD", tick=1e-8, lot=1e-5)
-    rule = KrakenSpotRule()
+    rule = KrakenV2Rule()
     text = "1241" + "12345678901" + "1240" + "50000"
     assert rule.checksum(Sides({0.0000124: 0.5}, {0.00001241: 123456.78901}), small) == crc32(text.encode())
     assert rule.checksum(Sides({0.0000124: 0.5}, {0.00001241: 5e10}), small) is None

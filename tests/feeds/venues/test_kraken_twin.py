@@ -26,11 +26,20 @@ from feeds.model import (
 )
 from feeds.sim.twin import Change, Close, SimLiquidation
 from feeds.venues.base import Answer
+from feeds.venues.kraken import Kraken
+from feeds.venues.kraken_unified import STARTS_S
+from feeds.venues.registry import VENUES
 from tests.feeds.sim.fixed_world import MS
 from tests.feeds.venues.line import Line, strangers
 
 S = 1_000 * MS
 PRODUCTS: tuple[Product, ...] = ("spot", "linear")
+
+
+@pytest.fixture(autouse=True)
+def before_march_2027(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While derivatives still have their first feed."""
+    monkeypatch.setitem(VENUES, "kraken", Kraken(lambda: STARTS_S - 1))
 
 
 @pytest.fixture(params=PRODUCTS)

@@ -1,0 +1,44 @@
+"""Instruments of a venue that lists them over a websocket, having no REST for it. Blocking, as ``markets_fetch`` is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+from websockets.exceptions import WebSocketException
+from websockets.sync.client import connect
+
+from feeds.model import Instrument
+from feeds.venues.base import Listing, VenueError
+
+MAX_MESSAGE = 16 << 20
+MOST_MESSAGES = 1_000
+"""Before the one that lists: a greeting, an acknowledgement, and whatever else a venue thinks of."""
+
+
+def ask(
+    listing: Listing, read: Callable[[bytes], Sequence[Instrument] | None], timeout_s: float = 10.0
+) -> Sequence[Instrument]:
+    """What ``read`` makes of the first message that it knows. Raises VenueError."""
+    end_s = time.monotonic() + timeout_s
+    try:
+        with connect(
+            listing.url,
+            compression=None,
+            proxy=None,
+            user_agent_header="detour",
+            open_timeout=timeout_s,
+            close_timeout=1.0,
+            max_size=MAX_MESSAGE,
+        ) as socket:
+            socket.send(listing.ask)
+            for _ in range(MOST_MESSAGES):
+                raw = socket.recv(timeout=max(0.0, end_s - time.monotonic()), decode=False)
+                found = read(raw)
+                if found is not None:
+                    return found
+    except TimeoutError as error:
+        raise VenueError(f"no list of instruments within {timeout_s:g} s") from error
+    except (WebSocketException, OSError, EOFError) as error:
+        raise VenueError(f"no list of instruments: {type(error).__name__}: {error}") from error
+    raise VenueError(f"no list of instruments in {MOST_MESSAGES} messages")
