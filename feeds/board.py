@@ -34,6 +34,7 @@ BURSTS_KEPT = 4096
 LIQUIDATION_WINDOW_NS = 60_000_000_000
 QUOTE_FRESH_NS = 1_000_000_000
 """A quote and a book this close in time must agree."""
+_APPLIED = Outcome.APPLIED  # looked up for every message
 
 
 class Origin(Protocol):
@@ -206,7 +207,7 @@ class RouteBoard:
         book = pair.book
         was_synced = book.synced
         outcome = book.apply(event, readable_ns)
-        if outcome is Outcome.APPLIED:
+        if outcome is _APPLIED:
             self.book_updates += 1
             if was_synced:
                 self.bursts.stamp(readable_ns, event.engine_ns, event.gateway_ns)

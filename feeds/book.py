@@ -42,6 +42,9 @@ class Outcome(IntEnum):
     """The book differs from the venue's: empty and unsynced, ask for a snapshot."""
 
 
+_APPLIED = Outcome.APPLIED  # looked up for every message
+
+
 class Book:
     """The book of one instrument under its venue's sequence rule. Sizes are kept as the venue sent them.
 
@@ -130,7 +133,7 @@ class Book:
             self._keep(self._kept, event, received_ns)
         step = self._follows(self.seq, event)
         if step is _APPLY:
-            return Outcome.APPLIED if self._write(event, received_ns) else Outcome.BAD_CHECKSUM
+            return _APPLIED if self._write(event, received_ns) else Outcome.BAD_CHECKSUM
         if step is _SKIP:
             self.skipped += 1
             return Outcome.SKIPPED

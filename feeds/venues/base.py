@@ -234,8 +234,9 @@ class Venue(Protocol):
     products: Mapping[Product, ProductFacts]
 
     def feed_note(self, product: Product) -> str:
-        """A sentence for the user about the feed that is read now, where a venue ends one for another by an announced
-        date; empty: nothing to say. When it changes, so may everything else here, and the route is watched anew."""
+        """For the user, where the venue ended a feed on an announced day: first one short sentence that says so, then
+        what is read instead. Empty: nothing has ended. When it changes, so may everything else here, ``products``
+        included, and the route is watched anew."""
 
     def listing(self, product: Product) -> Listing | None:
         """None: ccxt asks over REST."""
@@ -321,6 +322,9 @@ class VenueDefaults:
         return None
 
 
+_APPLY, _SKIP, _GAP = Step.APPLY, Step.SKIP, Step.GAP  # to look a member up costs more than the rest of a rule
+
+
 class RuleDefaults(ABC):
     """What most sequence rules share."""
 
@@ -341,7 +345,7 @@ class PrevEquals(RuleDefaults):
     """``prev_seq`` must equal the last one applied; an unchanged sequence is a heartbeat that changes nothing."""
 
     def following(self, last_seq: int | None, delta: BookDelta) -> Step:
-        return Step.APPLY if delta.prev_seq == last_seq else Step.GAP
+        return _APPLY if delta.prev_seq == last_seq else _GAP
 
 
 class Contiguous(RuleDefaults):
@@ -349,17 +353,17 @@ class Contiguous(RuleDefaults):
 
     def following(self, last_seq: int | None, delta: BookDelta) -> Step:
         if last_seq is None or delta.first_seq is None or delta.last_seq is None:
-            return Step.GAP
+            return _GAP
         if delta.last_seq <= last_seq:
-            return Step.SKIP
-        return Step.APPLY if delta.first_seq <= last_seq + 1 else Step.GAP
+            return _SKIP
+        return _APPLY if delta.first_seq <= last_seq + 1 else _GAP
 
 
 class Unsequenced(RuleDefaults):
     """The venue numbers nothing: every delta applies."""
 
     def following(self, last_seq: int | None, delta: BookDelta) -> Step:
-        return Step.APPLY
+        return _APPLY
 
 
 def header_float(answer: Answer, name: str) -> float | None:

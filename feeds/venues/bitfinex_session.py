@@ -97,10 +97,8 @@ class BitfinexSession:
         return f'{{"event":"ping","cid":{token}}}'
 
     def receive(self, raw: bytes, received_ns: int) -> Sequence[Event]:
-        if _ROW.match(raw):
-            level = self._level(raw)
-            if level is not None:
-                return (level,)
+        if _ROW.match(raw) and (level := self._level(raw)) is not None:
+            return (level,)
         try:
             head = _HEAD.match(raw)
             if head is None:
@@ -248,22 +246,19 @@ class BitfinexSession:
             frame = wire.read_delta(raw)
         except UNREADABLE:
             return None
-        stream, seq = self._by_chan.get(frame.chan), frame.seq
+        stream, seq, row = self._by_chan.get(frame.chan), frame.seq, frame.row
         if stream is None or stream.channel is not _BOOK or stream.lost != self._lost or seq != self._seq + 1:
             return None
-        before, stream.seq = stream.seq, seq
-        self._seq = seq
-        row = frame.row
-        amount = row.amount
-        level = [(row.price, abs(amount) if row.count else 0.0)]
-        return BookDelta(
+        change = BookDelta(
             symbol=stream.symbol or "",
-            bids=level if amount > 0 else (),
-            asks=() if amount > 0 else level,
+            bids=[(row.price, row.amount if row.count else 0.0)] if row.amount > 0 else (),
+            asks=() if row.amount > 0 else [(row.price, -row.amount if row.count else 0.0)],
             last_seq=seq,
-            prev_seq=before,
+            prev_seq=stream.seq,
             gateway_ns=frame.ts * NS_PER_MS or None,
         )
+        stream.seq = self._seq = seq
+        return change
 
     def _delta(self, stream: _Stream, frame: wire.Delta) -> Sequence[Event]:
         self._count(frame.seq)
