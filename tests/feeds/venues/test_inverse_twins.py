@@ -7,11 +7,9 @@ from msgspec import structs
 
 from feeds.book import Outcome
 from feeds.ladder import derive
-from feeds.model import Ack, Liquidation, Mark, Quote, Trade
-from feeds.sim.twin import SimLiquidation
 from feeds.venues.registry import VENUES
 from tests.feeds.sim.fixed_world import MS
-from tests.feeds.venues.line import Line, strangers
+from tests.feeds.venues.line import Line
 
 DOLLARS = {"binance": 100.0, "okx": 100.0, "bybit": 1.0, "deribit": 1.0}
 """Of one unit of size of Bitcoin."""
@@ -51,25 +49,3 @@ def test_depth_and_cost_are_in_dollars(line: Line) -> None:
     assert fill is not None
     assert fill.average_px == pytest.approx(100.7)
     assert fill.filled_base == pytest.approx(2 * unit / 100.7)
-
-
-def test_all_channels_of_a_contract_are_there(line: Line) -> None:
-    heard = []
-    for plan in line.venue.plan("inverse", [line.instrument]):
-        line = Line(line.venue.name, "inverse", plan.label)
-        heard += line.start()
-        line.world.change()
-        closing = SimLiquidation(
-            price="99.00", size="3", side="sell", engine_ns=line.world.ns - MS, gateway_ns=line.world.ns
-        )
-        frames = [*line.theirs.top(line.sim, line.world.top()), *line.theirs.trades(line.sim, [line.world.trade(8)])]
-        frames += line.theirs.liquidation(line.sim, closing)
-        line.world.ns += 1_000 * MS
-        frames += [*line.theirs.mark(line.sim, line.world.mark(line.sim)), *line.theirs.tick(line.world.ns)]
-        heard += line.hear(frames)
-    assert strangers(heard) == []
-    assert {(e.bid, e.ask) for e in heard if isinstance(e, Quote)} == {(100.5, 100.6)}
-    assert {e.symbol for e in heard if isinstance(e, Trade)} == {"BTC/USD:BTC"}
-    assert {(e.side, e.price, e.size) for e in heard if isinstance(e, Liquidation)} == {("sell", 99.0, 3.0)}
-    assert 100.55 in {e.mark for e in heard if isinstance(e, Mark)}
-    assert any(isinstance(e, Ack) for e in heard)
