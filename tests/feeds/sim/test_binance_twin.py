@@ -151,26 +151,6 @@ def test_too_many_requests_lead_to_429_and_then_to_a_ban(bench: Bench) -> None:
     assert bench.json("/fapi/v1/ping", "linear") == {}
 
 
-@pytest.mark.parametrize(
-    ("kind", "status", "words"),
-    [
-        ("overload", 503, b"Service Unavailable."),
-        ("overload", 500, b"-1008"),
-        ("limit", 429, b"-1003"),
-        ("ban", 418, b"banned until"),
-        ("geo", 451, b"restricted location"),
-        ("maintenance", 503, b"-1016"),
-        ("timeout", 504, b"-1007"),
-        ("something new", 500, b"-1000"),
-    ],
-)
-def test_faults_speak_the_venues_own_words(bench: Bench, kind: str, status: int, words: bytes) -> None:
-    answer = bench.twin.error(kind, status)
-    body = answer.body.encode() if isinstance(answer.body, str) else answer.body
-    assert answer.status == status
-    assert words in body
-
-
 def test_official_status_says_what_the_scenario_says() -> None:
     entry = StatusEntry(from_s=5, to_s=10, venues=("binance",), state="ongoing", text="wallet upgrade", assumed=True)
     bench = Bench((entry,))

@@ -25,11 +25,6 @@ def twin() -> BingxTwin:
     return BingxTwin()
 
 
-@pytest.fixture
-def world(twin: BingxTwin) -> FixedWorld:
-    return FixedWorld(twin)
-
-
 def opened(twin: BingxTwin, world: FixedWorld, product: Product = "linear") -> TwinSession:
     session = twin.open(product, PATHS[product], {}, world)
     assert session is not None

@@ -26,11 +26,6 @@ def twin() -> BitfinexTwin:
 
 
 @pytest.fixture
-def world(twin: BitfinexTwin) -> FixedWorld:
-    return FixedWorld(twin)
-
-
-@pytest.fixture
 def session(twin: BitfinexTwin, world: FixedWorld) -> BitfinexSession:
     made = twin.open("linear", "/ws/2", {}, world)
     assert made is not None

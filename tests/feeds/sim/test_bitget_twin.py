@@ -22,11 +22,6 @@ def twin() -> BitgetTwin:
 
 
 @pytest.fixture
-def world(twin: BitgetTwin) -> FixedWorld:
-    return FixedWorld(twin)
-
-
-@pytest.fixture
 def modern(twin: BitgetTwin, world: FixedWorld) -> BitgetSession:
     return opened(twin, world, "v3")
 
@@ -358,28 +353,3 @@ def test_answers_count_down_the_calls_of_a_second_and_then_refuse(twin: BitgetTw
     assert answered(twin, world, "/api/v3/public/time")["code"] == "00000"  # every path by itself
     world.ns += S
     assert answered(twin, world, "/api/v2/public/time")["code"] == "00000"
-
-
-@pytest.mark.parametrize(
-    ("kind", "status", "says"),
-    [
-        ("limit", 429, "Too Many Requests"),
-        ("overload", 503, "45001"),
-        ("overload", 500, "40015"),
-        ("overload", 429, "429"),
-        ("maintenance", 503, "40200"),
-        ("timeout", 400, "40010"),
-        ("geo", 403, "your country"),
-        ("ban", 403, "Request blocked"),
-    ],
-)
-def test_faults_have_the_venues_own_bodies(twin: BitgetTwin, kind: str, status: int, says: str) -> None:
-    response = twin.error(kind, status)
-    assert response.status == status
-    body = response.body if isinstance(response.body, str) else response.body.decode()
-    assert says in body
-
-
-def test_unknown_paths_are_nobodys(twin: BitgetTwin, world: FixedWorld) -> None:
-    assert twin.open("spot", "/v1/ws/public", {}, world) is None
-    assert twin.rest(request("/api/v2/nowhere"), world) is None

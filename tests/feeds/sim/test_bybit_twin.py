@@ -9,7 +9,7 @@ import pytest
 from feeds.model import Product, StatusNotice
 from feeds.sim.twin import Close, SimLiquidation
 from feeds.sim.venues.bybit import BybitSession, BybitTwin
-from tests.feeds.sim.fixed_world import MS, START_NS, FixedWorld, answered, ask, read, request
+from tests.feeds.sim.fixed_world import MS, START_NS, FixedWorld, answered, ask, read
 
 S = 1000 * MS
 BTC = "BTCUSDT"
@@ -19,11 +19,6 @@ BOOK = f"orderbook.50.{BTC}"
 @pytest.fixture
 def twin() -> BybitTwin:
     return BybitTwin()
-
-
-@pytest.fixture
-def world(twin: BybitTwin) -> FixedWorld:
-    return FixedWorld(twin)
 
 
 @pytest.fixture
@@ -344,27 +339,3 @@ def test_status_can_be_asked_by_state(twin: BybitTwin, world: FixedWorld) -> Non
     (row,) = answered(twin, world, "/v5/system/status")["result"]["list"]
     assert (row["state"], row["serviceTypes"], row["begin"]) == ("scheduled", [4], str(START_NS // MS))
     assert answered(twin, world, "/v5/system/status", state="ongoing")["result"]["list"] == []
-
-
-@pytest.mark.parametrize(
-    ("kind", "status", "says"),
-    [
-        ("limit", 403, "access too frequent"),
-        ("limit", 200, "10006"),
-        ("overload", 429, "10429"),
-        ("overload", 503, "10016"),
-        ("maintenance", 503, "10016"),
-        ("timeout", 504, "10000"),
-        ("geo", 403, "block access from your country"),
-    ],
-)
-def test_faults_have_the_venues_own_bodies(twin: BybitTwin, kind: str, status: int, says: str) -> None:
-    response = twin.error(kind, status)
-    assert response.status == status
-    body = response.body if isinstance(response.body, str) else response.body.decode()
-    assert says in body
-
-
-def test_unknown_paths_are_nobodys(twin: BybitTwin, world: FixedWorld) -> None:
-    assert twin.open("spot", "/v5/public/option", {}, world) is None
-    assert twin.rest(request("/v5/nowhere"), world) is None

@@ -21,11 +21,6 @@ def twin() -> CoinbaseTwin:
 
 
 @pytest.fixture
-def world(twin: CoinbaseTwin) -> FixedWorld:
-    return FixedWorld(twin)
-
-
-@pytest.fixture
 def session(twin: CoinbaseTwin, world: FixedWorld) -> CoinbaseSession:
     made = twin.open("spot", "/", {}, world)
     assert made is not None

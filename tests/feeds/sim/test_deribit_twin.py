@@ -24,11 +24,6 @@ def twin() -> DeribitTwin:
 
 
 @pytest.fixture
-def world(twin: DeribitTwin) -> FixedWorld:
-    return FixedWorld(twin)
-
-
-@pytest.fixture
 def session(twin: DeribitTwin, world: FixedWorld) -> DeribitSession:
     session = twin.open("inverse", PATH, {}, world)
     assert session is not None
@@ -260,25 +255,6 @@ def test_instruments_by_currency_and_kind(twin: DeribitTwin, world: FixedWorld) 
     row = next(row for row in rows if row["instrument_name"] == BTC)
     assert (row["instrument_type"], row["settlement_currency"], row["contract_size"]) == ("reversed", "BTC", 10.0)
     assert answered(twin, world, "/api/v2/public/get_currencies")["result"][0]["currency"] == "BTC"
-
-
-@pytest.mark.parametrize(
-    ("kind", "status", "says"),
-    [
-        ("limit", 429, "10028"),
-        ("overload", 503, "10047"),
-        ("overload", 500, "11094"),
-        ("maintenance", 503, "11051"),
-        ("timeout", 504, "10040"),
-        ("geo", 403, "country"),
-        ("ban", 403, "banned your IP"),
-    ],
-)
-def test_faults_have_the_venues_own_bodies(twin: DeribitTwin, kind: str, status: int, says: str) -> None:
-    response = twin.error(kind, status)
-    assert response.status == status
-    body = response.body if isinstance(response.body, str) else response.body.decode()
-    assert says in body
 
 
 def test_unknown_paths_are_nobodys(twin: DeribitTwin, world: FixedWorld) -> None:

@@ -24,11 +24,6 @@ def twin() -> GateTwin:
     return GateTwin()
 
 
-@pytest.fixture
-def world(twin: GateTwin) -> FixedWorld:
-    return FixedWorld(twin)
-
-
 def opened(twin: GateTwin, world: FixedWorld, product: Product, decimals: bool = True) -> GateSession:
     session = twin.open(product, PATHS[product], {}, world)
     assert session is not None
@@ -310,25 +305,6 @@ def test_coins_tell_whether_they_can_be_moved(twin: GateTwin, world: FixedWorld)
     assert [c["chain"] for c in chains] == ["ETH", "TRX", "BSC"]
     assert {(c["is_deposit_disabled"], c["is_withdraw_disabled"]) for c in chains} == {(0, 0)}
     assert answered(twin, world, "/api/v4/wallet/currency_chains", currency="NOPE") == []
-
-
-@pytest.mark.parametrize(
-    ("kind", "status", "says"),
-    [
-        ("limit", 429, "TOO_MANY_REQUESTS"),
-        ("overload", 503, "TOO_BUSY"),
-        ("overload", 500, "SERVER_ERROR"),
-        ("timeout", 504, "INTERNAL"),
-        ("maintenance", 503, "maintenance"),
-        ("geo", 403, "country"),
-        ("ban", 403, "Forbidden"),
-    ],
-)
-def test_faults_have_the_venues_own_bodies(twin: GateTwin, kind: str, status: int, says: str) -> None:
-    response = twin.error(kind, status)
-    assert response.status == status
-    body = response.body if isinstance(response.body, str) else response.body.decode()
-    assert says in body
 
 
 def test_unknown_paths_are_nobodys(twin: GateTwin, world: FixedWorld) -> None:

@@ -27,11 +27,6 @@ def twin() -> HtxTwin:
     return HtxTwin()
 
 
-@pytest.fixture
-def world(twin: HtxTwin) -> FixedWorld:
-    return FixedWorld(twin)
-
-
 def opened(twin: HtxTwin, world: FixedWorld, path: str) -> TwinSession:
     session = twin.open(PRODUCT.get(path, "linear"), path, {}, world)
     assert session is not None
@@ -384,30 +379,6 @@ def test_status_tells_each_product_apart(twin: HtxTwin, world: FixedWorld) -> No
     assert states() == (2, 0)
     world.announced = [StatusNotice(state="scheduled", text="Upgrade")]
     assert states() == (1, 1)
-
-
-@pytest.mark.parametrize(
-    ("kind", "status", "says"),
-    [
-        ("limit", 429, "too-many-request"),
-        ("limit", 200, "1032"),
-        ("overload", 503, "base-system-busy"),
-        ("overload", 500, "gateway-internal-error"),
-        ("maintenance", 503, "system-maintenance"),
-        ("timeout", 504, "gateway-internal-error"),
-        ("geo", 403, "from your country"),
-        ("ban", 403, "Request blocked"),
-    ],
-)
-def test_faults_have_the_venues_own_bodies(twin: HtxTwin, kind: str, status: int, says: str) -> None:
-    response = twin.error(kind, status)
-    assert response.status == status
-    assert says in (response.body if isinstance(response.body, str) else response.body.decode())
-
-
-def test_unknown_paths_are_nobodys(twin: HtxTwin, world: FixedWorld) -> None:
-    assert twin.open("spot", "/nowhere", {}, world) is None
-    assert twin.rest(request("/nowhere"), world) is None
 
 
 @pytest.mark.parametrize(

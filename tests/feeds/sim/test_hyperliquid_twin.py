@@ -23,11 +23,6 @@ def twin() -> HyperliquidTwin:
 
 
 @pytest.fixture
-def world(twin: HyperliquidTwin) -> FixedWorld:
-    return FixedWorld(twin)
-
-
-@pytest.fixture
 def socket(twin: HyperliquidTwin, world: FixedWorld) -> HyperliquidSession:
     session = twin.open("linear", "/ws", {}, world)
     assert session is not None
@@ -239,21 +234,3 @@ def test_unknown_paths_are_nobodys(twin: HyperliquidTwin, world: FixedWorld) -> 
     got = twin.rest(request("/info"), world)
     assert got is not None
     assert got.status == 405
-
-
-@pytest.mark.parametrize(
-    ("kind", "status", "says"),
-    [
-        ("limit", 429, "null"),
-        ("overload", 500, "null"),
-        ("timeout", 504, "504"),
-        ("maintenance", 503, "upgrade"),
-        ("geo", 403, "country"),
-        ("ban", 403, "Forbidden"),
-    ],
-)
-def test_faults_have_the_venues_own_bodies(twin: HyperliquidTwin, kind: str, status: int, says: str) -> None:
-    response = twin.error(kind, status)
-    assert response.status == status
-    body = response.body if isinstance(response.body, str) else response.body.decode()
-    assert says in body

@@ -22,11 +22,6 @@ def twin() -> KucoinTwin:
     return KucoinTwin()
 
 
-@pytest.fixture
-def world(twin: KucoinTwin) -> FixedWorld:
-    return FixedWorld(twin)
-
-
 def frames(outs: list[Any]) -> list[Any]:
     """UTA frames are bytes."""
     return [json.loads(out) if isinstance(out, bytes) else out for out in outs]
@@ -354,25 +349,6 @@ def test_the_pool_of_weight_is_counted_and_runs_dry(twin: KucoinTwin, world: Fix
     response = twin.rest(asked, world)
     assert response is not None
     assert response.status == 200
-
-
-@pytest.mark.parametrize(
-    ("kind", "status", "says"),
-    [
-        ("limit", 429, "429000"),
-        ("overload", 429, "429000"),
-        ("overload", 503, "503000"),
-        ("overload", 500, "500000"),
-        ("maintenance", 503, "upgrading"),
-        ("timeout", 408, "408000"),
-        ("geo", 403, "400302"),
-        ("ban", 403, "1015"),
-    ],
-)
-def test_faults_have_the_venues_own_bodies(twin: KucoinTwin, kind: str, status: int, says: str) -> None:
-    response = twin.error(kind, status)
-    assert response.status == status
-    assert says in (response.body if isinstance(response.body, str) else response.body.decode())
 
 
 def test_unknown_paths_are_nobodys(twin: KucoinTwin, world: FixedWorld) -> None:

@@ -25,11 +25,6 @@ def twin() -> MexcTwin:
     return MexcTwin()
 
 
-@pytest.fixture
-def world(twin: MexcTwin) -> FixedWorld:
-    return FixedWorld(twin)
-
-
 def opened(twin: MexcTwin, world: FixedWorld, product: Product) -> TwinSession:
     session = twin.open(product, twin.ws_paths[product], {}, world)
     assert session is not None
@@ -289,20 +284,3 @@ def test_what_is_not_there_is_refused_in_both_forms(twin: MexcTwin, world: Fixed
     assert twin.rest(request("/api/v3/nowhere"), world) is None
     assert twin.rest(request("/api/v1/contract/nowhere"), world) is None
     assert twin.open("spot", "/ws/v5/public", {}, world) is None
-
-
-@pytest.mark.parametrize(
-    ("kind", "status", "says"),
-    [
-        ("limit", 429, "510"),
-        ("overload", 503, "System busy"),
-        ("maintenance", 503, "Under maintenance"),
-        ("timeout", 500, "timed out"),
-        ("geo", 403, "Access Denied"),
-        ("ban", 403, "Access Denied"),
-    ],
-)
-def test_faults_have_the_venues_own_bodies(twin: MexcTwin, kind: str, status: int, says: str) -> None:
-    response = twin.error(kind, status)
-    assert response.status == status
-    assert says in (response.body if isinstance(response.body, str) else response.body.decode())

@@ -9,7 +9,7 @@ import pytest
 from feeds.model import StatusNotice
 from feeds.sim.twin import Close, SimLiquidation
 from feeds.sim.venues.okx import OkxSession, OkxTwin
-from tests.feeds.sim.fixed_world import MS, START_NS, FixedWorld, answered, ask, read, request
+from tests.feeds.sim.fixed_world import MS, START_NS, FixedWorld, answered, ask, read
 
 S = 1000 * MS
 BTC = "BTC-USDT"
@@ -19,11 +19,6 @@ SWAP = "BTC-USDT-SWAP"
 @pytest.fixture
 def twin() -> OkxTwin:
     return OkxTwin()
-
-
-@pytest.fixture
-def world(twin: OkxTwin) -> FixedWorld:
-    return FixedWorld(twin)
 
 
 @pytest.fixture
@@ -279,28 +274,3 @@ def test_status_can_be_asked_by_state(twin: OkxTwin, world: FixedWorld) -> None:
     (row,) = answered(twin, world, "/api/v5/system/status")["data"]
     assert (row["state"], row["maintType"], row["serviceType"]) == ("scheduled", "1", "9")
     assert answered(twin, world, "/api/v5/system/status", state="ongoing")["data"] == []
-
-
-@pytest.mark.parametrize(
-    ("kind", "status", "says"),
-    [
-        ("limit", 429, "50011"),
-        ("overload", 503, "50001"),
-        ("overload", 429, "50013"),
-        ("overload", 500, "50026"),
-        ("maintenance", 503, "50001"),
-        ("timeout", 400, "50004"),
-        ("geo", 403, "cloudflare"),
-        ("ban", 403, "cloudflare"),
-    ],
-)
-def test_faults_have_the_venues_own_bodies(twin: OkxTwin, kind: str, status: int, says: str) -> None:
-    response = twin.error(kind, status)
-    assert response.status == status
-    body = response.body if isinstance(response.body, str) else response.body.decode()
-    assert says in body
-
-
-def test_unknown_paths_are_nobodys(twin: OkxTwin, world: FixedWorld) -> None:
-    assert twin.open("spot", "/ws/v5/nowhere", {}, world) is None
-    assert twin.rest(request("/api/v5/nowhere"), world) is None
