@@ -1,6 +1,8 @@
-"""Foreign witness of Crypto.com: ccxt.pro holds the same books as we do, from the same simulator, at equal ``u``.
+"""Foreign witnesses of Crypto.com: ccxt.pro and cryptocom-exchange hold the same books as we do, from one simulator.
 
-cryptofeed 2.4.1 speaks only the retired v2 protocol (``/v2/market``, depth 150), so that it cannot be a witness of v1.
+ccxt builds them of changes, and is compared at equal ``u``; cryptocom-exchange 2.8.0 takes whole books, without a
+number, and is compared when the market stands still. cryptofeed 2.4.1 speaks only the retired v2 protocol
+(``/v2/market``, depth 150), so that it cannot be a witness of v1.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ import asyncio
 from collections import Counter
 
 from tests.feeds.foreign import Ccxt, Ours, simulator
+from tests.feeds.second_client import FOLLOWED_S, assert_same, follow, needs, watched
 
 ROUTES = ("cryptocom.spot", "cryptocom.linear")
 SYMBOLS = ("BTC/USD", "ETH/USD")
@@ -67,3 +70,21 @@ async def test_ccxt_pro_holds_the_same_books_as_ours() -> None:
         finally:
             await ours.stop()
             await client.exchange.close()
+
+
+@needs("cryptocom")
+async def test_cryptocom_exchange_holds_the_same_books_as_ours() -> None:
+    async with simulator("calm", "cryptocom") as at, watched(at, {"cryptocom": ROUTES}, SYMBOLS) as ours:
+        theirs, said = await follow(at, "cryptocom_client")
+        books = theirs["books"]
+        assert set(books) == set(theirs["trades"]) == set(theirs["tickers"])
+        assert len(books) == 4
+        for held in (books, theirs["rest"]):
+            assert_same(ours, held, LEVELS)
+            assert {len(book[side]) for book in held.values() for side in ("bids", "asks")} == {50}
+        for name, book in books.items():
+            assert book["updates"] > FOLLOWED_S, f"{name}: {book['updates']} updates. {said}"
+            assert theirs["trades"][name] > 1, name
+            assert abs(theirs["tickers"][name] / book["bids"][0][0] - 1) < 0.01, name
+        assert ours.gaps() == 0, ours.said
+        assert at.failures() == 0
