@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import msgspec
 
@@ -26,7 +26,6 @@ SETTLED_AT_MOST_NS = 60_000_000_000
 
 class Advising:
     def __init__(self, settings: AdviceSettings) -> None:
-        self.rows: tuple[AdviceRow, ...] = ()
         self._adviser = Adviser(settings)
         self._volatility: dict[str, Volatility] = {}
         self._begun_ns: dict[str, int] = {}
@@ -51,9 +50,8 @@ class Advising:
         signals: Mapping[str, RouteSignals],
         rates: Rates,
         rails: Mapping[str, tuple[RailRow, ...]],
-    ) -> None:
-        """``rails`` by venue."""
-        rows = []
+    ) -> Iterator[AdviceRow]:
+        """A row a symbol, one at a time: dozens of milliseconds in all where much is watched. ``rails`` by venue."""
         for symbol in watchlist.symbols:
             views = {
                 route: self._view(symbol, routes[route], verdicts[route], signals[route], rates)
@@ -64,8 +62,7 @@ class Advising:
             row = self._adviser.advise(order, symbol, views, now_ns, home=watchlist.home_for(symbol))
             row = msgspec.structs.replace(row, flags=_flags(row, rails))
             self._news.note(row, aloud=not settling)
-            rows.append(row)
-        self.rows = tuple(rows)
+            yield row
 
     def news(self) -> list[str]:
         """Changes of a suggestion since the last call, in words."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from typing import TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -48,6 +49,8 @@ from feeds.witness import Witness, parse_target
 log = logging.getLogger(__name__)
 
 SECOND_NS = 1_000_000_000
+
+_Piece = TypeVar("_Piece")
 
 
 class Simulation(Struct, frozen=True, kw_only=True):
@@ -257,7 +260,7 @@ class Collector:
             if loop.time() >= second_s:
                 await self._second()
                 second_s = max(second_s + 1.0, loop.time() + 0.5)
-            frame = self._frame()
+            frame = await self._frame()
             for sink in self.sinks:
                 sink(frame)
             due_s = max(due_s + step_s, loop.time())
@@ -309,16 +312,13 @@ class Collector:
         watched.signals = {route: watched.judge.signals(route) for route in watched.routes}
         watched.rows = tuple(picture.route_row(watched, route) for route in watched.routes)
         mids = {
-            (route, symbol): mid
-            for route, watch in watched.routes.items()
-            if watch.board is not None
-            for symbol, pair in watch.board.pairs.items()
-            if (mid := pair.book.ladder().mid) is not None
+            (key[0], pair.book.instrument.symbol): ladder.mid
+            async for key, (pair, ladder) in _in_turns(picture.ladders(watched))
+            if ladder.mid is not None
         }
         watched.advising.observe(now_ns, mids)
-        await asyncio.sleep(0)
         watched.rates = picture.rates(watched)
-        watched.advising.advise(
+        advice = watched.advising.advise(
             now_ns,
             watched.watchlist,
             watched.order,
@@ -328,13 +328,16 @@ class Collector:
             watched.rates,
             watched.rails,
         )
+        watched.advice = tuple([row async for row in _in_turns(advice, at_once=1)])
         for text in watched.advising.news():
             self._journal.say(now_ns, "info", "advice", None, text)
         self._own = picture.own_row(watched, self._usage, self._offsets.values())
 
-    def _frame(self) -> Frame:
+    async def _frame(self) -> Frame:
         watched = self._watched
         assert watched is not None
+        taken = dict([found async for found in _in_turns(picture.ladders(watched))])
+        pairs = [row async for row in _in_turns(picture.pair_rows(watched, taken, self._clock.time_ns))]
         now_ns = self._clock.time_ns()
         self._number += 1
         frame = Frame(
@@ -349,8 +352,8 @@ class Collector:
             home=watched.home,
             order=watched.order,
             routes=watched.rows,
-            pairs=picture.pair_rows(watched, now_ns),
-            advice=watched.advising.rows,
+            pairs=tuple(pairs),
+            advice=watched.advice,
             basis=picture.basis_rows(watched),
             own=self._own,
             events=self._journal.rows(),
@@ -358,6 +361,14 @@ class Collector:
         if self._keeper.due(now_ns):
             self._keeper.add(frame)
         return frame
+
+
+async def _in_turns(pieces: Iterable[_Piece], at_once: int = 16) -> AsyncIterator[_Piece]:
+    """The read loop gets its turn after every few pieces: what we compute must not make a message late."""
+    for number, piece in enumerate(pieces, 1):
+        yield piece
+        if number % at_once == 0:
+            await asyncio.sleep(0)
 
 
 def _product_of(route: str) -> Product:

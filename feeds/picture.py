@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from typing import TypeAlias
 
 from feeds import assemble, basis
+from feeds.board import PairState
 from feeds.clock import OffsetEstimator
 from feeds.frame import BasisRow, PairRow, RouteRow, SelfRow, Spread2
+from feeds.ladder import Ladder
 from feeds.machine import Usage, rss_mb
 from feeds.measured import Measured
 from feeds.model import venue_of
@@ -71,32 +74,43 @@ def clock_statement(stepped: str, offsets: Iterable[OffsetEstimator]) -> str:
     return f"{abs(offset):.1f} ms {word} the median of {len(known)} routes, ± {error:.1f} ms{step}"
 
 
-def pair_rows(watched: Watched, now_ns: int) -> tuple[PairRow, ...]:
-    by_symbol: dict[str, dict[str, float]] = {}
+Taken: TypeAlias = tuple[PairState, Ladder]
+"""A pair and what its book was when it was looked at."""
+
+
+def ladders(watched: Watched) -> Iterator[tuple[tuple[str, str], Taken]]:
+    """By (route, watched symbol), one at a time: deriving them is most of what a frame costs."""
     for route, symbol in watched.watchlist.pairs:
         watch = watched.routes[route]
-        actual = watch.actual(symbol)
-        pair = watch.board.pairs.get(actual) if watch.board is not None else None
-        if pair is None or assemble.known_silent(watched.verdicts.get(route)):
+        pair = watch.board.pairs.get(watch.actual(symbol)) if watch.board is not None else None
+        if pair is not None:
+            yield (route, symbol), (pair, pair.book.ladder())
+
+
+def pair_rows(watched: Watched, taken: Mapping[tuple[str, str], Taken], now_ns: Callable[[], int]) -> Iterator[PairRow]:
+    """One at a time, of the ladders ``taken``; a row's ages are those of the moment in which it is made."""
+    by_symbol: dict[str, dict[str, float]] = {}
+    for (route, symbol), (pair, ladder) in taken.items():
+        if assemble.known_silent(watched.verdicts.get(route)):
             continue
-        mid = pair.book.ladder().mid
-        rate = watched.rates.of(basis.quote_of(actual), basis.quote_of(symbol))
-        if mid is not None and rate is not None:
-            by_symbol.setdefault(symbol, {})[route] = mid * rate.rate
+        rate = watched.rates.of(basis.quote_of(pair.book.instrument.symbol), basis.quote_of(symbol))
+        if ladder.mid is not None and rate is not None:
+            by_symbol.setdefault(symbol, {})[route] = ladder.mid * rate.rate
     gaps = {symbol: assemble.gaps_bps(mids) for symbol, mids in by_symbol.items()}
-    return tuple(
-        _pair_row(watched, watched.routes[route], symbol, gaps.get(symbol, {}).get(route), now_ns)
-        for route, symbol in watched.watchlist.pairs
-    )
+    for route, symbol in watched.watchlist.pairs:
+        watch, gap_bps = watched.routes[route], gaps.get(symbol, {}).get(route)
+        yield _pair_row(watched, watch, symbol, taken.get((route, symbol)), gap_bps, now_ns())
 
 
-def _pair_row(watched: Watched, watch: Measured, symbol: str, gap_bps: float | None, now_ns: int) -> PairRow:
-    wanted, symbol = symbol, watch.actual(symbol)
-    pair = watch.board.pairs.get(symbol) if watch.board is not None else None
-    if pair is None:
+def _pair_row(
+    watched: Watched, watch: Measured, wanted: str, taken: Taken | None, gap_bps: float | None, now_ns: int
+) -> PairRow:
+    symbol = watch.actual(wanted)
+    if taken is None:
         known = watch.listed is not None and symbol not in watch.listed
         return assemble.unlisted_row(watch.route, symbol, "absent" if known else "waiting")
-    ladder = pair.book.ladder()
+    pair, ladder = taken
+    symbol = pair.book.instrument.symbol
     key = (watch.route, symbol)
     kept = watched.depths.get(key)
     if kept is None or kept[0] is not ladder:

@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from feeds import basis
 from feeds.advising import Advising
-from feeds.frame import Depth, Order, RailRow, RouteRow
+from feeds.frame import AdviceRow, Depth, Order, RailRow, RouteRow
 from feeds.health import Judge
 from feeds.instruments import Instruments
 from feeds.ladder import Ladder
@@ -37,4 +37,5 @@ class Watched(Struct, kw_only=True):
     verdicts: dict[str, Verdict] = {}
     signals: dict[str, RouteSignals] = {}
     rows: tuple[RouteRow, ...] = ()
+    advice: tuple[AdviceRow, ...] = ()
     depths: dict[tuple[str, str], tuple[Ladder, dict[str, Depth]]] = {}

@@ -68,8 +68,8 @@ class Session:
         judged = {HOME: verdict(HOME, *home), CHEAP: verdict(CHEAP, *cheap)}
         signals = {route: RouteSignals(route=route) for route in self.routes}
         order = Order(side="buy", notional=100_000.0)
-        self.advising.advise(self.second * SECOND, LIST, order, self.routes, judged, signals, NO_RATES, {})
-        return self.advising.rows[0].best, self.advising.news()
+        (row,) = self.advising.advise(self.second * SECOND, LIST, order, self.routes, judged, signals, NO_RATES, {})
+        return row.best, self.advising.news()
 
 
 def test_what_is_found_while_routes_warm_up_is_shown_but_is_no_news() -> None:

@@ -65,7 +65,7 @@ async def test_1011_blames_the_gateway_of_one_venue_and_names_another_route(tmp_
     for row in of(rows, "route"):
         if not row["route"].startswith("binance"):
             assert row["state"] in ("ok", "unknown", "suspect"), row
-            assert row["cause"] in (None, "warming", "market", "liquidity"), row
+            assert row["cause"] in (None, "warming", "market", "liquidity", "self"), row  # self: a busy machine
 
     since = min(r["t"] for r in guilty)
     elsewhere = [
