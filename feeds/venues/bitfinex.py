@@ -33,6 +33,7 @@ from feeds.venues.base import (
     VenueError,
     http_fault,
 )
+from feeds.venues.best import Best
 from feeds.venues.bitfinex_session import BitfinexSession
 from feeds.venues.reading import UNREADABLE, unreadable
 
@@ -72,8 +73,15 @@ _LINEAR = structs.replace(
 
 
 class _Checked(PrevEquals):
+    def __init__(self) -> None:
+        self._best = Best(wire.CHECKED_LEVELS)
+
     def checksum(self, book: BookSides, instrument: Instrument) -> int | None:
-        return wire.checksum(book)
+        bids, asks = book.bids, book.asks
+        return wire.checksum(
+            [(price, bids[price]) for price in self._best.bids(instrument.symbol, bids)],
+            [(price, asks[price]) for price in self._best.asks(instrument.symbol, asks)],
+        )
 
 
 class Bitfinex(VenueDefaults):

@@ -15,7 +15,7 @@ from msgspec import Meta, Raw, Struct
 from msgspec.json import Decoder
 
 from feeds.model import Fault
-from feeds.venues.base import Answer, BookSides, Millis, Price, Size, http_fault
+from feeds.venues.base import Answer, Millis, Price, Size, http_fault
 from feeds.venues.reading import UNREADABLE
 
 CHECKED_LEVELS = 25
@@ -238,16 +238,14 @@ def error_of(answer: Answer) -> tuple[Fault, str, str] | None:
     return fault or http_fault(answer) or Fault.UNKNOWN, str(said.code or text)[:16], text[:200]
 
 
-def checksum(book: BookSides) -> int:
+def checksum(bids: Sequence[tuple[float, float]], asks: Sequence[tuple[float, float]]) -> int:
     """Signed CRC32 of the best 25 a side, as the venue's own example makes it: JavaScript's text of every number."""
-    bids, asks = book.bids, book.asks
     parts: list[str] = []
-    # to sort all costs a quarter of what heapq takes to find these few
-    for bid, ask in zip_longest(sorted(bids, reverse=True)[:CHECKED_LEVELS], sorted(asks)[:CHECKED_LEVELS]):
+    for bid, ask in zip_longest(bids, asks):
         if bid is not None:
-            parts += (js(bid), js(bids[bid]))
+            parts += (js(bid[0]), js(bid[1]))
         if ask is not None:
-            parts += (js(ask), "-" + js(asks[ask]))
+            parts += (js(ask[0]), "-" + js(ask[1]))
     crc = crc32(":".join(parts).encode())
     return crc - (1 << 32) if crc >= 1 << 31 else crc
 

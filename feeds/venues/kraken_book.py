@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from decimal import Decimal
 from functools import cache
-from heapq import nlargest, nsmallest
 from zlib import crc32
 
 from feeds.model import Instrument
 from feeds.venues.base import BookSides, Unsequenced
+from feeds.venues.best import Best
 
 BOOK_LEVELS = 500
 """Of 10, 25, 100, 500 and 1000: fewer do not fill the depth bands of a pair with a tick of 0.1."""
@@ -27,16 +27,17 @@ class KrakenV2Rule(Unsequenced):
 
     depth_limit: int | None = BOOK_LEVELS
 
+    def __init__(self) -> None:
+        self._best = Best(_CHECKED_LEVELS)
+
     def checksum(self, book: BookSides, instrument: Instrument) -> int | None:
         """CRC32 over asks, then bids, best first: price and size with the pair's decimals, without dot and leading
         zeros. None where a number is too large for a float to hold all of its decimals."""
         price_scale, size_scale = 10 ** _decimals(instrument.tick), 10 ** _decimals(instrument.lot)
         dearest, largest = _EXACT / price_scale, _EXACT / size_scale
         parts = []
-        for prices, side in (
-            (nsmallest(_CHECKED_LEVELS, book.asks), book.asks),
-            (nlargest(_CHECKED_LEVELS, book.bids), book.bids),
-        ):
+        best, symbol = self._best, instrument.symbol
+        for prices, side in ((best.asks(symbol, book.asks), book.asks), (best.bids(symbol, book.bids), book.bids)):
             for price in prices:
                 size = side[price]
                 if size >= largest or price >= dearest:

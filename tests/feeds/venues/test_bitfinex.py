@@ -77,14 +77,9 @@ def test_printed_numbers_are_the_same_numbers(number: float) -> None:
     assert "e" not in js(number) or number < 1e-6
 
 
-class Sides:
-    bids: Mapping[float, float] = {6000.0: 1.0, 5900.0: 2.0}
-    asks: Mapping[float, float] = {6100.0: 3.0, 6200.0: 0.5, 6300.0: 7.0}
-
-
 def test_the_checksum_takes_both_sides_in_turns_with_asks_below_zero() -> None:
     """CRC32 of "6000:1:6100:-3:5900:2:6200:-0.5:6300:-7", signed."""
-    assert checksum(Sides()) == -612141961
+    assert checksum([(6000.0, 1.0), (5900.0, 2.0)], [(6100.0, 3.0), (6200.0, 0.5), (6300.0, 7.0)]) == -612141961
 
 
 # captures
