@@ -27,11 +27,6 @@ def twin() -> CryptocomTwin:
 
 
 @pytest.fixture
-def world(twin: CryptocomTwin) -> FixedWorld:
-    return FixedWorld(twin)
-
-
-@pytest.fixture
 def session(twin: CryptocomTwin, world: FixedWorld) -> TwinSession:
     made = twin.open("linear", "/exchange/v1/market", {}, world)
     assert made is not None
