@@ -148,6 +148,8 @@ def _severe(standing: Sequence[Standing], now_ns: int) -> tuple[State, Cause | N
         cause = silence.finding.cause or Cause.FEED
     elif links is None:
         return None
+    elif REST_KEYS & by_key.keys():
+        cause = Cause.GATEWAY  # not the feed alone: its front door
     since_ns = min(s.since_ns for s in grounds)
     if "scheduled" in by_key:
         return State.HALTED, Cause.PLANNED, since_ns
@@ -200,6 +202,8 @@ def _attributed(finding: Finding, track: RouteTrack, by_key: Mapping[str, Findin
             return Cause.PATH if "link_kernel" in by_key else Cause.FEED
         case "engine_lag":
             return Cause.GATEWAY if rest else Cause.ENGINE
+        case "reconnects" | "link" | "unsynced" if rest:  # its door fails, not its feed
+            return Cause.PATH if _network_explains(track, by_key) else Cause.GATEWAY
         case "depth" | "spread":
             return Cause.PRICE if any(k.startswith("price.") for k in by_key) else Cause.LIQUIDITY
     return finding.cause or Cause.GATEWAY

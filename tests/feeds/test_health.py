@@ -421,6 +421,14 @@ def test_sockets_that_stay_away_are_a_stall_even_while_rest_answers() -> None:
     assert not blamed(result, "binance.spot")
 
 
+def test_sockets_that_stay_away_while_rest_fails_too_are_the_venues_door_and_not_its_feed() -> None:
+    script = during(calm, 40, 120, only("binance.spot", connected=False, lost_share=0.4))
+    result = play(World(script), 120)
+    verdict = result.at(90, "binance.spot")
+    assert (verdict.state, verdict.cause) == (State.STALLED, Cause.GATEWAY)
+    assert not blamed(result, "binance.spot")
+
+
 def test_a_domain_of_one_venue_is_not_shared() -> None:
     script = during(calm, 40, 100, only("binance", rest_ms=500.0, error_share=0.3))
     result = play(World(script), 100, domains={"binance": "aws-tokyo", "okx": "alibaba-hongkong"})
