@@ -25,10 +25,12 @@ GRACE_S = 3.0
 """A verdict may be outside the truth this long in a row: it is made once a second, of windows that have an end."""
 LONGEST_S = 220.0
 CALM_S = 120.0
+VENUES = ("binance", "okx", "bybit")
+"""Always watched; those that a scenario names are watched too."""
 CONFIG = """
 [watchlists.default]
 symbols = ["BTC/USDT", "ETH/USDT", "USDE/USDT", "BTC/USDT:USDT", "ETH/USDT:USDT"]
-routes = ["binance.*", "okx.*", "bybit.*"]
+routes = {routes}
 home = "binance.linear"
 """
 
@@ -38,6 +40,13 @@ class Wrong(Struct, frozen=True):
     from_s: float
     to_s: float
     what: str
+
+
+def config_of(scenario: Scenario) -> str:
+    patterns = [*(p for x in scenario.phase for p in x.routes), *(p for x in scenario.event for p in x.routes)]
+    named = [pattern.partition(".")[0] for pattern in patterns]
+    venues = dict.fromkeys([*VENUES, *(name for name in named if name != "*")])
+    return CONFIG.format(routes=json.dumps([f"{name}.*" for name in venues]))
 
 
 def truth_at(scenario: Scenario, route: str, t_s: float) -> Truth | None:
@@ -87,7 +96,7 @@ async def play(name: str, slots: asyncio.Semaphore) -> tuple[str, list[Wrong], l
     async with slots:
         with tempfile.TemporaryDirectory() as folder:
             config, out = Path(folder) / "config.toml", Path(folder) / "rows"
-            config.write_text(CONFIG)
+            config.write_text(config_of(scenario))
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
