@@ -93,7 +93,7 @@ class Bursts:
 
     def __init__(self) -> None:
         self._readable_ns = -1
-        self._age_ns: int | None = None
+        self._oldest_ns: int | None = None
         self._lag_ns: int | None = None
         self.count = 0
         self.ages_ns: list[int] = []
@@ -104,22 +104,21 @@ class Bursts:
             self.close()
             self._readable_ns = readable_ns
             self.count += 1
-        oldest = engine_ns if engine_ns is not None else gateway_ns
-        if oldest is not None:
-            age = readable_ns - oldest
-            if self._age_ns is None or age > self._age_ns:
-                self._age_ns = age
-            if gateway_ns is not None and engine_ns is not None:
-                lag = gateway_ns - engine_ns
-                if self._lag_ns is None or lag > self._lag_ns:
-                    self._lag_ns = lag
+        if engine_ns is None:
+            if gateway_ns is not None and (self._oldest_ns is None or gateway_ns < self._oldest_ns):
+                self._oldest_ns = gateway_ns
+            return
+        if self._oldest_ns is None or engine_ns < self._oldest_ns:
+            self._oldest_ns = engine_ns
+        if gateway_ns is not None and (self._lag_ns is None or gateway_ns - engine_ns > self._lag_ns):
+            self._lag_ns = gateway_ns - engine_ns
 
     def close(self) -> None:
-        if self._age_ns is not None and len(self.ages_ns) < BURSTS_KEPT:
-            self.ages_ns.append(self._age_ns)
+        if self._oldest_ns is not None and len(self.ages_ns) < BURSTS_KEPT:
+            self.ages_ns.append(self._readable_ns - self._oldest_ns)
         if self._lag_ns is not None and len(self.lags_ns) < BURSTS_KEPT:
             self.lags_ns.append(self._lag_ns)
-        self._age_ns = self._lag_ns = None
+        self._oldest_ns = self._lag_ns = None
 
     def take(self) -> tuple[int, list[int], list[int]]:
         """(bursts, ages, venue-internal lags) since the last take, ns; ages are not yet corrected by the offset."""

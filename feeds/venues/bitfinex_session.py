@@ -37,11 +37,9 @@ LEVELS = 250
 FUNDING_H = 8.0
 FLAGS = 32768 + 65536 + 131072
 """TIMESTAMP, SEQ_ALL, OB_CHECKSUM."""
-_BOOK = Channel.BOOK  # looked up for every message
+_BOOK, _BBO = Channel.BOOK, Channel.BBO  # looked up for every message
 _HEAD = re.compile(rb'\[(\d{1,12}),(\[\[|\[\]|\[|"\w{1,8}")')
 """Of an array: channel id, and what comes: a list of rows, an empty one, a row or a tag."""
-_ROW = re.compile(rb"\[\d{1,12},\[[\d.e+-]{1,24},\d")
-"""Of an array with one row that may be a level, as nearly all messages are."""
 _LOST = -1
 """No message has this number: whoever continues it has lost one."""
 
@@ -97,8 +95,9 @@ class BitfinexSession:
         return f'{{"event":"ping","cid":{token}}}'
 
     def receive(self, raw: bytes, received_ns: int) -> Sequence[Event]:
-        if _ROW.match(raw) and (level := self._level(raw)) is not None:
-            return (level,)
+        # nearly all messages are one row, and that and whole books are all that is written without quotes
+        if b'"' not in raw and (events := self._level(raw)) is not None:
+            return events
         try:
             head = _HEAD.match(raw)
             if head is None:
@@ -239,7 +238,7 @@ class BitfinexSession:
             ),
         )
 
-    def _level(self, raw: bytes) -> BookDelta | None:
+    def _level(self, raw: bytes) -> Sequence[Event] | None:
         """The short way of a book's next level; None: something else, which takes the long one and has changed nothing
         yet."""
         try:
@@ -247,8 +246,13 @@ class BitfinexSession:
         except UNREADABLE:
             return None
         stream, seq, row = self._by_chan.get(frame.chan), frame.seq, frame.row
-        if stream is None or stream.channel is not _BOOK or stream.lost != self._lost or seq != self._seq + 1:
+        if stream is None or stream.lost != self._lost or seq != self._seq + 1:
             return None
+        if stream.channel is not _BOOK:
+            if stream.channel is not _BBO:
+                return None
+            self._seq = seq
+            return self._best(stream, row, frame)
         change = BookDelta(
             symbol=stream.symbol or "",
             bids=[(row.price, row.amount if row.count else 0.0)] if row.amount > 0 else (),
@@ -258,7 +262,7 @@ class BitfinexSession:
             gateway_ns=frame.ts * NS_PER_MS or None,
         )
         stream.seq = self._seq = seq
-        return change
+        return (change,)
 
     def _delta(self, stream: _Stream, frame: wire.Delta) -> Sequence[Event]:
         self._count(frame.seq)

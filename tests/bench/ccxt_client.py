@@ -10,7 +10,7 @@ from tests.bench import rounds
 from tests.feeds.foreign import Ccxt, Simulator
 
 LEVELS = 20
-DEPTH = {"kraken": 100, "bitfinex": 100}
+DEPTH = {"kraken": 500, "bitfinex": 100}
 """Levels to ask for where ccxt asks for fewer than our test books hold."""
 
 

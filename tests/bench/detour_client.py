@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
+
+from msgspec import structs
 
 from feeds.backoff import ConnectLimits
 from feeds.clock import OffsetEstimator, SystemClock
-from feeds.model import Instrument, Product
+from feeds.model import Channel, Instrument, Product
 from feeds.samples import Sample
 from feeds.sim.registry import TWINS
 from feeds.sim.twin import SimInstrument
+from feeds.venues.base import SocketPlan, Venue
 from feeds.venues.registry import VENUES
 from feeds.watching import Hosts, Meters, RouteWatch
 from tests.bench import rounds
@@ -26,6 +29,24 @@ class Unprobed(RouteWatch):
 
     def _probe(self, instruments: Sequence[Instrument]) -> None:
         pass
+
+
+class BooksOnly:
+    """A venue of whose channels only the books are asked for: that is what the others subscribe to."""
+
+    def __init__(self, venue: Venue) -> None:
+        self._venue = venue
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._venue, name)
+
+    def plan(self, product: Product, instruments: Sequence[Instrument]) -> Sequence[SocketPlan]:
+        plans: list[SocketPlan] = []
+        for plan in self._venue.plan(product, instruments):
+            books = tuple(one for one in plan.subscriptions if one.channel is Channel.BOOK)
+            if books:
+                plans.append(structs.replace(plan, subscriptions=books))
+        return plans
 
 
 def instrument_of(sim: SimInstrument) -> Instrument:
@@ -54,7 +75,7 @@ class Detour:
     async def open(self, place: dict[str, Any]) -> None:
         route: str = place["route"]
         name, _, last = route.partition(".")
-        venue = VENUES[name]
+        venue = cast(Venue, BooksOnly(VENUES[name]))
         product: Product = last  # type: ignore[assignment]  # the server names a route that exists
         [sim] = [one for one in TWINS[name]().instruments() if (one.route, one.symbol) == (route, place["symbol"])]
         self._symbol = sim.symbol
