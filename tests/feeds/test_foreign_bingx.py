@@ -11,125 +11,48 @@ from __future__ import annotations
 import asyncio
 import json
 from asyncio.subprocess import PIPE
-from collections import Counter
 from typing import Any
 
-import pytest
+from tests.feeds.foreign import REPOSITORY, Simulator, simulator
+from tests.feeds.second_client import PYTHON, READY_S, assert_same, needs
+from tests.feeds.side_by_side import LEVELS, Pairing, both, hold
 
-from tests.feeds.foreign import REPOSITORY, Ccxt, Ours, Side, Simulator, simulator
-
-PYTHON = REPOSITORY / ".witness/bin/python"
-KNOWS_IT = any((REPOSITORY / ".witness").glob("lib/python3*/site-packages/bingx/client.py"))
 SPOT, LINEAR = "bingx.spot", "bingx.linear"
+CLASSES = [("bingx", (SPOT, LINEAR))]
 SYMBOLS = ("BTC/USDT", "ETH/USDT")
-LEVELS = 20
-FOLLOWED_S, SETTLED_S, READY_S = 2.0, 1.2, 20.0
-
-
-class Watched:
-    """What both watch, and our own books of it."""
-
-    def __init__(self, at: Simulator) -> None:
-        self.client, self.ours = Ccxt("bingx", (SPOT, LINEAR), at), Ours(at)
-        self.pairs: list[tuple[str, str]] = []
-
-    async def start(self) -> None:
-        await self.client.exchange.load_markets()
-        for route in (SPOT, LINEAR):
-            instruments = self.client.instruments(route, SYMBOLS)
-            self.ours.watch(route, instruments)
-            self.pairs += [(route, one.symbol) for one in instruments]
-        steps = {one.symbol: (one.tick, one.lot, one.contract_size) for one in self.client.instruments(LINEAR, SYMBOLS)}
-        assert steps == {"BTC/USDT:USDT": (0.1, 0.0001, 1.0), "ETH/USDT:USDT": (0.01, 0.01, 1.0)}
-
-    def book(self, route: str, symbol: str) -> tuple[object, Side, Side] | None:
-        """Ours: spot by its number, perpetuals, of which ccxt knows no number, by the engine's ms."""
-        held, board = self.ours.book(route, symbol, LEVELS, by_time=False), self.ours.watches[route].board
-        if held is None or route == SPOT:
-            return held
-        assert board is not None
-        engine_ns = board.pairs[symbol].book.engine_ns
-        return None if engine_ns is None else (engine_ns // 1_000_000, held[1], held[2])
-
-    async def stop(self) -> None:
-        await self.ours.stop()
-        await self.client.exchange.close()
 
 
 async def test_ccxt_pro_holds_the_same_books_as_ours() -> None:
-    found: Counter[str] = Counter()
-    async with simulator("calm", "bingx") as at:
-        watched = Watched(at)
-        exchange = watched.client.exchange
-
-        def compare(route: str, symbol: str) -> bool:
-            mine = watched.book(route, symbol)
-            theirs = watched.client.book(symbol, LEVELS) if symbol in exchange.orderbooks else None
-            if mine is None or theirs is None or mine[0] != theirs[0]:
-                return False
-            assert mine == theirs, f"{symbol} at {mine[0]}"
-            found[symbol] += 1
-            return True
-
-        async def hold(symbol: str) -> None:
-            while True:
-                await exchange.watch_order_book(symbol)
-
-        try:
-            await watched.start()
-            async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(hold(symbol)) for _, symbol in watched.pairs]
-                trades = [group.create_task(exchange.watch_trades(symbol)) for _, symbol in watched.pairs]
-                tickers = [group.create_task(exchange.watch_ticker(symbol)) for _, symbol in watched.pairs]
-                end_s = asyncio.get_running_loop().time() + FOLLOWED_S
-                while asyncio.get_running_loop().time() < end_s:
-                    await asyncio.sleep(0.005)
-                    for each in watched.pairs:
-                        compare(*each)
-                freeze(at)
-                await asyncio.sleep(SETTLED_S)
-                for task in tasks:
-                    task.cancel()
-                assert all(trade.done() and trade.result()[-1]["price"] > 0 for trade in trades)
-                assert all(ticker.done() and ticker.result()["bid"] < ticker.result()["ask"] for ticker in tickers)
-            for route, symbol in watched.pairs:
-                assert compare(route, symbol), f"{symbol}: the market stands still, both must be equally far"
-                assert found[symbol] > FOLLOWED_S * 8, f"{symbol} was compared {found[symbol]} times"
-            assert sorted(url.rpartition("/")[2] for url in exchange.clients) == ["market", "swap-market"]
-            rate = await exchange.fetch_funding_rate("BTC/USDT:USDT")
-            assert (rate["fundingRate"], rate["interval"]) == (0.0001, "8h")
-            assert watched.ours.gaps() == 0, watched.ours.said
-            assert at.failures() == 0
-        finally:
-            await watched.stop()
+    async with simulator("calm", "bingx") as at, both(at, CLASSES, SYMBOLS) as beside:
+        steps = {one.symbol: (one.tick, one.lot, one.contract_size) for one in beside.instruments[LINEAR]}
+        assert steps == {"BTC/USDT:USDT": (0.1, 0.0001, 1.0), "ETH/USDT:USDT": (0.01, 0.01, 1.0)}
+        exchange = beside.exchange
+        pairings = [  # ccxt knows no number of perpetuals
+            Pairing(one.client, beside.ours, one.route, one.symbol, by="number" if one.route == SPOT else "engine")
+            for one in beside.pairings()
+        ]
+        trades = [exchange.watch_trades(one.symbol) for one in pairings]
+        tickers = [exchange.watch_ticker(one.symbol) for one in pairings]
+        told = await hold(
+            beside, pairings, [*trades, *tickers], followed_s=2.0, every_s=0.005, updates_hz=0.0, compared_hz=8.0
+        )
+        assert all(trade[-1]["price"] > 0 for trade in told[: len(trades)])
+        assert all(ticker["bid"] < ticker["ask"] for ticker in told[len(trades) :])
+        assert sorted(url.rpartition("/")[2] for url in exchange.clients) == ["market", "swap-market"]
+        rate = await exchange.fetch_funding_rate("BTC/USDT:USDT")
+        assert (rate["fundingRate"], rate["interval"]) == (0.0001, "8h")
 
 
-@pytest.mark.skipif(not KNOWS_IT, reason="no bingx-python in the witness environment: make witness")
+@needs("bingx")
 async def test_bingx_python_reads_the_books_that_ours_became() -> None:
-    async with simulator("calm", "bingx") as at:
-        watched = Watched(at)
-        try:
-            await watched.start()
-            await asyncio.sleep(FOLLOWED_S)
-            freeze(at)
-            await asyncio.sleep(SETTLED_S)
-            theirs = await read_with_theirs(at)
-            assert len(theirs["books"]) == len(watched.pairs)
-            for route, symbol in watched.pairs:
-                mine = watched.book(route, symbol)
-                assert mine is not None
-                for side, levels in zip(("bids", "asks"), mine[1:], strict=True):
-                    assert [tuple(level) for level in theirs["books"][f"{route} {symbol}"][side]] == levels
-            assert set(theirs["listed"]) >= {"BTC-USDT", "ETH-USDT", "BTC-USDC"}
-            assert all(price > 0 for price in theirs["prices"].values())
-            assert watched.ours.gaps() == 0, watched.ours.said
-            assert at.failures() == 0
-        finally:
-            await watched.stop()
-
-
-def freeze(at: Simulator) -> None:
-    at.post("/phase", {"from_s": 0.0, "to_s": 600.0, "frozen": True, "assumed": True, "note": "everybody settles"})
+    async with simulator("calm", "bingx") as at, both(at, CLASSES, SYMBOLS) as beside:
+        await asyncio.sleep(2.0)
+        await beside.rest(1.2)
+        theirs = await read_with_theirs(at)
+        assert len(theirs["books"]) == 4
+        assert_same(beside.ours, theirs["books"], LEVELS)
+        assert set(theirs["listed"]) >= {"BTC-USDT", "ETH-USDT", "BTC-USDC"}
+        assert all(price > 0 for price in theirs["prices"].values())
 
 
 async def read_with_theirs(at: Simulator) -> dict[str, Any]:

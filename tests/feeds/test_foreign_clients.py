@@ -7,119 +7,62 @@ A venue whose clients need more than a line here has a ``test_foreign_<venue>.py
 
 from __future__ import annotations
 
-import asyncio
 import os
-from collections import Counter
 from pathlib import Path
 
 from feeds.venues.registry import VENUES
-from tests.feeds.foreign import Ccxt, Ours, Simulator, simulator
+from tests.feeds.foreign import simulator
+from tests.feeds.side_by_side import LEVELS, Both, Pairing, both, hold
 
 HELD_S = float(os.environ.get("DETOUR_FOREIGN_S", "60"))
-SYMBOLS = ("BTC/USDT", "ETH/USDT")
-LEVELS = 20
-LOOK_EVERY_S = 0.05
-SETTLED_S = 15.0
-CLIENTS = {
-    "binance": ("binance.spot",),
-    "binanceusdm": ("binance.linear",),
-    "okx": ("okx.spot", "okx.linear"),
-    "bybit": ("bybit.spot", "bybit.linear"),
-}
+CLASSES = [
+    ("binance", ("binance.spot",)),
+    ("binanceusdm", ("binance.linear",)),
+    ("okx", ("okx.spot", "okx.linear")),
+    ("bybit", ("bybit.spot", "bybit.linear")),
+]
+INVERSE = [("binancecoinm", ("binance.inverse",)), ("okx", ("okx.inverse",)), ("bybit", ("bybit.inverse",))]
+"""Deribit's are in ``test_foreign_deribit``."""
+DOLLARS = {"binance.inverse": (100.0, 10.0), "okx.inverse": (100.0, 10.0), "bybit.inverse": (1.0, 1.0)}
+"""Of a contract of Bitcoin and of Ether."""
 
 
-class Pairing:
-    """One book at both: ccxt's and ours."""
-
-    def __init__(self, client: Ccxt, ours: Ours, route: str, symbol: str) -> None:
-        self.client, self.route, self.symbol = client, route, symbol
-        self._ours = ours
-        # ccxt keeps no sequence of Bybit's books, and asks for 50 levels unless told to take as many as we do
-        self._by_time = client.name == "bybit"
-        self._depth = 1000 if client.name == "bybit" else None
-        self.name = f"{route} {symbol}"
-        self.updates = 0
-
-    async def hold(self) -> None:
-        """Until cancelled; raises what ccxt raises."""
-        while True:
-            await self.client.exchange.watch_order_book(self.symbol, self._depth)
-            self.updates += 1
-
-    def compare(self, found: Counter[str]) -> bool:
-        """At equal sequence the best levels must be equal. False while the two are not equally far."""
-        if self.symbol not in self.client.exchange.orderbooks:
-            return False
-        ours = self._ours.book(self.route, self.symbol, LEVELS, self._by_time)
-        theirs = self.client.book(self.symbol, LEVELS)
-        if ours is None or ours[0] is None or ours[0] != theirs[0]:
-            return False
-        found[self.name] += 1
-        assert ours == theirs, f"{self.name} at {ours[0]}"
-        return True
+def pairings(beside: Both) -> list[Pairing]:
+    """ccxt keeps no sequence of Bybit's books, and asks for 50 levels unless told to take as many as we do."""
+    return [
+        Pairing(
+            one.client, beside.ours, one.route, one.symbol,
+            by="gateway" if one.client.name == "bybit" else "number",
+            depth=1000 if one.client.name == "bybit" else None,
+        )
+        for one in beside.pairings()
+    ]  # fmt: skip
 
 
 async def test_ccxt_pro_holds_the_same_books_as_ours() -> None:
-    async with simulator() as at:
-        clients = [Ccxt(name, routes, at) for name, routes in CLIENTS.items()]
-        ours = Ours(at)
-        try:
-            await asyncio.gather(*(client.exchange.load_markets() for client in clients))
-            await hold(at, clients, ours)
-        finally:
-            await ours.stop()
-            for client in clients:
-                await client.exchange.close()
-
-
-async def hold(at: Simulator, clients: list[Ccxt], ours: Ours) -> None:
-    pairings = []
-    for client in clients:
-        for route in client.routes:
-            instruments = client.instruments(route, SYMBOLS)
-            assert len(instruments) == len(SYMBOLS), f"ccxt reads {SYMBOLS} out of {route}"
-            ours.watch(route, instruments)
-            pairings += [Pairing(client, ours, route, one.symbol) for one in instruments]
-    assert {pairing.route for pairing in pairings} == {
+    routes = {route for _, of_class in CLASSES for route in of_class}
+    assert routes == {
         f"{v.name}.{p}"
         for v in VENUES.values()
         for p in ("spot", "linear")
         if p in v.products and not Path(__file__).with_name(f"test_foreign_{v.name}.py").exists()
     }
+    async with simulator() as at, both(at, CLASSES, ("BTC/USDT", "ETH/USDT")) as beside:
+        paired = pairings(beside)
+        trades = [p.client.exchange.watch_trades(p.symbol) for p in paired if p.symbol.startswith("BTC")]
+        told = await hold(
+            beside, paired, trades, followed_s=HELD_S, settled_s=15.0, every_s=0.05, updates_hz=3.0, compared_hz=0.5
+        )
+        assert all(trade[-1]["price"] > 0 for trade in told)
+        for one in paired:
+            assert [len(side) for side in one.client.book(one.symbol, LEVELS)[1:]] == [LEVELS, LEVELS], one.name
 
-    found: Counter[str] = Counter()
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(pairing.hold(), name=pairing.name) for pairing in pairings]
-        trades = {
-            pairing.name: group.create_task(pairing.client.exchange.watch_trades(pairing.symbol))
-            for pairing in pairings
-            if pairing.symbol.startswith("BTC")
-        }
-        loop = asyncio.get_running_loop()
-        end_s = loop.time() + HELD_S
-        while loop.time() < end_s:
-            await asyncio.sleep(LOOK_EVERY_S)
-            for pairing in pairings:
-                pairing.compare(found)
-        at.post("/phase", {"from_s": 0.0, "to_s": 600.0, "frozen": True, "assumed": True, "note": "everybody settles"})
-        end_s = loop.time() + SETTLED_S
-        unsettled = list(pairings)
-        while unsettled and loop.time() < end_s:
-            # long enough apart for what is under way to arrive: a frozen market says nothing new
-            await asyncio.sleep(1.0)
-            unsettled = [pairing for pairing in pairings if not pairing.compare(Counter())]
-        assert not [pairing.name for pairing in unsettled], "the market stands still: both must be equally far"
-        for pairing in pairings:
-            theirs = pairing.client.book(pairing.symbol, LEVELS)
-            assert len(theirs[1]) == len(theirs[2]) == LEVELS, pairing.name
-        for name, trade in trades.items():
-            assert trade.done(), f"ccxt saw no trade on {name}"
-            assert trade.result()[-1]["price"] > 0
-        for task in tasks:
-            task.cancel()
 
-    for pairing in pairings:
-        assert pairing.updates > HELD_S * 3, f"{pairing.name}: {pairing.updates} updates in {HELD_S:g} s"
-        assert found[pairing.name] > HELD_S / 2, f"{pairing.name} was compared {found[pairing.name]} times"
-    assert ours.gaps() == 0, ours.said
-    assert at.failures() == 0
+async def test_ccxt_pro_holds_the_same_inverse_books_as_ours() -> None:
+    async with simulator("calm", "binance", "okx", "bybit") as at, both(at, INVERSE, ("BTC/USD", "ETH/USD")) as beside:
+        for route, instruments in beside.instruments.items():
+            assert {(one.symbol, one.contract_size, one.inverse) for one in instruments} == {
+                ("BTC/USD:BTC", DOLLARS[route][0], True),
+                ("ETH/USD:ETH", DOLLARS[route][1], True),
+            }
+        await hold(beside, pairings(beside), followed_s=4.0, compared_hz=1.0)

@@ -1,10 +1,11 @@
 """pybotters against the simulated Bitget, version 2. Run with the Python of the witness environment.
 
-    .witness/bin/python tests/witness/bitget_client.py URL
+    .witness/bin/python -m tests.witness.bitget_client ENDPOINTS --seconds 4
 
-It holds the books, trades and tickers of BTCUSDT, spot and futures, until its stdin closes, and then prints one line:
+``ENDPOINTS`` is JSON: ``{"bitget.spot": {"rest": ..., "ws": ...}, ...}``. It prints ``{"ready": true}``, holds the
+books, trades and tickers of BTCUSDT, spot and futures, for as long as told, and then prints one line:
 
-    {"books": {"SPOT": {"bids": [["121597.60", "0.071552"], ...], "asks": ...}, "USDT-FUTURES": ...},
+    {"books": {"bitget.spot BTC/USDT": {"bids": [[p, s], ...], "asks": ...}, "bitget.linear BTC/USDT:USDT": ...},
      "snapshots": 2, "updates": 90, "gaps": 0, "trades": 31, "marks": ["121616.0"], "errors": []}
 
 ``gaps`` counts updates whose ``pseq`` is not the last ``seq``. It imports nothing of the product.
@@ -12,19 +13,19 @@ It holds the books, trades and tickers of BTCUSDT, spot and futures, until its s
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
-import sys
 from typing import Any
 
 import pybotters
 
-KINDS = ("SPOT", "USDT-FUTURES")
+KINDS = {"SPOT": "bitget.spot BTC/USDT", "USDT-FUTURES": "bitget.linear BTC/USDT:USDT"}
 SYMBOL = "BTCUSDT"
 LEVELS = 20
 
 
-async def main(url: str) -> None:
+async def main(url: str, seconds: float) -> None:
     store = pybotters.BitgetV2DataStore()
     counts = {"snapshots": 0, "updates": 0, "gaps": 0}
     last: dict[str, int] = {}
@@ -46,14 +47,21 @@ async def main(url: str) -> None:
     args = [{"instType": kind, "channel": channel, "instId": SYMBOL} for kind, channel in channels]
     async with pybotters.Client() as client:
         await client.ws_connect(url, send_json={"op": "subscribe", "args": args}, hdlr_json=[store.onmessage, count])
-        await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+        print(json.dumps({"ready": True}), flush=True)
+        await asyncio.sleep(seconds)
         books = {}
-        for kind in KINDS:
+        for kind, name in KINDS.items():
             sides = store.book.sorted({"instType": kind, "instId": SYMBOL}, limit=LEVELS)
-            books[kind] = {side: [(row["price"], row["amount"]) for row in rows] for side, rows in sides.items()}
+            books[name] = {
+                side: [(float(row["price"]), float(row["amount"])) for row in sides[side]] for side in ("bids", "asks")
+            }
         marks = [row["markPrice"] for row in store.ticker.find() if "markPrice" in row]
         print(json.dumps({"books": books, **counts, "trades": len(store.trade), "marks": marks, "errors": errors}))
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1]))
+    parser = argparse.ArgumentParser(description="pybotters against the simulated Bitget")
+    parser.add_argument("endpoints", type=json.loads)
+    parser.add_argument("--seconds", type=float, default=4.0)
+    given = parser.parse_args()
+    asyncio.run(main(given.endpoints["bitget.spot"]["ws"] + "/v2/ws/public", given.seconds))

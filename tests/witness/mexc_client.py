@@ -1,10 +1,10 @@
 """typed-mexc 2.3.0 against the simulated MEXC. Run with the Python of the witness environment.
 
-    .witness/bin/python tests/witness/mexc_client.py ENDPOINTS
+    .witness/bin/python -m tests.witness.mexc_client ENDPOINTS --seconds 4
 
 ``ENDPOINTS`` is JSON: ``{"mexc.spot": {"rest": ..., "ws": ...}, "mexc.linear": ...}``. The client decodes and validates
 everything, REST and websocket (protobuf by betterproto2); the books are kept here, by the rule of MEXC's documents. It
-prints ``{"ready": true}`` when it has both books, goes on until its stdin closes, and then prints what it has:
+prints ``{"ready": true}`` when it has both books, goes on for as long as told, and then prints what it has:
 
     {"books": {"mexc.spot BTC/USDT": {"version": 40000000003, "bids": [[p, s], ...], "asks": ..., "updates": 90}},
      "gaps": 0, "seen": {"trades": 12, "quotes": 40, "deals": 5, ...}}
@@ -16,6 +16,7 @@ there, and captures show the full one (crypto-msg-parser). It imports nothing of
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import os
@@ -65,7 +66,7 @@ class Book:
         return {"version": self.version, "bids": bids[:20], "asks": asks[:20], "updates": self.updates}
 
 
-async def main(endpoints: dict[str, dict[str, str]]) -> None:
+async def main(endpoints: dict[str, dict[str, str]], seconds: float) -> None:
     spot_at, linear_at = endpoints["mexc.spot"], endpoints["mexc.linear"]
     seen: Counter[str] = Counter()
     spot_book, linear_book = Book(), Book()
@@ -127,12 +128,10 @@ async def main(endpoints: dict[str, dict[str, str]]) -> None:
         data = (await linear.depth(LINEAR, limit=1000))["data"]
         linear_book.start(data["version"], data["bids"], data["asks"])
         print(json.dumps({"ready": True}), flush=True)
-        ended = asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
-        done, _ = await asyncio.wait([ended, *tasks], return_when=asyncio.FIRST_COMPLETED)
-        failed = [task for task in done if task is not ended]
+        failed, _ = await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         if failed:
-            print(repr(failed[0].exception()), file=sys.stderr, flush=True)
-            os._exit(1)  # an orderly end would wait for stdin
+            print([task.exception() for task in failed], file=sys.stderr, flush=True)
+            os._exit(1)
         books = {"mexc.spot BTC/USDT": spot_book.top(), "mexc.linear BTC/USDT:USDT": linear_book.top()}
         gaps = spot_book.gaps + linear_book.gaps
         print(json.dumps({"books": books, "gaps": gaps, "seen": seen}), flush=True)
@@ -140,4 +139,8 @@ async def main(endpoints: dict[str, dict[str, str]]) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(json.loads(sys.argv[1])))
+    parser = argparse.ArgumentParser(description="typed-mexc against the simulated MEXC")
+    parser.add_argument("endpoints", type=json.loads)
+    parser.add_argument("--seconds", type=float, default=4.0)
+    given = parser.parse_args()
+    asyncio.run(main(given.endpoints, given.seconds))
