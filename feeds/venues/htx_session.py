@@ -100,6 +100,8 @@ class HtxSession:
             "trade.detail": self._trades,
             "mark_price.1min": self._mark,
         }
+        self._known: dict[str, tuple[Callable[[wire.BookFrame, str, str], Sequence[Event]], str, str]] = {}
+        """Reader, symbol and kind of book channels that have told something: no more than there are of both."""
         self._books: dict[str, Callable[[wire.BookFrame, str, str], Sequence[Event]]] = {
             f"mbp.{BOOK_LEVELS}": self._mbp,
             **{f"depth.step{step}": self._book for step in range(20)},
@@ -216,10 +218,14 @@ class HtxSession:
         return reader(frame, symbol, kind)
 
     def _told(self, frame: wire.BookFrame) -> Sequence[Event]:
-        name, kind = _named(frame.ch)
-        reader, symbol = self._books.get(kind), self._symbols.get(name)
-        if reader is None or symbol is None:
-            return _stranger(frame.ch, reader is not None)
+        known = self._known.get(frame.ch)
+        if known is None:
+            name, kind = _named(frame.ch)
+            reader, symbol = self._books.get(kind), self._symbols.get(name)
+            if reader is None or symbol is None:
+                return _stranger(frame.ch, reader is not None)
+            known = self._known[frame.ch] = reader, symbol, kind
+        reader, symbol, kind = known
         return reader(frame, symbol, kind)
 
     def _book(self, frame: wire.BookFrame, symbol: str, kind: str) -> Sequence[Event]:

@@ -19,11 +19,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from feeds.model import venue_of
 from feeds.sim.registry import TWINS
 from feeds.venues.registry import VENUES
 from tests.bench import screen
 from tests.bench.load import LEVELS, RATE, load
-from tests.bench.market import NARROW
+from tests.bench.market import depth_of
 from tests.bench.process import Child, ChildError
 from tests.bench.race import BARE, CCXT, CRYPTOFEED, OURS, Course, Field, cores, server, versions, witness_version
 from tests.bench.report import FLOOD_TARGETS, PACED_TARGETS, Sheet, frames, ratios, same_frames, spread, verdict
@@ -83,7 +84,7 @@ def venues(sheet: Sheet, host: Child, repeats: int) -> None:
 
 def _route(sheet: Sheet, field: Field, route: str, repeats: int) -> tuple[float, float] | None:
     """(ours, ccxt.pro's) median CPU in us; None where one of them is missing."""
-    results = field.race(route, (EVERY_ROUTE,), repeats, depth=NARROW)
+    results = field.race(route, (EVERY_ROUTE,), repeats, depth=depth_of(venue_of(route)))
     ours, theirs = results.of(OURS, EVERY_ROUTE), results.of(CCXT, EVERY_ROUTE)
     both = None
     text = f"  {route:<19}"

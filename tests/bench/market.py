@@ -5,7 +5,7 @@ The frames themselves are made by the venues' simulated twins, so that no venue 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from random import Random
 
 from feeds.model import Product, StatusNotice
@@ -17,6 +17,19 @@ from feeds.sim.twin import BookImage, Change, SimInstrument, SimMark, SimTrade, 
 WHOLE, NARROW = 380, 48
 """Levels a side. A book must fit into everybody's window, or a client with a narrower one is sent smaller frames: 400
 is the least of our own channels, 50 of those that ccxt.pro subscribes to by itself."""
+_BOTH: Mapping[str, int] = {
+    **dict.fromkeys(("binance", "okx", "bitget", "mexc", "deribit", "kraken", "coinbase"), WHOLE),
+    "htx": 140,  # 150 for both
+    "bitfinex": 96,  # 100 at most for ccxt.pro, which refuses the 250 that we take
+}
+
+
+def depth_of(venue: str) -> int:
+    """Levels a side of a book that fits into the windows of our own channel and of ccxt.pro's. Real books are deeper
+    than either, and what a client does with a level depends on how many it holds."""
+    return _BOTH.get(venue, NARROW)
+
+
 STEP_NS = 10_000_000_000
 """Between two batches, on the venue's clock: longer than any push interval, so that every batch is a message."""
 REMOVED_SHARE = 0.05

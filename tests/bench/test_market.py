@@ -5,7 +5,8 @@ import pytest
 from feeds.sim.pair import FeedBook
 from feeds.sim.registry import TWINS
 from feeds.sim.twin import BookImage
-from tests.bench.market import NARROW, WHOLE, BenchWorld
+from tests.bench.__main__ import EVERY_ROUTE
+from tests.bench.market import NARROW, WHOLE, BenchWorld, depth_of
 
 ROUTES = [f"{name}.{product}" for name, make in TWINS.items() for product in make().facts]
 
@@ -64,3 +65,8 @@ def test_a_round_ends_with_a_new_best_bid_that_the_next_round_takes_away() -> No
         assert before[0] < bid < ask == before[1]
         seen.append(bid)
     assert seen[0] == seen[2] != seen[1], "a mark that still stands must not end the next round"
+
+
+@pytest.mark.parametrize("venue", TWINS)
+def test_every_venue_has_levels_enough_for_a_batch(venue: str) -> None:
+    assert EVERY_ROUTE.levels <= depth_of(venue) <= WHOLE
