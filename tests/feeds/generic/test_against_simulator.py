@@ -98,26 +98,29 @@ async def test_books_equal_ours_probes_arrive_and_a_killed_process_is_replaced()
         assert at.failures() == 0
 
 
-async def test_a_route_named_in_a_watchlist_is_measured_like_any_other(tmp_path: Path) -> None:
-    """``myokx`` is a sister of OKX that ccxt knows and we do not: the simulated OKX plays it."""
-    async with simulator("calm", "okx") as at:
-        hosts = at.endpoints["okx.spot"]
-        (tmp_path / "config.toml").write_text(
-            f"""
-[watchlists.default]
-symbols = ["BTC/USDT"]
-routes = ["myokx.spot"]
-home = "myokx.spot"
-[endpoints."myokx.spot"]
-rest = {json.dumps(hosts["rest"])}
-ws = {json.dumps(hosts["ws"])}
-[witness]
-targets = ["{hosts["rest"].removeprefix("http://")}"]
-"""
-        )
+SISTERS = {"okxus.spot": "okx.spot", "binanceusdm.linear": "binance.linear", "binancecoinm.inverse": "binance.inverse"}
+"""Exchanges that ccxt knows and we do not, and whose simulated twin plays them."""
+WATCHED = {"spot": "BTC/USDT", "linear": "BTC/USDT:USDT", "inverse": "BTC/USD:BTC"}
+
+
+async def test_routes_named_in_a_watchlist_are_measured_like_any_other(tmp_path: Path) -> None:
+    """All three products through ccxt.pro, beside our own measuring of the same simulated venues."""
+    async with simulator("calm", "okx", "binance") as at:
+        lines = [
+            "[watchlists.default]",
+            f"symbols = {json.dumps(list(WATCHED.values()))}",
+            f"routes = {json.dumps([*SISTERS, *SISTERS.values()])}",
+            'home = "okxus.spot"',
+        ]
+        for route, native in SISTERS.items():
+            hosts = at.endpoints[native]
+            for name in (route, native):
+                lines += [f'[endpoints."{name}"]', *(f'{kind} = "{hosts[kind]}"' for kind in ("rest", "ws"))]
+        lines += ["[witness]", f'targets = ["{at.endpoints["okx.spot"]["rest"].removeprefix("http://")}"]']
+        (tmp_path / "config.toml").write_text("\n".join(lines))
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "tui.cli", "log", "--config", str(tmp_path / "config.toml"), "--out", "-",
-            "--for", "14s",
+            "--for", "16s",
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             env={**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache"), "XDG_STATE_HOME": str(tmp_path / "state")},
@@ -125,13 +128,18 @@ targets = ["{hosts["rest"].removeprefix("http://")}"]
         out, said = await asyncio.wait_for(process.communicate(), 60)
     assert process.returncode == 0, said.decode()
     rows = [json.loads(line) for line in out.decode().splitlines()]
-    pair = [row for row in rows if row["kind"] == "pair"][-1]
     events = [row for row in rows if row["kind"] == "event"]
-    assert (pair["route"], pair["symbol"]) == ("myokx.spot", "BTC/USDT") and pair["bid"] < pair["ask"], events
-    assert pair["depth"]["10"]["bid"] > 0 and pair["spread_bps"] > 0
-    route = [row for row in rows if row["kind"] == "route"][-1]
-    assert route["rest_ms"]["p50"] > 0 and route["msgs_s"] > 0 and route["feed_age_ms"]["p50"] is not None
-    assert route["tcp_ms"] is None and route["ws_ms"] == {"p50": None, "p99": None} and route["engine_lag_ms"] is None
-    advice = [row for row in rows if row["kind"] == "advice"][-1]
-    assert advice["home"] == "myokx.spot" and advice["symbol"] == "BTC/USDT"
     assert not [row for row in events if row["level"] not in ("info",)], events
+    last = {row["route"]: row for row in rows if row["kind"] == "pair"}
+    for name, native in SISTERS.items():
+        theirs, ours = last[name], last[native]
+        assert theirs["symbol"] == WATCHED[name.partition(".")[2]]
+        assert theirs["state"] == "live" and theirs["bid"] < theirs["ask"] and theirs["spread_bps"] > 0
+        for side in ("bid", "ask"):  # in quote currency, whatever a contract is worth; a few changes apart at the most
+            assert 0.7 < theirs["depth"]["50"][side] / ours["depth"]["50"][side] < 1.4, (name, side)
+        route = [row for row in rows if row["kind"] == "route" and row["route"] == name][-1]
+        assert route["rest_ms"]["p50"] > 0 and route["msgs_s"] > 0 and route["feed_age_ms"]["p50"] is not None
+        assert route["tcp_ms"] is None and route["ws_ms"] == {"p50": None, "p99": None}
+        assert route["engine_lag_ms"] is None
+    advice = next(row for row in reversed(rows) if row["kind"] == "advice" and row["symbol"] == "BTC/USDT")
+    assert advice["home"] == "okxus.spot"
