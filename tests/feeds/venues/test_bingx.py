@@ -13,7 +13,6 @@ from feeds.model import (
     BookDelta,
     BookSnapshot,
     Channel,
-    Event,
     Fault,
     Garbled,
     Heartbeat,
@@ -29,7 +28,7 @@ from feeds.model import (
 )
 from feeds.venues.base import Answer, Session, VenueError
 from feeds.venues.bingx import Bingx
-from tests.feeds.venues.mutations import hostile
+from tests.feeds.venues.mutations import assert_sound, hostile
 from tests.feeds.venues.wire import Record, events, instrument, needs_wire, recording, records
 
 BINGX = Bingx()
@@ -376,9 +375,4 @@ def test_no_bytes_raise_and_nothing_absurd_comes_out(raws: bytes) -> None:
         ours = session(product, one)
         events(ours, recording(name)[:1])
         for raw in (raws, gzip.compress(raws)):
-            for event in ours.receive(raw, 0):
-                assert isinstance(event, Event)
-                if isinstance(event, BookSnapshot | BookDelta):
-                    assert all(0 < p < 1e18 and 0 <= s < 1e18 for p, s in (*event.bids, *event.asks))
-                if isinstance(event, Trade):
-                    assert 0 < event.price < 1e18
+            assert_sound(ours.receive(raw, 0))

@@ -294,18 +294,6 @@ def check(event: Event) -> None:
         assert value is None or 0 < value < 1 << 63
 
 
-@settings(max_examples=100, deadline=None)
-@given(hostile([b'{"status":"ok","ts":1790000000123,"data":{"marketStatus":2},"tick":{"bids":[[1,2]],"asks":[]}}']))
-def test_any_rest_body_is_read_or_refused(raw: bytes) -> None:
-    reply = Answer(status=200, headers={}, body=raw)
-    HTX.read_probe("spot", TIME, reply)
-    for read in (HTX.read_snapshot, lambda product, _, body: HTX.read_status(product, body)):
-        try:
-            read("spot", SPOT, reply)
-        except VenueError:
-            continue
-
-
 def test_a_subscription_to_nothing_that_the_socket_carries_is_not_made() -> None:
     [plan] = [plan for plan in HTX.plan("spot", [SPOT]) if plan.label == "book"]
     odd = msgspec.structs.replace(plan, subscriptions=(Subscription(Channel.TRADES, "BTC/USDT"),))

@@ -6,7 +6,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
 
 from feeds.book import Outcome
 from feeds.model import (
@@ -26,7 +25,6 @@ from feeds.model import (
 )
 from feeds.venues.base import Answer, Contiguous, SequenceRule, Session, VenueError
 from feeds.venues.kucoin import Kucoin
-from tests.feeds.venues.mutations import hostile
 from tests.feeds.venues.wire import (
     assert_ends_in,
     instrument,
@@ -266,20 +264,3 @@ def test_official_status() -> None:
     for bad in ('{"code":"200000","data":{"status":5}}', '{"code":"500000"}', ""):
         with pytest.raises(VenueError):
             KUCOIN.read_status("spot", answer(bad))
-
-
-@settings(max_examples=100, deadline=None)
-@given(hostile([(BULLET % "wss://a/").encode(), b'{"code":"200000","data":{"status":"close","msg":"x"}}']))
-def test_no_rest_body_makes_a_reader_raise_anything_else(raw: bytes) -> None:
-    body = Answer(status=200, headers={}, body=raw)
-    KUCOIN.read_probe("spot", TIME, body)
-    _, behind = KUCOIN.plan("spot", [SPOT])
-    for read in (
-        lambda: KUCOIN.read_snapshot("spot", SPOT, body),
-        lambda: KUCOIN.read_status("spot", body),
-        lambda: KUCOIN.dial_url(behind, "wss://x", body),
-    ):
-        try:
-            read()
-        except VenueError:
-            continue

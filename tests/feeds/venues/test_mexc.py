@@ -15,7 +15,6 @@ from feeds.model import (
     Ack,
     BookDelta,
     Channel,
-    Event,
     Fault,
     Garbled,
     Instrument,
@@ -30,7 +29,7 @@ from feeds.model import (
 )
 from feeds.venues.base import Answer, Session, Step, VenueError
 from feeds.venues.mexc import Mexc
-from tests.feeds.venues.mutations import hostile
+from tests.feeds.venues.mutations import assert_sound, hostile
 from tests.feeds.venues.wire import events, instrument, needs_wire, recording, records
 
 MEXC = Mexc()
@@ -390,20 +389,7 @@ SAMPLES = [
 @settings(max_examples=300, deadline=None)
 @given(hostile(SAMPLES))
 def test_no_bytes_make_it_raise_or_emit_nonsense(raw: bytes) -> None:
-    found: list[Event] = []
     for one in (SPOT, PERP):
         reader = session(one)
         reader.subscribe()
-        found += reader.receive(raw, T0)
-    for event in found:
-        if isinstance(event, BookDelta):
-            assert all(0 < price < 1e18 and 0 <= size < 1e18 for price, size in (*event.bids, *event.asks))
-            assert event.first_seq is not None
-            assert event.first_seq >= 0
-        elif isinstance(event, Quote):
-            assert all(value is None or 0 <= value < 1e18 for value in (event.bid, event.ask, event.bid_size))
-        elif isinstance(event, Trade):
-            assert 0 < event.price < 1e18
-            assert 0 <= event.size < 1e18
-        elif isinstance(event, Garbled | Unknown):
-            assert len(event.what) <= 200
+        assert_sound(reader.receive(raw, T0))
