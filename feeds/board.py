@@ -213,7 +213,7 @@ class RouteBoard:
             return
         if outcome is Outcome.GAP or outcome is Outcome.BAD_CHECKSUM:
             self.gaps += 1
-            what = "sequence gap" if outcome is Outcome.GAP else "checksum differs"
+            what = "sequence gap" if outcome is Outcome.GAP else "the book is not the venue's (checksum, or crossed)"
             self._trouble("gap", f"{event.symbol}: {what}, asking for a new snapshot")
             self._resync(event.symbol, origin)
         elif book.wants_snapshot:
