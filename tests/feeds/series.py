@@ -10,8 +10,10 @@ import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from msgspec import structs
+
 from feeds.health import Judge
-from feeds.model import Fault, StatusNotice, Verdict, venue_of
+from feeds.model import Fault, State, StatusNotice, Verdict, venue_of
 from feeds.own import OwnState
 from feeds.samples import (
     BookSample,
@@ -369,3 +371,12 @@ def only(*routes: str, **changes: object) -> Callable[[Condition, str, float], C
         return condition
 
     return change
+
+
+ACCUSING = {State.SUSPECT, State.CONGESTED, State.STALLED, State.DOWN, State.HALTED, State.BLOCKED}
+GATEWAY = during(calm, 30, 70, only("binance.linear", rest_ms=400.0, error_share=0.25, age_ms=900.0))
+"""The trouble of most tests: one venue's gateway, from second 30 to 70."""
+
+
+def shifted(sample: Sample, by_ns: int) -> Sample:
+    return structs.replace(sample, t_ns=sample.t_ns + by_ns)

@@ -1,23 +1,18 @@
 import asyncio
-import random
 from asyncio import StreamReader as Reader
 from asyncio import StreamWriter as Writer
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from itertools import pairwise
 
 import pytest
 
-from feeds.backoff import ConnectLimits
 from feeds.clock import SystemClock
 from feeds.connection import StreamTiming
 from feeds.model import BookSnapshot, Channel, Fault, Garbled, Trade
 from feeds.stream import Stream
-from feeds.venues.base import Answer, ProductFacts, RateLimit, RestRequest, SocketPlan, Subscription
+from feeds.venues.base import Answer, RateLimit, RestRequest, Subscription
 from tests.feeds.loopback import (
     Collected,
     FakeVenue,
-    Handler,
     Served,
     facts,
     frame,
@@ -28,54 +23,7 @@ from tests.feeds.loopback import (
     serving,
     upgrade,
 )
-
-QUICK = StreamTiming(
-    backoff_s=0.01,
-    backoff_cap_s=0.04,
-    refused_s=0.02,
-    refused_cap_s=0.1,
-    steady_s=0.0,
-    open_timeout_s=2.0,
-    pong_timeout_s=0.1,
-    handover_s=0.3,
-    close_s=0.05,
-    notice_settle_s=0.0,
-)
-
-
-@asynccontextmanager
-async def streaming(
-    handler: Handler,
-    *,
-    spot: ProductFacts | None = None,
-    timing: StreamTiming = QUICK,
-    socket_plan: SocketPlan | None = None,
-    ask: Callable[[RestRequest], object] | None = None,
-    sink: Collected | None = None,
-    limits: ConnectLimits | None = None,
-) -> AsyncIterator[tuple[Stream, Collected, Served]]:
-    """A stream running against a loopback server; stopped at the end."""
-    collected = sink or Collected()
-    async with serving(handler) as served:
-        stream = Stream(
-            "fake.spot",
-            FakeVenue(spot),
-            socket_plan or plan(),
-            (),
-            served.ws,
-            collected,
-            SystemClock(),
-            timing=timing,
-            ask=ask,  # type: ignore[arg-type] # tests hand in an async function of their own
-            limits=limits,
-            rng=random.Random(1),
-        )
-        task = asyncio.create_task(stream.run())
-        try:
-            yield stream, collected, served
-        finally:
-            stream.stop()
-            await asyncio.wait_for(task, 10)
+from tests.feeds.streaming import QUICK, numbered, streaming
 
 
 async def test_messages_become_events_with_honest_times() -> None:
@@ -431,104 +379,6 @@ async def test_an_acknowledged_but_silent_channel_is_reported_and_asked_for_agai
         await sink.until(lambda: any(isinstance(e, BookSnapshot) for e in sink.got))
         assert not [x for x in stream.silences(clock.monotonic_ns()) if x.late]
     assert heard.count(b"again book B") == 1 and b"again book A" not in heard
-
-
-async def numbered(reader: Reader, writer: Writer, every_s: float = 0.005) -> None:
-    """One market told to everybody who listens: trades are numbered by the clock, books begin with a snapshot."""
-    await upgrade(reader, writer)
-    await read_frame(reader)
-    writer.write(frame(b"snap A"))
-    number = int(asyncio.get_running_loop().time() / every_s)
-    left = asyncio.ensure_future(reader.read())
-    try:
-        while not left.done():
-            number += 1
-            await asyncio.sleep(max(0.0, number * every_s - asyncio.get_running_loop().time()))
-            writer.write(frame(f"trade A {number}".encode()) + frame(b"delta A"))
-    finally:
-        left.cancel()
-        await asyncio.gather(left, return_exceptions=True)
-
-
-MARKET = plan(Subscription(Channel.TRADES, "A"), Subscription(Channel.BOOK, "A"))
-
-
-async def test_before_the_venues_cut_a_successor_takes_over_without_gap_or_echo() -> None:
-    async with streaming(numbered, spot=facts(lifetime_s=0.5), socket_plan=MARKET) as (stream, sink, served):
-        await sink.until(lambda: stream.stats.handovers >= 3)
-        await sink.until(lambda: served.open == 1)
-    numbers = [int(t) for t in sink.trades if t is not None]
-    assert numbers == list(range(numbers[0], numbers[-1] + 1)), "every trade once, in order"
-    assert all(x.connected for x in sink.links) and [x.planned for x in sink.links[1:4]] == [True] * 3
-    assert stream.stats.reconnects == 0 and len(served.accepted_s) >= 4
-    snapshots = sum(isinstance(e, BookSnapshot) for e in sink.got)
-    assert snapshots >= 4, "a successor's own snapshot reaches the book"
-
-
-async def test_an_announced_disconnect_is_met_before_it_happens() -> None:
-    async def announce(reader: Reader, writer: Writer) -> None:
-        first = len(served_list[0].accepted_s) == 1
-        serving_on = asyncio.ensure_future(numbered(reader, writer))
-        await asyncio.sleep(0.1)
-        if first:
-            writer.write(frame(b"leave 0.4"))
-            await asyncio.sleep(0.4)
-            serving_on.cancel()
-            return
-        await serving_on
-
-    served_list: list[Served] = []
-    async with streaming(announce, socket_plan=MARKET) as (stream, sink, served):
-        served_list.append(served)
-        await sink.until(lambda: stream.stats.handovers == 1)
-        await asyncio.sleep(0.3)
-        assert stream.stats.reconnects == 0 and all(x.connected for x in sink.links)
-
-
-async def test_a_venue_that_leaves_before_the_successor_is_there_kept_its_appointment() -> None:
-    async def leave(reader: Reader, writer: Writer) -> None:
-        await upgrade(reader, writer)
-        writer.write(frame(b"trade A 1") + frame(b"leave 1000") + frame((1001).to_bytes(2), 8))
-        await reader.read()
-
-    async with streaming(leave) as (_, sink, _served):
-        await sink.until(lambda: any(not x.connected for x in sink.links))
-    lost = next(x for x in sink.links if not x.connected)
-    assert lost.planned and lost.code == 1001
-
-
-async def test_a_successor_that_is_refused_leaves_the_old_connection_alone() -> None:
-    async def only_one(reader: Reader, writer: Writer) -> None:
-        if len(served_list[0].accepted_s) > 1:
-            await head(reader)
-            writer.write(reply(b"", 503))
-            return
-        await numbered(reader, writer)
-
-    served_list: list[Served] = []
-    async with streaming(only_one, spot=facts(lifetime_s=0.3), socket_plan=MARKET) as (stream, sink, served):
-        served_list.append(served)
-        await sink.until(lambda: len(served.accepted_s) >= 4)
-        assert stream.connected and stream.stats.handovers == 0
-    numbers = [int(t) for t in sink.trades if t is not None]
-    assert numbers == list(range(numbers[0], numbers[-1] + 1))
-    assert [x.connected for x in sink.links] == [True], "nobody is told of a dial that nobody missed"
-
-
-async def test_a_successor_without_data_never_takes_over() -> None:
-    async def mute_second(reader: Reader, writer: Writer) -> None:
-        if len(served_list[0].accepted_s) > 1:
-            await upgrade(reader, writer)
-            await asyncio.sleep(60)
-        await numbered(reader, writer)
-
-    served_list: list[Served] = []
-    async with streaming(mute_second, spot=facts(lifetime_s=0.2), socket_plan=MARKET) as (stream, sink, served):
-        served_list.append(served)
-        await sink.until(lambda: len(served.accepted_s) >= 3)
-        assert stream.stats.handovers == 0 and stream.connected
-    numbers = [int(t) for t in sink.trades if t is not None]
-    assert numbers == list(range(numbers[0], numbers[-1] + 1))
 
 
 async def test_cancelling_ends_it_too() -> None:
