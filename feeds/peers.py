@@ -68,7 +68,7 @@ def moves(track: RouteTrack, now: Recent, now_ns: int) -> Moves:
         lost=now.lost / now.probes if now.probes else None,
         errors=now.errors / now.answers if now.answers else None,
         age=_above(now.age_ms, track.base_age.value),
-        offset=_above(now.offset_ms, track.base_offset.value),
+        offset=_clock_moved(now, track.base_offset.value),
         depth=median(depths),
         spread=median(spreads),
     )
@@ -84,6 +84,12 @@ def _moved(value_ms: float | None, usual_ms: float | None, floor_ms: float) -> f
     if ratio is None or value_ms is None or usual_ms is None:
         return None
     return ratio if value_ms - usual_ms >= floor_ms / 2 else min(ratio, 1.0)
+
+
+def _clock_moved(now: Recent, usual_ms: float | None) -> float | None:
+    """What lies within the error of a slow exchange is no movement: it was the exchange that was lopsided."""
+    moved_ms = _above(now.offset_ms, usual_ms)
+    return 0.0 if moved_ms is not None and abs(moved_ms) <= (now.offset_error_ms or 0.0) else moved_ms
 
 
 def _above(value: float | None, usual: float | None) -> float | None:

@@ -31,7 +31,9 @@ class Recent(Struct, kw_only=True):
     """Medians and counts of one route's last seconds; None where nothing that counts was measured."""
 
     rest_ms: float | None = None
-    """Round trip of the last few warm probes."""
+    """Round trip of the last few warm probes, less what our own lag can explain of it."""
+    measured_rest_ms: float | None = None
+    """The same with all that was in it."""
     probes: int = 0
     """In the window of lost probes."""
     lost: int = 0
@@ -57,8 +59,12 @@ class Recent(Struct, kw_only=True):
     connects: int = 0
     """How many ``connect_ms`` is taken from."""
     age_ms: float | None = None
+    """Of the feed, less what our own lag can explain of it."""
+    measured_age_ms: float | None = None
     engine_lag_ms: float | None = None
     offset_ms: float | None = None
+    offset_error_ms: float | None = None
+    """Half that exchange's round trip: the true offset is not further away."""
     offset_span_ms: float | None = None
     """How far the clocks' difference has moved for certain within the last minute."""
     msgs_s: float | None = None
@@ -73,7 +79,7 @@ def recent(track: RouteTrack, own: Own, now_ns: int) -> Recent:
     result.engine_lag_ms = median(track.engine_lags.since(now_ns - ns(limits.age_recent_s)))
     result.msgs_s = median(track.rates.since(now_ns - ns(RATE_RECENT_S)))
     _recent_offset(track, now_ns, result)
-    result.age_ms = _recent_age_ms(track, own, now_ns)
+    _recent_ages(track, own, now_ns, result)
     return result
 
 
@@ -82,16 +88,16 @@ def _recent_offset(track: RouteTrack, now_ns: int, result: Recent) -> None:
         return
     fresh_ns, last = now_ns - ns(OFFSET_RECENT_S), list(track.offsets)[-OFFSETS_RECENT:]
     newest = [(error, offset) for t_ns, offset, error in last if t_ns > fresh_ns]
-    result.offset_ms = min(newest)[1] if newest else None
+    if newest:
+        result.offset_error_ms, result.offset_ms = min(newest)
     surely_above = max(offset - error for _, offset, error in track.offsets)
     surely_below = min(offset + error for _, offset, error in track.offsets)
     result.offset_span_ms = max(surely_above - surely_below, 0.0)
 
 
-def _recent_age_ms(track: RouteTrack, own: Own, now_ns: int) -> float | None:
-    """Median feed age without the part that our own lag can explain."""
+def _recent_ages(track: RouteTrack, own: Own, now_ns: int, result: Recent) -> None:
     horizon, noise_ms = now_ns - ns(track.limits.age_recent_s), track.limits.own_noise_ms
-    ages = []
+    ages, measured = [], []
     for (t_ns, age_ms), (_, own_ms) in zip(reversed(track.ages.items), reversed(track.own_lags.items), strict=False):
         if t_ns <= horizon:
             break
@@ -100,7 +106,9 @@ def _recent_age_ms(track: RouteTrack, own: Own, now_ns: int) -> float | None:
         # a sample's interval is at most about a second: lag within it may sit in its ages
         lag_ms = max(own_ms if own_ms >= noise_ms else 0.0, own.lag_ms(t_ns - ns(1.0), t_ns + 1))
         ages.append(age_ms - lag_ms if age_ms > 0 else age_ms)
-    return median(ages) if len(ages) >= AGES_MIN else None
+        measured.append(age_ms)
+    if len(ages) >= AGES_MIN:
+        result.age_ms, result.measured_age_ms = median(ages), median(measured)
 
 
 def _recent_probes(track: RouteTrack, own: Own, now_ns: int, result: Recent) -> None:
@@ -110,6 +118,7 @@ def _recent_probes(track: RouteTrack, own: Own, now_ns: int, result: Recent) -> 
     trips_from = now_ns - ns(limits.rest_recent_max_s)
     oldest = min(lost_from, errors_from, tail_from, trips_from)
     trips: list[float] = []
+    measured: list[float] = []
     kernels: list[float] = []
     texts: Counter[str] = Counter()
     for shot in _newest_first(track, oldest):
@@ -140,9 +149,11 @@ def _recent_probes(track: RouteTrack, own: Own, now_ns: int, result: Recent) -> 
             continue
         if (good or sample.lost) and shot.end_ns > trips_from and len(trips) < limits.rest_recent:
             trips.append(max(shot.round_trip_ms - lag_ms, 0.0))
+            measured.append(shot.round_trip_ms)
         if finite(sample.tcp_rtt_ms) and shot.end_ns > kernel_from and len(kernels) < limits.rest_recent:
             kernels.append(sample.tcp_rtt_ms)
-    result.rest_ms = median(trips) if len(trips) >= min(3, limits.rest_recent) else None
+    if len(trips) >= min(3, limits.rest_recent):
+        result.rest_ms, result.measured_rest_ms = median(trips), median(measured)
     result.kernel_ms = median(kernels)
     result.error_text = max(texts, key=lambda t: (texts[t], t)) if texts else ""
     connects = [
@@ -175,11 +186,12 @@ def learn(track: RouteTrack, now: Recent, now_ns: int, abnormal: frozenset[str],
     def odd(signal: str) -> bool:
         return frozen or signal in abnormal
 
-    track.base_rest.offer(now_ns, now.rest_ms, odd("rest"))
+    # learnt as measured: less all that may have been our lag, what is normal would be too low, and accuse later
+    track.base_rest.offer(now_ns, now.measured_rest_ms, odd("rest"))
     track.base_kernel.offer(now_ns, now.kernel_ms, odd("kernel"))
     track.base_link_kernel.offer(now_ns, now.link_kernel_ms, odd("kernel"))
     track.base_connect.offer(now_ns, now.connect_ms, odd("connect"))
-    track.base_age.offer(now_ns, now.age_ms, odd("age"))
+    track.base_age.offer(now_ns, now.measured_age_ms, odd("age"))
     track.base_engine_lag.offer(now_ns, now.engine_lag_ms, odd("engine_lag"))
     track.base_rate.offer(now_ns, now.msgs_s, odd("silence"))
     track.base_offset.offer(now_ns, now.offset_ms, odd("clock"))

@@ -62,6 +62,23 @@ def test_one_hiccup_of_ours_changes_no_verdict() -> None:
     assert result.states("okx.spot") == [("unknown", "warming"), ("ok", None)]
 
 
+def test_a_start_on_a_busy_machine_does_not_make_what_is_normal_look_slow_later() -> None:
+    """What our own lag can explain is taken off the evidence, never off what is normal."""
+    result = play(World(calm, lambda t: Ourselves(lag_ms=60.0 if t < 30 else 0.5)), 100)
+    assert not blamed(result)
+    for route, usual_ms in {"binance.spot": (24.0, 20.0), "okx.spot": (61.0, 55.0)}.items():
+        signals = result.judge.signals(route)
+        assert signals.baseline_rest_ms is not None and abs(signals.baseline_rest_ms / usual_ms[0] - 1) < 0.3
+        assert signals.baseline_age_ms is not None and abs(signals.baseline_age_ms / usual_ms[1] - 1) < 0.3
+
+
+def test_lopsided_exchanges_that_are_slow_are_no_step_of_our_clock() -> None:
+    """Where REST takes a second everywhere, offsets are off by up to half of it."""
+    script = during(calm, 40, 90, lambda c, r, t: replace(c, rest_ms=900.0, offset_ms=c.offset_ms + 61.0))
+    result = play(World(script), 100)
+    assert Cause.SELF not in {v[route].cause for v in result.verdicts[20:] for route in ROUTES}
+
+
 def test_what_we_sleep_through_is_nobodys_fault() -> None:
     judge = Judge(ROUTES)
     samples = World(calm).samples(120)
