@@ -22,6 +22,9 @@ from feeds.sim.twin import Change, Out, Payload, SimLiquidation, SimMark, SimTra
 BEAT_MS = 50.0
 """Best prices and trades are looked at this often, or at the book's pace where that is faster."""
 MARK_EVERY_S = 1.0
+UNHEARD = 24
+"""So many events of a pair that no client was told of, and it is only looked at every ``SELDOM_S`` until one is."""
+SELDOM_S = 0.5
 LATEST_S = 1.0
 """A beat that comes later than this is not made up for: the machine was busy."""
 
@@ -36,7 +39,11 @@ class Item(Struct, frozen=True):
 
 
 class RouteFeed:
-    """Runs only while somebody listens. ``clients`` are all of the venue's: one socket may carry every product."""
+    """Runs only while somebody listens. ``clients`` are all of the venue's: one socket may carry every product.
+
+    Twins alone know who has asked for what, so a pair that nobody hears of is found by its events' going nowhere; it
+    rests, and its book with it, until somebody is told of one again.
+    """
 
     def __init__(self, route: str, market: Market, facts: TwinFacts, clients: Sequence[Client], seed: int) -> None:
         self.route = route
@@ -52,7 +59,8 @@ class RouteFeed:
         self._line: deque[tuple[float, list[Item]]] = deque()
         self._stepping: asyncio.TimerHandle | None = None
         self._delivering: asyncio.TimerHandle | None = None
-        self._last_s = 0.0
+        self._unheard: dict[SimPair, int] = dict.fromkeys(self.pairs, 0)
+        self._stepped_s: dict[SimPair, float] = {}
         self._next_s = 0.0
         self._mark_s = 0.0
         self._gaps: set[SimPair] = set()
@@ -66,9 +74,10 @@ class RouteFeed:
                 for pair in self.pairs:
                     pair.restart_feed()
             loop = asyncio.get_running_loop()
-            self._last_s = loop.time()
+            now_s = loop.time()
+            self._stepped_s = dict.fromkeys(self.pairs, now_s)
             # routes beat out of step, as unrelated venues do
-            self._next_s = self._last_s + self._beat_s * self._rng.random()
+            self._next_s = now_s + self._beat_s * self._rng.random()
             self._stepping = loop.call_at(self._next_s, self._step)
 
     def stop(self) -> None:
@@ -92,9 +101,8 @@ class RouteFeed:
             self._stepping = None
             return
         now_s = loop.time()
-        dt_s, self._last_s = min(now_s - self._last_s, LATEST_S), now_s
         self._beats += 1
-        lag_ms, items = self._happenings(now_s, dt_s)
+        lag_ms, items = self._happenings(now_s)
         if items:
             self._enqueue(now_s + lag_ms / 1e3, items)
         self._next_s += self._beat_s
@@ -102,7 +110,7 @@ class RouteFeed:
             self._next_s = now_s + self._beat_s
         self._stepping = loop.call_at(self._next_s, self._step)
 
-    def _happenings(self, now_s: float, dt_s: float) -> tuple[float, list[Item]]:
+    def _happenings(self, now_s: float) -> tuple[float, list[Item]]:
         """What one beat brought, and how many ms the venue needs from its engine to its gateway."""
         market = self._market
         market.advance()
@@ -120,6 +128,11 @@ class RouteFeed:
             self._mark_s = now_s
         items: list[Item] = []
         for pair in self.pairs:
+            dt_s = min(now_s - self._stepped_s[pair], LATEST_S)
+            resting = self._unheard[pair] >= UNHEARD
+            if resting and dt_s < SELDOM_S:
+                continue
+            self._stepped_s[pair] = now_s
             instrument = pair.instrument
             on_pair = timeline.pair(self.route, instrument.symbol, t_s)
             silent = on_pair.silent
@@ -131,7 +144,7 @@ class RouteFeed:
                 items.append(Item(pair, beat.trades))
             if beat.liquidations and Channel.LIQUIDATIONS not in silent:
                 items.extend(Item(pair, liquidation) for liquidation in beat.liquidations)
-            if push:
+            if push or resting:
                 self._push(items, pair, gateway_ns, Channel.BOOK in silent)
             if marks and instrument.product != "spot" and Channel.MARK not in silent:
                 items.append(Item(pair, pair.mark(mid, gateway_ns)))
@@ -182,12 +195,15 @@ class RouteFeed:
                 item.pair.feed.apply(item.what)
             if not item.delivered:
                 continue
+            self._unheard[item.pair] += 1
             for client in clients:
                 try:
                     told = tell(client, item)
                 except Exception:  # counted and shown by the control endpoint; the other clients go on
                     self.fail(client)
                     continue
+                if told:
+                    self._unheard[item.pair] = 0
                 for payload in told:
                     if isinstance(payload, str | bytes):
                         data = frames.get(payload)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import zip_longest
 from math import ceil, exp, floor
 from random import Random
 
@@ -14,7 +15,7 @@ FINE_LEVELS = 24
 REACH = 0.12
 """How far from the touch the book goes, as a fraction of the price."""
 RELAY_STEPS = 6
-RELAY_BPS = 2.0
+RELAY_BPS = 6.0
 """The grid is laid anew when the touch has moved by both."""
 _SIZES = Random("sizes")
 NOISE: tuple[float, ...] = tuple(exp(_SIZES.gauss(0.0, 0.6)) for _ in range(1024))
@@ -31,10 +32,12 @@ class Texts:
         self.step = self.units / self.scale
 
     def of(self, count: int) -> str:
+        digits = str(count * self.units)
         if not self.decimals:
-            return str(count * self.units)
-        whole, fraction = divmod(count * self.units, self.scale)
-        return f"{whole}.{fraction:0{self.decimals}d}"
+            return digits
+        if len(digits) <= self.decimals:
+            digits = digits.zfill(self.decimals + 1)
+        return f"{digits[: -self.decimals]}.{digits[-self.decimals :]}"
 
 
 class Ladder:
@@ -148,16 +151,12 @@ class Ladder:
 
     def _lay(self, book: dict[int, int], touched: set[int], laid: list[int], best: int, away: int, anew: bool) -> None:
         laid[:] = [price for price in positions(best, self.grid, away, int(best * REACH)) if price > 0]
-        wanted = set(laid)
-        for price in [price for price in book if price not in wanted]:
+        for price in book.keys() - set(laid):
             del book[price]
             touched.add(price)
-        expected = self._expected
-        for rank, price in enumerate(laid):
-            size = book.get(price, 0)
-            usual = expected[min(rank, len(expected) - 1)]
+        for rank, (price, usual) in enumerate(zip_longest(laid, self._expected[: len(laid)])):
             # a level that was far and is near now (or the reverse) must not keep its old size
-            if anew or not 0.2 * usual <= size <= 5.0 * usual + 1:
+            if anew or usual is None or not 0.2 * usual <= book.get(price, 0) <= 5.0 * usual + 1:
                 self._draw(book, touched, price, rank)
 
     def _draw(self, book: dict[int, int], touched: set[int], price: int, rank: int) -> None:
