@@ -140,15 +140,14 @@ async def hold(
     pairings: Sequence[Pairing],
     once: Sequence[Awaitable[Any]] = (),
     *,
-    followed_s: float = 3.0,
+    followed_s: float = 2.0,
     settled_s: float = 6.0,
     every_s: float = 0.02,
     updates_hz: float = 1.0,
     compared_hz: float = 4.0,
     following: Sequence[Callable[[], Awaitable[None]]] | None = None,
-    begun: Callable[[], bool] = lambda: True,
 ) -> list[Any]:
-    """Follow for ``followed_s`` from when ``begun``, comparing, until at the end both are equally far at rest.
+    """Follow and compare for ``followed_s`` from when all books and ``once`` are there, and then once more at rest.
 
     Returns what came of ``once``, each of which must have been answered. ``following`` replaces the pairings' own
     ``hold``. AssertionError names the book that differs, or that was updated or compared too seldom.
@@ -162,7 +161,9 @@ async def hold(
             await asyncio.sleep(every_s)
             for pairing in pairings:
                 pairing.compare()
-            if end_s is None and (begun() or loop.time() > patient_until_s):
+            begun = all(one.compared or (one.by_rest and one.updates) for one in pairings)
+            begun = begun and all(task.done() for task in told)  # trades come when they come
+            if end_s is None and (begun or loop.time() > patient_until_s):
                 end_s = loop.time() + followed_s
         counted = [(pairing, pairing.updates, pairing.compared) for pairing in pairings]
         await beside.rest(0.5)

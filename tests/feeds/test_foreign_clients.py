@@ -65,4 +65,4 @@ async def test_ccxt_pro_holds_the_same_inverse_books_as_ours() -> None:
                 ("BTC/USD:BTC", DOLLARS[route][0], True),
                 ("ETH/USD:ETH", DOLLARS[route][1], True),
             }
-        await hold(beside, pairings(beside), followed_s=4.0, compared_hz=1.0)
+        await hold(beside, pairings(beside), followed_s=3.0, compared_hz=1.0)

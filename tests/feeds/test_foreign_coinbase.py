@@ -20,7 +20,7 @@ async def test_ccxt_pro_holds_the_same_books_as_ours() -> None:
         exchange = beside.exchange
         exchange.enableRateLimit = False
         once = [exchange.watch_ticker(SYMBOLS[0]), *(exchange.watch_trades(symbol) for symbol in SYMBOLS)]
-        ticker, *trades = await hold(beside, beside.pairings(by="gateway"), once, updates_hz=6.0, compared_hz=1.5)
+        ticker, *trades = await hold(beside, beside.pairings(by="gateway"), once, updates_hz=6.0, compared_hz=2.0)
         assert trades[0][-1]["price"] > 0
         assert ticker["bid"] < ticker["ask"]
 

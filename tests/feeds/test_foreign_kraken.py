@@ -32,7 +32,7 @@ async def test_ccxt_pro_holds_the_same_books_as_ours() -> None:
         ]  # fmt: skip
         trades = [one.client.exchange.watch_trades(one.symbol) for one in pairings]
         tickers = [one.client.exchange.watch_ticker(one.symbol) for one in pairings]
-        told = await hold(beside, pairings, [*trades, *tickers], updates_hz=6.0, compared_hz=1.5)
+        told = await hold(beside, pairings, [*trades, *tickers], updates_hz=6.0, compared_hz=2.0)
         assert all(trade[-1]["price"] > 0 for trade in told[: len(trades)])
         assert all(ticker["bid"] < ticker["ask"] for ticker in told[len(trades) :])
 
