@@ -1,4 +1,4 @@
-"""The second foreign witnesses of Binance, OKX and Bybit, beside ccxt.pro in ``test_foreign_clients`` and ``_inverse``.
+"""The second foreign witnesses of Binance, OKX and Bybit, beside ccxt.pro in ``test_foreign_clients``.
 
 cryptofeed 2.4.1 holds spot and linear books of all three, python-binance 1.0.37 those of Binance, and pybit 5.17.0, the
 venue's own, those of Bybit with inverse ones. Not used: python-okx 0.4.4, the venue's own of OKX, hands over messages

@@ -23,15 +23,15 @@ MARKET = plan(Subscription(Channel.TRADES, "A"), Subscription(Channel.BOOK, "A")
 
 
 async def test_before_the_venues_cut_a_successor_takes_over_without_gap_or_echo() -> None:
-    async with streaming(numbered, spot=facts(lifetime_s=0.5), socket_plan=MARKET) as (stream, sink, served):
-        await sink.until(lambda: stream.stats.handovers >= 3)
+    async with streaming(numbered, spot=facts(lifetime_s=1.0), socket_plan=MARKET) as (stream, sink, served):
+        await sink.until(lambda: stream.stats.handovers >= 2)
         await sink.until(lambda: served.open == 1)
     numbers = [int(t) for t in sink.trades if t is not None]
     assert numbers == list(range(numbers[0], numbers[-1] + 1)), "every trade once, in order"
-    assert all(x.connected for x in sink.links) and [x.planned for x in sink.links[1:4]] == [True] * 3
-    assert stream.stats.reconnects == 0 and len(served.accepted_s) >= 4
+    assert all(x.connected for x in sink.links) and [x.planned for x in sink.links[1:3]] == [True] * 2
+    assert stream.stats.reconnects == 0 and len(served.accepted_s) >= 3
     snapshots = sum(isinstance(e, BookSnapshot) for e in sink.got)
-    assert snapshots >= 4, "a successor's own snapshot reaches the book"
+    assert snapshots >= 3, "a successor's own snapshot reaches the book"
 
 
 async def test_an_announced_disconnect_is_met_before_it_happens() -> None:
