@@ -83,7 +83,7 @@ def _measures(venue: Venue, product: Product, facts: ProductFacts) -> str:
     what = ["REST phases", "kernel rtt"]
     if facts.ws_ping_s is not None or facts.app_ping_s is not None:
         what.append("ws rtt")
-    what += ["age"] if facts.clocks else []
+    what += ["age"] if facts.clocks and facts.tells_time else []
     on_books = facts.clocks.partition(";")[0]
     what += ["engine lag"] if "engine" in on_books and "gateway" in on_books else []
     what += ["status"] if venue.status_request(product) is not None else []

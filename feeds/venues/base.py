@@ -73,6 +73,8 @@ class ProductFacts(Struct, frozen=True, kw_only=True):
     checksum: str = "none"
     clocks: str = ""
     """Which of the venue's time stamps its book messages carry, e.g. ``engine T, gateway E``."""
+    tells_time: bool = True
+    """False: no answer tells the venue's own time closer than to a second, so that no age can be told."""
     checked: str
     """Date (YYYY-MM) at which the protocol sheet behind this file was last checked."""
     ws_ping_s: float | None = 10.0

@@ -68,6 +68,7 @@ def _facts(
         sequence="pu = last u",
         checksum="none (cs is not for clients)",
         clocks="tt: engine, t: gateway",
+        tells_time=False,  # the Date of an answer is all there is
         checked="2026-11",
         ws_ping_s=None,  # nobody says that control pings are answered
         app_ping_s=10.0,

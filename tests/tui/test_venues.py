@@ -19,6 +19,12 @@ def test_every_product_of_every_venue_has_a_row_without_an_empty_cell(capsys: py
         assert all(row.values()), row
 
 
+def test_an_age_is_promised_only_where_the_venue_tells_its_time() -> None:
+    measures = {str(row["route"]): str(row["measures"]) for row in rows_of(VENUES.values(), {})}
+    assert "age" in measures["binance.spot"].split(", ")
+    assert "age" not in measures["cryptocom.linear"].split(", ") and "engine lag" in measures["cryptocom.linear"]
+
+
 def test_the_table_shows_every_word(capsys: pytest.CaptureFixture[str]) -> None:
     rows = list(rows_of(VENUES.values(), {}))
     shown = " ".join(table(rows)).split()
