@@ -71,7 +71,9 @@ _decode_params = msgspec.json.Decoder(list[str]).decode
 class _Slow:
     """A diff or partial stream slower than the book's own pace: batches merged until their time has come."""
 
-    def __init__(self) -> None:
+    def __init__(self, instrument: SimInstrument, kind: str, interval_ms: int) -> None:
+        self.instrument, self.kind, self.interval_ms = instrument, kind, interval_ms
+        self.latest: Change | None = None
         self.first_seq = 0
         self.last_seq = 0
         self.sent_ns = 0
@@ -82,7 +84,7 @@ class _Slow:
     def merge(self, change: Change) -> None:
         if not self.first_seq:
             self.first_seq = change.seq
-        self.last_seq = change.seq
+        self.last_seq, self.latest = change.seq, change
         self.bids.update(change.bids)
         self.asks.update(change.asks)
 
@@ -122,7 +124,13 @@ class StreamSession:
         return ()
 
     def tick(self, now_ns: int) -> Sequence[Out]:
-        return ()
+        """What waits for its time is sent when nothing more comes, too."""
+        late = [
+            (stream, slow, slow.latest)
+            for stream, slow in self._slow.items()
+            if slow.first_seq and slow.latest and now_ns - slow.latest.gateway_ns >= slow.interval_ms * MS
+        ]
+        return [self._plain(stream, self._merged(slow, latest)) for stream, slow, latest in late]
 
     def receive(self, raw: bytes, now_ns: int) -> Sequence[Out]:
         recent = self._received_ns
@@ -259,18 +267,21 @@ class StreamSession:
         return own or everyone or {}
 
     def _paced(self, instrument: SimInstrument, stream: str, kind: str, pace: str, change: Change) -> Frame | None:
-        slow = self._slow.setdefault(stream, _Slow())
+        slow = self._slow.get(stream)
+        if slow is None:
+            interval_ms = 500 if kind == "rpiDepth" else DEPTH_MS[self._product][pace]
+            slow = self._slow[stream] = _Slow(instrument, kind, interval_ms)
         event = None
         if slow.first_seq and change.seq != slow.last_seq + 1:
             # a batch is missing: what was merged so far must go before the hole, or the hole would be hidden
-            event = self._merged(instrument, kind, slow, change)
+            event = self._merged(slow, change)
         slow.merge(change)
-        interval_ms = 500 if kind == "rpiDepth" else DEPTH_MS[self._product][pace]
-        if event is None and change.gateway_ns - slow.sent_ns >= (interval_ms - 50) * MS:
-            event = self._merged(instrument, kind, slow, change)
+        if event is None and change.gateway_ns - slow.sent_ns >= (slow.interval_ms - 50) * MS:
+            event = self._merged(slow, change)
         return event
 
-    def _merged(self, instrument: SimInstrument, kind: str, slow: _Slow, change: Change) -> Frame:
+    def _merged(self, slow: _Slow, change: Change) -> Frame:
+        instrument, kind = slow.instrument, slow.kind
         first, last, previous = slow.first_seq, slow.last_seq, slow.sent_seq or slow.first_seq - 1
         bids, asks = slow.take()
         slow.sent_ns, slow.sent_seq = change.gateway_ns, last

@@ -274,6 +274,18 @@ def test_slower_diffs_are_merged_without_a_hole(bench: Bench, product: Product, 
         assert product == "spot" or after["pu"] == before["u"]
 
 
+def test_what_waits_for_its_time_is_sent_though_nothing_more_comes(bench: Bench) -> None:
+    session = bench.open("linear", bench.twin.ws_paths["linear"], streams="btcusdt@depth10@500ms")
+    outs = [read(session.change(bench.instrument("linear"), bench.change("linear"))) for _ in range(3)]
+    assert [len(out) for out in outs] == [1, 0, 0]
+    assert session.tick(bench.now_ns + 100_000_000) == []
+    (wrapped,) = read(session.tick(bench.now_ns + 600_000_000))
+    pair = bench.pair("linear")
+    assert [tuple(level) for level in wrapped["data"]["b"]] == list(pair.feed.image(10).bids)
+    assert wrapped["data"]["pu"] == outs[0][0]["data"]["u"]
+    assert session.tick(bench.now_ns + 1_600_000_000) == []
+
+
 @pytest.mark.parametrize("product", PRODUCTS)
 def test_partial_books_hold_that_many_levels(bench: Bench, product: Product) -> None:
     session = bench.open(product, bench.twin.ws_paths[product], streams="btcusdt@depth5@100ms")
