@@ -9,6 +9,7 @@ from msgspec import Struct
 from feeds.finding import Finding
 from feeds.latch import Candidate, Standing
 from feeds.model import Cause, Evidence, Reason, State
+from feeds.peers import NETWORK_KEYS
 from feeds.track import RouteTrack
 from feeds.windows import ns
 
@@ -170,7 +171,9 @@ def _graded(
             strength[s.finding.evidence] = strength.get(s.finding.evidence, 0) + s.finding.weight
     lone = max((s for s in blame if s.finding.weight >= 2), key=lambda s: -s.since_ns, default=None)
     corroborated = peers is not None and lone is not None and now_ns - lone.since_ns >= ns(PEERS_AFTER_S)
-    classes = len(strength) + (corroborated or around.shared is not None)
+    # that others failed too confirms what is still going on, not what is only remembered (dropped lines)
+    shared = around.shared is not None and any(s.finding.key in NETWORK_KEYS for s in blame)
+    classes = len(strength) + (corroborated or shared)
     congested = classes >= 2 or max(strength.values(), default=0) >= OVERWHELMING
     groups: dict[Cause, list[Standing]] = {}
     by_key = {**found, **{s.finding.key: s.finding for s in blame}}
