@@ -84,7 +84,7 @@ def compose(
         reasons.append(_everywhere(common, around, 0))
     strongest = max(blame, key=lambda s: (s.finding.weight, -s.since_ns))
     peers = _peers_reason(blame, around)
-    state, cause, since_ns = _severe(standing, now_ns) or _graded(track, blame, found, peers, around, now_ns)
+    state, cause, since_ns = _severe(track, standing, now_ns) or _graded(track, blame, found, peers, around, now_ns)
     if state is not State.BLOCKED and state is not State.HALTED:
         reasons += [peers] if peers is not None else []
         if around.shared is not None and cause in SHAREABLE:
@@ -132,7 +132,7 @@ def _everywhere(common: Sequence[Standing], around: Circumstances, points: int) 
     )
 
 
-def _severe(standing: Sequence[Standing], now_ns: int) -> tuple[State, Cause | None, int] | None:
+def _severe(track: RouteTrack, standing: Sequence[Standing], now_ns: int) -> tuple[State, Cause | None, int] | None:
     """States that need no second class of evidence: refused, announced, closed, nothing new."""
     by_key = {s.finding.key: s for s in standing}
     for key, state in (("refused", State.BLOCKED), ("maintenance", State.HALTED)):
@@ -149,8 +149,8 @@ def _severe(standing: Sequence[Standing], now_ns: int) -> tuple[State, Cause | N
         cause = silence.finding.cause or Cause.FEED
     elif links is None:
         return None
-    elif REST_KEYS & by_key.keys():
-        cause = Cause.GATEWAY  # not the feed alone: its front door
+    elif REST_KEYS & by_key.keys():  # not the feed alone
+        cause = _door(track, {key: s.finding for key, s in by_key.items()})
     since_ns = min(s.since_ns for s in grounds)
     if "scheduled" in by_key:
         return State.HALTED, Cause.PLANNED, since_ns
@@ -192,13 +192,13 @@ def _attributed(finding: Finding, track: RouteTrack, by_key: Mapping[str, Findin
     """Whose fault one finding is in the light of the others."""
     rest = REST_KEYS & by_key.keys()
     if finding.key in REST_KEYS or finding.key == "status":
-        return Cause.PATH if rest and _network_explains(track, by_key) else Cause.GATEWAY
+        return _door(track, by_key) if rest else Cause.GATEWAY
     match finding.key.partition(".")[0]:
         case "kernel" | "connect" | "link_kernel":
-            return Cause.PATH if not rest or _network_explains(track, by_key) else Cause.GATEWAY
+            return _door(track, by_key) if rest else Cause.PATH
         case "age":
             if rest:
-                return Cause.PATH if _network_explains(track, by_key) else Cause.GATEWAY
+                return _door(track, by_key)
             lag = by_key.get("engine_lag")
             if lag is not None and _above(lag) >= ENGINE_EXPLAINS * _above(finding):
                 return Cause.ENGINE
@@ -206,10 +206,15 @@ def _attributed(finding: Finding, track: RouteTrack, by_key: Mapping[str, Findin
         case "engine_lag":
             return Cause.GATEWAY if rest else Cause.ENGINE
         case "reconnects" | "link" | "unsynced" if rest:  # its door fails, not its feed
-            return Cause.PATH if _network_explains(track, by_key) else Cause.GATEWAY
+            return _door(track, by_key)
         case "depth" | "spread":
             return Cause.PRICE if any(k.startswith("price.") for k in by_key) else Cause.LIQUIDITY
     return finding.cause or Cause.GATEWAY
+
+
+def _door(track: RouteTrack, by_key: Mapping[str, Finding]) -> Cause:
+    """Where REST is in trouble: the road there when the network accounts for it, else the venue's gateway."""
+    return Cause.PATH if _network_explains(track, by_key) else Cause.GATEWAY
 
 
 def _above(finding: Finding) -> float:

@@ -172,6 +172,12 @@ def test_sockets_that_stay_away_while_rest_fails_too_are_the_venues_door_and_not
     assert not blamed(result, "binance.spot")
 
 
+def test_sockets_that_stay_away_while_nothing_connects_are_the_roads() -> None:
+    script = during(calm, 40, 120, only("binance.spot", connected=False, lost_share=0.4, lost_at="connect"))
+    verdict = play(World(script), 120).at(90, "binance.spot")
+    assert (verdict.state, verdict.cause) == (State.STALLED, Cause.PATH)
+
+
 def test_a_domain_of_one_venue_is_not_shared() -> None:
     script = during(calm, 40, 100, only("binance", rest_ms=500.0, error_share=0.3))
     result = play(World(script), 100, domains={"binance": "aws-tokyo", "okx": "alibaba-hongkong"})
