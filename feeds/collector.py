@@ -34,7 +34,7 @@ from feeds.instruments import Instruments
 from feeds.journal import Journal
 from feeds.machine import Usage
 from feeds.measured import Measured
-from feeds.model import Instrument, Product, StatusNotice, venue_of
+from feeds.model import Instrument, StatusNotice, product_in, venue_of
 from feeds.past import Keeper
 from feeds.rails import RailsWatch
 from feeds.samples import Sample, SelfSample, StatusSample
@@ -178,11 +178,11 @@ class Collector:
         own = (self._simulation.endpoints if self._simulation is not None else self._config.endpoints).get(route)
         meters, offset = Meters(self._clock, self._emit, self._say), self._offsets.setdefault(route, OffsetEstimator())
         if venue_of(route) not in VENUES:
-            other, kind = generic(venue_of(route)), _product_of(route)
+            other, kind = generic(venue_of(route)), product_in(route)
             hosts = Hosts(rest=own.rest or "" if own else "", ws=own.ws or "" if own else "")
             return GenericWatch(route, other, kind, hosts, meters, offset=offset)
         venue = VENUES[venue_of(route)]
-        product = _product_of(route)
+        product = product_in(route)
         facts = venue.products[product]
         return RouteWatch(
             route,
@@ -369,8 +369,3 @@ async def _in_turns(pieces: Iterable[_Piece], at_once: int = 16) -> AsyncIterato
         yield piece
         if number % at_once == 0:
             await asyncio.sleep(0)
-
-
-def _product_of(route: str) -> Product:
-    product: Product = route.partition(".")[2]  # type: ignore[assignment]  # routes are made of known products
-    return product

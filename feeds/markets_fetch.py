@@ -23,7 +23,7 @@ import msgspec
 from feeds import markets_listing
 from feeds.generic.names import PRODUCTS
 from feeds.markets import CACHE_SCHEMA, MAX_INSTRUMENTS, Job, Outcome, Stored, cache_path, is_sound
-from feeds.model import Instrument, Product
+from feeds.model import Instrument, Product, product_in
 from feeds.paths import write_atomically
 from feeds.venues.base import ProductFacts, Venue
 from feeds.venues.generic import GenericFacts, generic
@@ -52,7 +52,7 @@ def convert(
     in ccxt 4.5.90 and 0.00055 as published). Other numbers were decimal text at the venue, so a tick of ``0.1`` is
     exactly ``float("0.1")``. Without ``sizes_in_contracts`` a listed contract size is nobody's unit, and 1 stands.
     """
-    product: Any = route.partition(".")[2]
+    product = product_in(route)
     found: dict[str, Instrument] = {}
     skipped = 0
     for market in markets:
@@ -178,7 +178,7 @@ def fetch(
     """Ask one venue, blocking. Raises whatever ccxt raises."""
     import ccxt  # the reason for this process
 
-    product: Any = route.partition(".")[2]
+    product = product_in(route)
     exchange = getattr(ccxt, ccxt_id)({"enableRateLimit": True, "timeout": REQUEST_TIMEOUT_MS})
     exchange.has["fetchCurrencies"] = False  # needs a key at some venues, and nothing here reads it
     narrow(exchange.options, product)
@@ -201,7 +201,7 @@ def store(
     """Fetch one route and write its cache file; an empty listing is a failure, and leaves the file before it.
 
     ``venue`` may list over a websocket; a base that somebody replaced is asked over REST all the same."""
-    product: Any = route.partition(".")[2]
+    product = product_in(route)
     listing = None if venue is None or route in job.rest else venue.listing(product)
     try:
         if venue is not None and listing is not None:

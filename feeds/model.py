@@ -6,13 +6,15 @@ the *venue's* clock; ``received_ns`` is on ours. Missing is ``None``, never 0.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from msgspec import Struct
 
 Product: TypeAlias = Literal["spot", "linear", "inverse"]
+PRODUCTS: Mapping[str, Product] = {"spot": "spot", "linear": "linear", "inverse": "inverse"}
+"""By the word that stands in a route."""
 Side: TypeAlias = Literal["buy", "sell"]
 
 
@@ -172,6 +174,11 @@ def route_of(venue: str, product: Product) -> str:
 
 def venue_of(route: str) -> str:
     return route.partition(".")[0]
+
+
+def product_in(route: str) -> Product:
+    """Raises KeyError for what is no route."""
+    return PRODUCTS[route.partition(".")[2]]
 
 
 # What a venue's session emits. Not frozen: creation is on the hot path. gc=False: they hold no cycles.

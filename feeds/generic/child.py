@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from io import BufferedReader
 from typing import Any, BinaryIO
 
 import ccxt.pro
@@ -25,7 +26,6 @@ from feeds.generic.names import LOCAL_CLOCK
 from feeds.generic.outbox import Outbox, book_now
 from feeds.generic.probing import Probing, fault_of, words
 from feeds.markets_fetch import narrow, redirect
-from feeds.model import Product
 
 FLUSH_S = 0.05
 BEAT_S = 1.0
@@ -42,8 +42,7 @@ def exchange_of(job: Job) -> Any:
     """A ccxt.pro exchange that asks where the job says. Raises AttributeError for a name that ccxt has not."""
     exchange = getattr(ccxt.pro, job.ccxt_id)({"enableRateLimit": True, "newUpdates": True})
     exchange.has["fetchCurrencies"] = False  # needs a key at some venues, and nothing here reads it
-    product: Product = job.product  # type: ignore[assignment]  # the collector's own word
-    narrow(exchange.options, product)
+    narrow(exchange.options, job.product)
     api = exchange.urls.get("api")
     sockets = api.pop("ws", None) if isinstance(api, dict) else None
     if job.rest:
@@ -189,12 +188,12 @@ async def serve(sink: BinaryIO, orders: asyncio.Queue[Order | None]) -> None:
                 await asyncio.gather(*(exchange.close() for exchange in exchanges), return_exceptions=True)
 
 
-def listen(source: BinaryIO, tell: Callable[[Order | None], None]) -> None:
+def listen(source: BufferedReader, tell: Callable[[Order | None], None]) -> None:
     """Reads orders until the pipe ends, which is the last of them. Blocks: for a thread."""
     unframer = Unframer()
     # a broken pipe, or an order that is none, is an end like any other
     with contextlib.suppress(OSError, ValueError, msgspec.DecodeError):
-        while data := source.read1(65536):  # type: ignore[attr-defined]  # stdin's buffer has it
+        while data := source.read1(65536):
             for body in unframer.feed(data):
                 tell(read_order(body))
     tell(None)
@@ -208,7 +207,7 @@ async def _main(sink: BinaryIO) -> None:
         with contextlib.suppress(RuntimeError):  # the loop has ended before the pipe
             loop.call_soon_threadsafe(orders.put_nowait, order)
 
-    threading.Thread(target=listen, args=(sys.stdin.buffer, tell), daemon=True).start()
+    threading.Thread(target=listen, args=(os.fdopen(0, "rb", closefd=False), tell), daemon=True).start()
     await serve(sink, orders)
 
 

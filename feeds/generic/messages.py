@@ -11,7 +11,7 @@ from typing import Annotated, TypeAlias
 import msgspec
 from msgspec import Meta, Struct
 
-from feeds.model import Fault, Side
+from feeds.model import Fault, Product, Side
 from feeds.venues.base import Millis, Price, Size
 
 MAX_FRAME_BYTES = 4_000_000
@@ -30,7 +30,7 @@ class Job(Struct, frozen=True, tag="job", kw_only=True):
     """The first thing the child is told."""
 
     ccxt_id: str
-    product: str
+    product: Product
     rest: str = ""
     """Base URL in place of the published one, empty for that."""
     ws: str = ""

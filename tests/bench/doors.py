@@ -47,7 +47,7 @@ class Line:
             self.send(data)
 
     async def begin(self) -> None:
-        while self.transport.get_write_buffer_size():  # noqa: ASYNC110 - a transport has no event for it
+        while self.transport.get_write_buffer_size():  # noqa: ASYNC110  # a transport that writes to us alone tells of no empty buffer
             await asyncio.sleep(0.001)
         self._replaying = True
 

@@ -40,7 +40,10 @@ def test_the_command_answers_and_its_time_is_measured() -> None:
     assert 0 < screen.help_s() < 20
 
 
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="no /proc")
+@pytest.mark.skipif(
+    not Path("/proc/self/stat").exists(),
+    reason="CPU and memory of a process are read from /proc",
+)
 def test_cpu_and_memory_are_those_of_the_process_named() -> None:
     assert abs(cpu_s(os.getpid()) - time.process_time()) < 0.5
     now_mb, most_mb = rss_mb(os.getpid())

@@ -18,7 +18,7 @@ from msgspec import Struct
 from feeds.backoff import ConnectLimits
 from feeds.clock import OffsetEstimator, SystemClock
 from feeds.markets_fetch import convert, redirect
-from feeds.model import Instrument, Product, venue_of
+from feeds.model import Instrument, product_in, venue_of
 from feeds.venues.registry import VENUES
 from feeds.watching import Hosts, Meters, RouteWatch
 
@@ -82,7 +82,7 @@ class Ccxt:
     def instruments(self, route: str, symbols: Sequence[str]) -> list[Instrument]:
         """Ours, from the markets that ccxt has read; only ``symbols`` (without settlement) of them."""
         markets, mode = self.exchange.markets.values(), self.exchange.precisionMode
-        in_contracts = VENUES[venue_of(route)].products[product_of(route)].sizes_in_contracts
+        in_contracts = VENUES[venue_of(route)].products[product_in(route)].sizes_in_contracts
         found, skipped = convert(markets, route, mode, 0.001, sizes_in_contracts=in_contracts)
         assert not skipped
         return [one for one in found if one.symbol.partition(":")[0] in symbols]
@@ -92,11 +92,6 @@ class Ccxt:
         book = self.exchange.orderbooks[symbol]
         bids, asks = ([(float(p), float(s)) for p, s, *_ in book[side][:levels]] for side in ("bids", "asks"))
         return book["nonce"] or book["timestamp"], bids, asks
-
-
-def product_of(route: str) -> Product:
-    """Raises StopIteration for a route that no venue of ours has."""
-    return next(product for product in VENUES[venue_of(route)].products if route.endswith(f".{product}"))
 
 
 def api_of(urls: object) -> dict[str, Any]:
@@ -116,7 +111,7 @@ class Ours:
 
     def watch(self, route: str, instruments: Sequence[Instrument]) -> None:
         venue, hosts = VENUES[venue_of(route)], self._at.endpoints[route]
-        product = next(p for p in venue.products if route.endswith(f".{p}"))
+        product = product_in(route)
         watch = RouteWatch(
             route,
             venue,

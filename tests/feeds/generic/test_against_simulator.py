@@ -28,7 +28,7 @@ SPOT: tuple[Product, ...] = ("spot",)
 async def until(wanted: Callable[[], bool], what: str, timeout_s: float = 30.0) -> None:
     try:
         async with asyncio.timeout(timeout_s):
-            while not wanted():  # noqa: ASYNC110  # another process decides when
+            while not wanted():  # noqa: ASYNC110  # another process decides when; there is nothing to await
                 await asyncio.sleep(0.02)
     except TimeoutError:
         raise AssertionError(what) from None
