@@ -1,7 +1,7 @@
 """The frame: one immutable picture of everything known, made a few times a second.
 
-It is the only thing a screen, log, bus or file receives. Rows follow DESIGN's row formats; ``feeds.log`` writes them,
-``feeds.link`` carries them between processes. Missing is None, never 0.
+It is the only thing a screen, log, bus or file receives. ``feeds.publish.jsonl`` writes its rows as
+JSON lines, ``feeds.publish.link`` carries it between processes. Missing is None, never 0.
 """
 
 from __future__ import annotations

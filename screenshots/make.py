@@ -12,8 +12,8 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from feeds import link
-from feeds.processes import start_logged
+from feeds.child_process import start_logged
+from feeds.publish import link
 from tui.app import DetourApp
 
 HERE = Path(__file__).parent
@@ -55,7 +55,9 @@ STORIES = (
 @asynccontextmanager
 async def collector(scenario: str, folder: Path) -> AsyncIterator[link.Address]:
     address = link.new_address(folder)
-    child = await start_logged("feeds.collect", ["--link", str(address), "--sim", scenario], folder / "collector.log")
+    child = await start_logged(
+        "feeds.collector.main", ["--link", str(address), "--sim", scenario], folder / "collector.log"
+    )
     try:
         yield address
     finally:

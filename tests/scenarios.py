@@ -100,7 +100,7 @@ async def play(name: str, slots: asyncio.Semaphore) -> tuple[str, list[Wrong], l
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
-                "tui.cli",
+                "tui.commands.main",
                 "log",
                 "--config",
                 str(config),

@@ -12,8 +12,8 @@ from textual.screen import Screen
 
 from feeds.frame import Command
 from tui.bindings import remapped
-from tui.commands import DetourCommands
-from tui.desk import Desk
+from tui.palette import DetourCommands
+from tui.presenter import Desk
 from tui.screens.dashboard import DashboardScreen
 from tui.screens.frame_screen import FrameScreen
 from tui.screens.help import HelpScreen

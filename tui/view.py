@@ -10,7 +10,7 @@ from msgspec import Struct
 from feeds.frame import AdviceRow, Frame, PairRow, RouteRow
 from feeds.model import SEVERITY, State, venue_of
 from tui.format import clock
-from tui.tape import Tape
+from tui.history import Tape
 from tui.theme import HUES
 
 Freshness: TypeAlias = Literal["live", "dim", "gone"]

@@ -7,7 +7,7 @@ from typing import Any
 
 from feeds.venues.registry import VENUES
 from tests.bench import rounds
-from tests.feeds.foreign import Ccxt, Simulator
+from tests.feeds.foreign.clients import Ccxt, Simulator
 
 LEVELS = 20
 DEPTH = {"kraken": 500, "bitfinex": 100}

@@ -6,8 +6,8 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-from feeds import config
-from feeds.collector import Collector
+from feeds.collector.collector import Collector
+from feeds.config import load as config
 from feeds.frame import Frame
 from feeds.samples import FeedSample, Sample
 from tests.bench import rounds

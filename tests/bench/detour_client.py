@@ -9,15 +9,16 @@ from typing import Any, cast
 
 from msgspec import structs
 
-from feeds.backoff import ConnectLimits
-from feeds.clock import OffsetEstimator, SystemClock
+from feeds.clock import SystemClock
+from feeds.measure.clock_offset import OffsetEstimator
+from feeds.measure.route import Hosts, Meters, RouteWatch
 from feeds.model import Channel, Instrument, Product
 from feeds.samples import Sample
 from feeds.sim.registry import TWINS
 from feeds.sim.twin import SimInstrument
+from feeds.transport.rate_limit import ConnectLimits
 from feeds.venues.base import SocketPlan, Venue
 from feeds.venues.registry import VENUES
-from feeds.watching import Hosts, Meters, RouteWatch
 from tests.bench import rounds
 
 LEVELS = 20

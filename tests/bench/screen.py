@@ -36,7 +36,7 @@ class Costs(NamedTuple):
 def command() -> list[str]:
     """The installed ``detour``, or its module where only the sources are."""
     installed = Path(sys.executable).with_name("detour")
-    return [str(installed)] if installed.exists() else [sys.executable, "-m", "tui.cli"]
+    return [str(installed)] if installed.exists() else [sys.executable, "-m", "tui.commands.main"]
 
 
 def help_s() -> float:
@@ -75,7 +75,7 @@ def costs(seconds: float = COST_S) -> Costs | None:
         try:
             terminal.complete_after_s(FIRST_S)
             time.sleep(SETTLE_S)
-            collector = _child(terminal.pid, "feeds.collect")
+            collector = _child(terminal.pid, "feeds.collector.main")
             meters = [Meter(pid) for pid in (terminal.pid, collector, _child(collector, "feeds.sim"))]
             time.sleep(seconds)
             used = [meter.read() for meter in meters]

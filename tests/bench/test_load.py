@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from feeds import config
+from feeds.config import load as config
 from tests.bench import screen
 from tests.bench.home import Home
 from tests.bench.load import RATE, ROUTES, load

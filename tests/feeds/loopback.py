@@ -27,7 +27,7 @@ from feeds.model import (
     Unknown,
 )
 from feeds.samples import LinkSample
-from feeds.stream import Stream
+from feeds.transport.stream import Stream
 from feeds.venues.base import (
     Answer,
     Payload,

@@ -10,7 +10,7 @@ from msgspec import structs
 from feeds.frame import Frame, RestMs
 from feeds.model import SEVERITY, State
 from tests.tui.scripted import frame
-from tui.tape import Tape
+from tui.history import Tape
 from tui.view import View, chosen_route, chosen_symbol, hues, matches, ordered, pairs_of, step
 
 

@@ -8,8 +8,8 @@ from rich.cells import cell_len
 
 from feeds.model import State
 from tui.format import clean, clock, fit, milliseconds, money, wrap
+from tui.headline import sentence
 from tui.lines import Line, Part, line
-from tui.sentence import sentence
 from tui.view import CLOSED, GLYPHS, PANES, SLOW, View, chosen_symbol
 
 _NAMES = {

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from tui.format import DASH, clock, fit
+from tui.history import Tape, buckets
 from tui.lines import Line, line, note
 from tui.panes.raster import Cells, Curve, parts, raster
-from tui.tape import Tape, buckets
 
 SPANS_S = (60, 120, 300, 900, 1800)
 _LEAST = 1e-9

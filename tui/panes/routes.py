@@ -11,7 +11,7 @@ from tui.lines import EMPTY, Line, Part, line, note, title
 from tui.panes.chart import span_for
 from tui.panes.columns import columns_for, glyph, header, row_parts
 from tui.panes.raster import parts
-from tui.past import past_frame
+from tui.rewind import past_frame
 from tui.view import View, hues, ordered, state_role
 
 _PULSE_NS = 1_500_000_000

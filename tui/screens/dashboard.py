@@ -12,7 +12,6 @@ from textual.events import Click
 from textual.widgets import Input
 
 from tui.bindings import Key, bindings, footer_keys
-from tui.desk import Desk
 from tui.lines import Line
 from tui.panes.advice import advice_lines
 from tui.panes.bars import footer_line, header_line, sentence_lines, tabs_line
@@ -22,6 +21,7 @@ from tui.panes.depth import depth_lines
 from tui.panes.events import events_lines
 from tui.panes.line_pane import LinePane
 from tui.panes.routes import Strips, routes_lines
+from tui.presenter import Desk
 from tui.screens.arrangement import Arrangement, arrange
 from tui.screens.frame_screen import FrameScreen
 from tui.screens.route import RouteScreen

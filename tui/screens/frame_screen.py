@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from textual.screen import Screen
 
 from tui.bindings import Key
-from tui.desk import Desk
 from tui.panes.line_pane import LinePane
+from tui.presenter import Desk
 from tui.theme import Paint
 
 

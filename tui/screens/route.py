@@ -9,12 +9,12 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 
 from tui.bindings import Key, bindings, footer_keys
-from tui.desk import Desk
 from tui.lines import Line
 from tui.panes.bars import footer_line, header_line, sentence_lines
 from tui.panes.chart import span_for
 from tui.panes.line_pane import LinePane
 from tui.panes.route_page import route_lines
+from tui.presenter import Desk
 from tui.screens.frame_screen import FrameScreen
 from tui.theme import Paint
 from tui.view import chosen_route

@@ -8,7 +8,7 @@ from itertools import islice
 from random import Random
 from typing import TypeVar
 
-from feeds.book import Outcome
+from feeds.books.book import Outcome
 from feeds.model import BookDelta, BookSnapshot, Channel, Event, Reply
 from feeds.sim.listing import decimals_of
 from feeds.sim.registry import TWINS

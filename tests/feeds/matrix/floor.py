@@ -12,18 +12,19 @@ from typing import Any
 import aiohttp
 from msgspec import structs
 
-from feeds.backoff import ConnectLimits
-from feeds.board import RouteBoard
-from feeds.book import Book
-from feeds.clock import OffsetEstimator, SystemClock
+from feeds.books.book import Book
+from feeds.books.route_books import RouteBoard
+from feeds.clock import SystemClock
+from feeds.measure.clock_offset import OffsetEstimator
+from feeds.measure.route import Hosts, Meters, RouteWatch
 from feeds.model import Channel, Instrument
 from feeds.samples import FeedSample, LinkSample, Sample
 from feeds.sim.pair import SimPair
 from feeds.sim.scenario import load
 from feeds.sim.simulation import Simulation
+from feeds.transport.rate_limit import ConnectLimits
 from feeds.venues.base import Venue
 from feeds.venues.registry import VENUES
-from feeds.watching import Hosts, Meters, RouteWatch
 from tests.feeds.matrix.products import Cell, instrument_of
 
 LIMIT_S = 15.0

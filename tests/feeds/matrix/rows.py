@@ -11,9 +11,9 @@ from typing import ClassVar
 
 import pytest
 
-from feeds.dial import MAX_MESSAGE
 from feeds.model import Channel
 from feeds.samples import channel_key
+from feeds.transport.websocket import MAX_MESSAGE
 from tests.feeds.matrix.conftest import Stage
 from tests.feeds.matrix.floor import Watched, each
 from tests.feeds.matrix.products import Cell, Loss, gone_beside

@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from feeds.book import Outcome
+from feeds.books.book import Outcome
 from feeds.model import Channel, Garbled, Unknown
 from tests.feeds.matrix.churn import Churn
 from tests.feeds.matrix.products import CELLS, Cell, Loss

@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from msgspec import structs
 
-from feeds.book import Book, Outcome
+from feeds.books.book import Book, Outcome
 from feeds.model import BookDelta, BookSnapshot, Event, Garbled, Instrument, Product, Refusal, Reply, Unknown
 from feeds.sim.registry import TWINS
 from feeds.sim.twin import Close, Out, ReadsHeaders, SimInstrument, Twin, TwinSession

@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 from msgspec import structs
 
-from feeds.book import Outcome
+from feeds.books.book import Outcome
 from feeds.model import (
     Ack,
     BookDelta,

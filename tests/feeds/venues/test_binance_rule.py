@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feeds.book import Book, Outcome
+from feeds.books.book import Book, Outcome
 from feeds.model import (
     BookDelta,
     BookSnapshot,

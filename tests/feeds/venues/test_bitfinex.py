@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feeds.book import Outcome
+from feeds.books.book import Outcome
 from feeds.model import Channel, Fault, Garbled, Liquidation, Rail, Trade, Unknown
 from feeds.venues.base import Answer, VenueError
 from feeds.venues.bitfinex import Bitfinex

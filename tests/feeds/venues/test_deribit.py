@@ -6,8 +6,8 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 
-from feeds.book import Book, Outcome
-from feeds.ladder import derive
+from feeds.books.book import Book, Outcome
+from feeds.books.ladder import derive
 from feeds.model import (
     Ack,
     BookDelta,

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 
-from feeds.book import Outcome
+from feeds.books.book import Outcome
 from feeds.model import Channel, Event, Fault, Garbled, Instrument, Product, Unknown
 from feeds.venues.base import Answer, Subscription, VenueError
 from feeds.venues.htx import Htx

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from feeds.book import Book, Outcome
+from feeds.books.book import Book, Outcome
 from feeds.model import (
     Ack,
     BookDelta,

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from msgspec import structs
 
-from feeds.book import Book, Outcome
+from feeds.books.book import Book, Outcome
 from feeds.model import (
     Ack,
     BookSnapshot,

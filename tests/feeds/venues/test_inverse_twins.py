@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from msgspec import structs
 
-from feeds.book import Outcome
-from feeds.ladder import derive
+from feeds.books.book import Outcome
+from feeds.books.ladder import derive
 from feeds.venues.registry import VENUES
 from tests.feeds.sim.fixed_world import MS
 from tests.feeds.venues.line import Line

@@ -8,7 +8,7 @@ from zlib import crc32
 import pytest
 from hypothesis import given, settings
 
-from feeds.book import Book, Outcome
+from feeds.books.book import Book, Outcome
 from feeds.model import (
     Ack,
     BookDelta,

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feeds.book import Book, Outcome
+from feeds.books.book import Book, Outcome
 from feeds.model import Ack, BookDelta, BookSnapshot, Channel, Event, Heartbeat, Notice, Pong, Refusal, Trade
 from feeds.sim.venues.kraken import KrakenTwin
 from feeds.venues.base import Payload, VenueError

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from feeds.book import Outcome
+from feeds.books.book import Outcome
 from feeds.model import (
     BookDelta,
     BookSnapshot,

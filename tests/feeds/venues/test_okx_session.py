@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 
-from feeds.book import Book, Outcome
+from feeds.books.book import Book, Outcome
 from feeds.model import (
     Ack,
     BookDelta,

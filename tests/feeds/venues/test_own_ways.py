@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from feeds.book import Outcome
+from feeds.books.book import Outcome
 from feeds.model import (
     Ack,
     BookDelta,

@@ -19,7 +19,7 @@ import msgspec
 import pytest
 from msgspec import Struct, field
 
-from feeds.book import Book, Outcome
+from feeds.books.book import Book, Outcome
 from feeds.model import BookDelta, BookSnapshot, Event, Garbled, Instrument, Product, Unknown
 from feeds.venues.base import Answer, Session, Venue
 

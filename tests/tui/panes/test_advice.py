@@ -6,8 +6,8 @@ from msgspec import structs
 
 from feeds.frame import AdviceRow, Excluded, Frame
 from tests.tui.scripted import frame
+from tui.history import Tape
 from tui.panes.advice import advice_lines
-from tui.tape import Tape
 from tui.view import View
 
 

@@ -9,8 +9,8 @@ from rich.cells import cell_len
 from feeds.frame import SelfRow, Spread2
 from tests.tui.scripted import frame
 from tui.bindings import KEYS, footer_keys
+from tui.history import Tape
 from tui.panes.bars import footer_line, header_line, sentence_lines, tabs_line
-from tui.tape import Tape
 from tui.view import View
 
 

@@ -11,8 +11,8 @@ from rich.cells import cell_len
 
 from feeds.frame import History
 from tests.tui.scripted import SECOND, T0
+from tui.history import Tape
 from tui.panes.chart import Trace, chart, linear_scale, log_scale, span_for
-from tui.tape import Tape
 
 END_S = T0 // SECOND
 

@@ -6,9 +6,9 @@ from msgspec import structs
 
 from feeds.frame import Depth, Frame, PairRow
 from tests.tui.scripted import frame
+from tui.history import Tape
 from tui.lines import Line
 from tui.panes.depth import depth_lines, effective_venues
-from tui.tape import Tape
 from tui.view import View
 
 

@@ -6,8 +6,8 @@ from msgspec import structs
 
 from feeds.frame import EventRow, Frame
 from tests.tui.scripted import T0, frame
+from tui.history import Tape
 from tui.panes.events import events_lines
-from tui.tape import Tape
 from tui.view import View
 
 

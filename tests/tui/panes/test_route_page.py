@@ -9,9 +9,9 @@ from rich.cells import cell_len
 from feeds.frame import ChannelRow, Frame, Phases
 from feeds.model import State
 from tests.tui.scripted import frame, history
+from tui.history import Tape
 from tui.lines import line
 from tui.panes.route_page import beside, channels, phases, reasons, route_lines
-from tui.tape import Tape
 from tui.view import View, chosen_route
 
 

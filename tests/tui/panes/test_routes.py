@@ -9,10 +9,10 @@ from rich.cells import cell_len
 from feeds.frame import Frame, RestMs, RouteRow, Spread2
 from feeds.model import State
 from tests.tui.scripted import SECOND, frame, history
+from tui.history import Tape
 from tui.lines import Line
 from tui.panes.columns import COLUMNS, columns_for, departed
 from tui.panes.routes import Strips, routes_lines, strip
-from tui.tape import Tape
 from tui.view import GLYPHS, View
 
 

@@ -12,7 +12,7 @@ from tests.tui.driver import Clock, screen
 from tests.tui.scripted import frame
 from tests.tui.sources import ScriptedSource
 from tui.app import DetourApp
-from tui.commands import DetourCommands
+from tui.palette import DetourCommands
 from tui.panes.line_pane import LinePane
 from tui.screens.help import HelpScreen
 from tui.screens.route import RouteScreen

@@ -1,0 +1,230 @@
+"""``python -m feeds.ccxt_pro.child``: watches one exchange through ccxt.pro and tells the collector what it sees.
+
+A process of its own: ccxt costs a second and 100 MB to load, its clients five times ours a message, and what blocks
+them must not delay anybody's time stamps. It ends when its standard input does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sys
+import threading
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from io import BufferedReader
+from typing import Any, BinaryIO
+
+import ccxt.pro
+import msgspec
+
+from feeds.ccxt_pro.messages import Beat, Follow, Job, Lost, Order, Refused, TradeNow, Unframer, frame, read_order
+from feeds.ccxt_pro.outbox import Outbox, book_now
+from feeds.ccxt_pro.probing import Probing, fault_of, words
+from feeds.clock import SystemClock
+from feeds.instruments.fetch import narrow, redirect
+from feeds.measure.loop_lag import LoopLag
+from feeds.transport.backoff import Backoff
+from feeds.venues.ccxt_names import LOCAL_CLOCK
+
+FLUSH_S = 0.05
+BEAT_S = 1.0
+HOPELESS_S = 600.0
+"""Before asking again for what was refused."""
+MEMORY_BYTES = 3 << 30
+"""Of address space: a venue that sends without end fails here, in a process nobody else depends on."""
+_CONNECTION = (ccxt.NetworkError, OSError, TimeoutError)
+"""Whatever else is raised is no word on the line to the venue: it may be ccxt's own mistake."""
+_HOPELESS = (ccxt.BadSymbol, ccxt.NotSupported, ccxt.AuthenticationError, ccxt.ArgumentsRequired, ccxt.BadRequest)
+
+
+def exchange_of(job: Job) -> Any:
+    """A ccxt.pro exchange that asks where the job says. Raises AttributeError for a name that ccxt has not."""
+    exchange = getattr(ccxt.pro, job.ccxt_id)({"enableRateLimit": True, "newUpdates": True})
+    exchange.has["fetchCurrencies"] = False  # needs a key at some venues, and nothing here reads it
+    narrow(exchange.options, job.product)
+    api = exchange.urls.get("api")
+    sockets = api.pop("ws", None) if isinstance(api, dict) else None
+    if job.rest:
+        api = redirect(api, job.rest)
+    if sockets is not None and isinstance(api, dict):
+        api["ws"] = redirect(sockets, job.ws) if job.ws else sockets
+    exchange.urls["api"] = api
+    return exchange
+
+
+class Watching:
+    """One exchange: every symbol's book and trades, each alone, so that a bad one harms no neighbour."""
+
+    def __init__(self, exchange: Any, probing: Probing, outbox: Outbox, *, own_stamp: bool) -> None:
+        self._exchange, self._probing, self._outbox, self._own_stamp = exchange, probing, outbox, own_stamp
+
+    async def run(self, symbols: Sequence[str]) -> None:
+        backoff = Backoff(base_s=1.0)
+        while True:
+            try:
+                await self._exchange.load_markets()
+                break
+            except Exception as error:  # of whatever kind: it is tried again
+                if isinstance(error, _CONNECTION):
+                    self._outbox.word(_lost(None, error))
+                else:
+                    for symbol in symbols:
+                        self._outbox.word(Refused(symbol=symbol, trades=False, text=words(error)))
+                await asyncio.sleep(backoff.delay_s())
+        async with asyncio.TaskGroup() as group:
+            if not self._probing.asks_time and symbols:
+                self._probing.borrow(self._exchange)
+                group.create_task(self._probing.run(symbols[0]))
+            for symbol in symbols:
+                group.create_task(self._repeat(symbol, False, self._book))
+                if self._exchange.has.get("watchTrades"):
+                    group.create_task(self._repeat(symbol, True, self._trades))
+
+    async def _repeat(self, symbol: str, trades: bool, once: Callable[[str], Awaitable[None]]) -> None:
+        backoff = Backoff(base_s=1.0)
+        while True:
+            try:
+                await once(symbol)
+                backoff.forgive()
+                await asyncio.sleep(0)  # what is there already is handed over without a pause
+            except Exception as error:  # of whatever kind: it is this symbol's alone, and tried again
+                if not trades:
+                    self._outbox.forget(symbol)
+                if isinstance(error, _CONNECTION):
+                    if not trades:  # of one connection the books tell
+                        self._outbox.word(_lost(symbol, error))
+                else:
+                    self._outbox.word(Refused(symbol=symbol, trades=trades, text=words(error)))
+                await asyncio.sleep(HOPELESS_S if isinstance(error, _HOPELESS) else backoff.delay_s())
+
+    async def _book(self, symbol: str) -> None:
+        book = await self._exchange.watch_order_book(symbol)
+        self._outbox.book(book_now(symbol, book, time.time_ns(), own_stamp=self._own_stamp))
+
+    async def _trades(self, symbol: str) -> None:
+        found = await self._exchange.watch_trades(symbol)
+        now_ns = time.time_ns()
+        for trade in found[-100:]:
+            price, size, stamp = trade.get("price"), trade.get("amount"), trade.get("timestamp")
+            if price and size and trade.get("side") in ("buy", "sell"):
+                self._outbox.trade(
+                    TradeNow(
+                        symbol=symbol,
+                        price=float(price),
+                        size=float(size),
+                        side=trade["side"],
+                        venue_ms=int(stamp) if stamp is not None and 0 < stamp < 1 << 43 else None,
+                        received_ns=now_ns,
+                    )
+                )
+
+
+def _lost(symbol: str | None, error: Exception) -> Lost:
+    told = isinstance(error, ccxt.DDoSProtection | ccxt.RateLimitExceeded | ccxt.OnMaintenance)
+    return Lost(
+        symbol=symbol,
+        text=words(error),
+        fault=fault_of(error, None) if told else None,
+        gap=isinstance(error, ccxt.InvalidNonce),
+    )
+
+
+async def beat(outbox: Outbox) -> None:
+    lag = LoopLag(SystemClock(), window_s=3.0)
+    lag.start()
+    while True:
+        outbox.word(Beat(lag_ms=lag.read().p99_ms))
+        await asyncio.sleep(BEAT_S)
+
+
+async def send(outbox: Outbox, sink: BinaryIO) -> None:
+    """Until cancelled or until nobody reads any more. A slow reader slows only this, and gets the newest."""
+    while True:
+        taken = outbox.take()
+        if taken:
+            data = b"".join(frame(word) for word in taken)
+            await asyncio.to_thread(_write, sink, data)
+        await asyncio.sleep(FLUSH_S)
+
+
+def _write(sink: BinaryIO, data: bytes) -> None:
+    sink.write(data)
+    sink.flush()
+
+
+async def serve(sink: BinaryIO, orders: asyncio.Queue[Order | None]) -> None:
+    """Carries out what comes, until None does."""
+    outbox = Outbox()
+    tasks = [asyncio.create_task(beat(outbox)), asyncio.create_task(send(outbox, sink))]
+    exchanges: list[Any] = []
+    watching: Watching | None = None
+    probing: Probing | None = None
+    reading = asyncio.create_task(orders.get())
+    try:
+        while True:
+            done, _ = await asyncio.wait([reading, *tasks], return_when=asyncio.FIRST_COMPLETED)
+            if reading not in done:
+                await next(iter(done))  # what raised there, or a broken pipe, ends us: the collector starts another
+                return
+            order = reading.result()
+            if order is None:
+                return
+            if isinstance(order, Job) and watching is None:
+                exchanges += [exchange_of(order), exchange_of(order)]
+                probing = Probing(exchanges[1], outbox.word)
+                watching = Watching(exchanges[0], probing, outbox, own_stamp=order.ccxt_id in LOCAL_CLOCK)
+                if probing.asks_time:
+                    tasks.append(asyncio.create_task(probing.run(None)))
+            elif isinstance(order, Follow) and watching is not None:
+                tasks.append(asyncio.create_task(watching.run(order.symbols)))
+            reading = asyncio.create_task(orders.get())
+    finally:
+        for task in (reading, *tasks):
+            task.cancel()
+        with contextlib.suppress(TimeoutError):  # the venue may not answer a farewell
+            async with asyncio.timeout(1.0):
+                await asyncio.gather(reading, *tasks, return_exceptions=True)
+                await asyncio.gather(*(exchange.close() for exchange in exchanges), return_exceptions=True)
+
+
+def listen(source: BufferedReader, tell: Callable[[Order | None], None]) -> None:
+    """Reads orders until the pipe ends, which is the last of them. Blocks: for a thread."""
+    unframer = Unframer()
+    # a broken pipe, or an order that is none, is an end like any other
+    with contextlib.suppress(OSError, ValueError, msgspec.DecodeError):
+        while data := source.read1(65536):
+            for body in unframer.feed(data):
+                tell(read_order(body))
+    tell(None)
+
+
+async def _main(sink: BinaryIO) -> None:
+    orders: asyncio.Queue[Order | None] = asyncio.Queue()
+    loop = asyncio.get_running_loop()
+
+    def tell(order: Order | None) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has ended before the pipe
+            loop.call_soon_threadsafe(orders.put_nowait, order)
+
+    threading.Thread(target=listen, args=(os.fdopen(0, "rb", closefd=False), tell), daemon=True).start()
+    await serve(sink, orders)
+
+
+def main() -> int:
+    # a library's print must not get between our messages
+    sink = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    if sys.platform != "win32":
+        import resource
+
+        with contextlib.suppress(ValueError, OSError):  # a lower limit of the user's own stays
+            resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, resource.getrlimit(resource.RLIMIT_AS)[1]))
+    with contextlib.suppress(BrokenPipeError):
+        asyncio.run(_main(sink))
+    os._exit(0)  # threads that wait on pipes would keep us
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Wires measuring, judging and advising together, and makes frames."""

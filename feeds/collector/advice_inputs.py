@@ -1,0 +1,114 @@
+"""Advice for every watched symbol, once a second: what the adviser needs is gathered here, what it says kept."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator, Mapping
+
+import msgspec
+
+from feeds.advise.adviser import Adviser
+from feeds.advise.announcements import AdviceNews
+from feeds.advise.basis import Rates, converted, quote_of
+from feeds.advise.costs import AdviceSettings, View
+from feeds.advise.volatility import Volatility
+from feeds.collector import row_figures
+from feeds.config.watchlists import Watchlist
+from feeds.frame import AdviceRow, Excluded, Order, RailRow
+from feeds.judge.figures import RouteSignals
+from feeds.measure.contract import Measured
+from feeds.measure.transfers import warning
+from feeds.model import Cause, Verdict, venue_of
+
+SETTLED_AT_MOST_NS = 60_000_000_000
+"""After that long suggestions count, whoever is still not there."""
+
+
+class Advising:
+    def __init__(self, settings: AdviceSettings) -> None:
+        self._adviser = Adviser(settings)
+        self._volatility: dict[str, Volatility] = {}
+        self._begun_ns: dict[str, int] = {}
+        self._settled: set[str] = set()
+        self._news = AdviceNews()
+
+    def observe(self, now_ns: int, mids: Mapping[tuple[str, str], float]) -> None:
+        """``mids`` by (route, symbol). A symbol's volatility is that of the median of its routes."""
+        by_symbol: dict[str, list[float]] = {}
+        for (_, symbol), mid in mids.items():
+            by_symbol.setdefault(symbol, []).append(mid)
+        for symbol, values in by_symbol.items():
+            self._volatility.setdefault(symbol, Volatility()).add(now_ns, statistics.median(values))
+
+    def advise(
+        self,
+        now_ns: int,
+        watchlist: Watchlist,
+        order: Order,
+        routes: Mapping[str, Measured],
+        verdicts: Mapping[str, Verdict],
+        signals: Mapping[str, RouteSignals],
+        rates: Rates,
+        rails: Mapping[str, tuple[RailRow, ...]],
+    ) -> Iterator[AdviceRow]:
+        """A row a symbol, one at a time: dozens of milliseconds in all where much is watched. ``rails`` by venue."""
+        for symbol in watchlist.symbols:
+            views = {
+                route: self._view(symbol, routes[route], verdicts[route], signals[route], rates)
+                for route, watched in watchlist.pairs
+                if watched == symbol
+            }
+            settling = self._settling(symbol, views, now_ns)
+            row = self._adviser.advise(order, symbol, views, now_ns, home=watchlist.home_for(symbol))
+            row = msgspec.structs.replace(row, flags=_flags(row, rails))
+            self._news.note(row, aloud=not settling)
+            yield row
+
+    def news(self) -> list[str]:
+        """Changes of a suggestion since the last call, in words."""
+        return self._news.take()
+
+    def _settling(self, symbol: str, views: Mapping[str, View], now_ns: int) -> bool:
+        """Whether routes are still warming up after the start: what is found then is no change. Once they are done the
+        suggestion is made afresh, so that it does not rest on who was there first."""
+        if symbol in self._settled:
+            return False
+        begun_ns = self._begun_ns.setdefault(symbol, now_ns)
+        if now_ns - begun_ns < SETTLED_AT_MOST_NS and any(v.verdict.cause is Cause.WARMING for v in views.values()):
+            return True
+        self._settled.add(symbol)
+        self._adviser.forget(symbol)
+        return True
+
+    def _view(self, symbol: str, watch: Measured, verdict: Verdict, signals: RouteSignals, rates: Rates) -> View:
+        actual = watch.actual(symbol)
+        pair = watch.board.pairs.get(actual) if watch.board is not None else None
+        instrument = pair.book.instrument if pair is not None else None
+        ladder = pair.book.ladder() if pair is not None else None
+        basis_bps: float | None = None
+        if instrument is not None and ladder is not None and instrument.quote != quote_of(symbol):
+            rate = rates.of(instrument.quote, quote_of(symbol))
+            if rate is not None:  # without one the adviser leaves the route out, and says why
+                instrument = msgspec.structs.replace(instrument, quote=quote_of(symbol))
+                ladder, basis_bps = converted(ladder, rate.rate), rate.half_spread_bps
+        volatility = self._volatility.get(symbol)
+        failures = [s for s in (signals.error_share, signals.rest_lost_share) if s is not None]
+        return View(
+            instrument=instrument,
+            ladder=ladder,
+            verdict=verdict,
+            feed_age_ms=row_figures.shown_age(signals.feed_age_p50_ms, signals.offset_err_ms),
+            rtt_ms=signals.rest_p50_ms,
+            volatility_bps=volatility.bps_per_sqrt_s if volatility is not None else None,
+            error_share=max(failures) if failures else None,
+            fresh=watch.carries(actual) and not row_figures.known_silent(verdict),
+            synced=pair is not None and pair.book.synced,
+            basis_bps=basis_bps,
+        )
+
+
+def _flags(row: AdviceRow, rails: Mapping[str, tuple[RailRow, ...]]) -> tuple[Excluded, ...]:
+    """What to know of the routes that could be used: only of those, the others are out anyway."""
+    coins = (row.symbol.partition("/")[0], quote_of(row.symbol))
+    found = ((cost.route, warning(rails.get(venue_of(cost.route), ()), coins)) for cost in row.costs)
+    return tuple(Excluded(route=route, why=why) for route, why in found if why is not None)

@@ -1,0 +1,1 @@
+"""What every route lists, asked through ccxt and cached."""

@@ -1,0 +1,264 @@
+"""``python -m feeds.instruments.fetch``: asks venues for their instruments through ccxt, fills the cache, ends.
+
+A process of its own, because ccxt costs half a second and 100 MB that nobody else should pay. It reads a
+``cache.Job`` on stdin and prints one ``cache.Outcome`` a route on stdout as soon as that route's file is written.
+Public endpoints only: no keys, no currencies, only the kind of market that the route is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import math
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+
+from feeds.config.paths import write_atomically
+from feeds.instruments import ws_listing
+from feeds.instruments.cache import CACHE_SCHEMA, MAX_INSTRUMENTS, Job, Outcome, Stored, cache_path, is_sound
+from feeds.model import Instrument, Product, product_in
+from feeds.venues.base import ProductFacts, Venue
+from feeds.venues.ccxt_names import PRODUCTS
+from feeds.venues.generic import GenericFacts, generic
+
+REQUEST_TIMEOUT_MS = 10_000
+THREADS = 8
+MEMORY_BYTES = 3 << 30
+"""Of address space: a venue that answers without end fails here, in a process nobody depends on."""
+ERROR_CHARS = 160
+
+_DECIMAL_PLACES, _SIGNIFICANT_DIGITS, _TICK_SIZE = 2, 3, 4  # ccxt.base.decimal_to_precision
+
+
+def convert(
+    markets: Iterable[Mapping[str, Any]],
+    route: str,
+    precision_mode: int,
+    taker_fee: float,
+    *,
+    sizes_in_contracts: bool = True,
+) -> tuple[list[Instrument], int]:
+    """ccxt's markets -> the route's instruments and how many had to be skipped; markets of other products are not ours.
+
+    ``taker_fee`` (a fraction) is our dated and sourced fact for the route. It stands where the venue lists no fees: a
+    fee that is the same on every market comes from a table inside ccxt, which may be old (Bybit's linear fee is 0.0006
+    in ccxt 4.5.90 and 0.00055 as published). Other numbers were decimal text at the venue, so a tick of ``0.1`` is
+    exactly ``float("0.1")``. Without ``sizes_in_contracts`` a listed contract size is nobody's unit, and 1 stands.
+    """
+    product = product_in(route)
+    found: dict[str, Instrument] = {}
+    skipped = 0
+    for market in markets:
+        if not _is_product(market, product):
+            continue
+        instrument = _instrument(market, route, precision_mode, taker_fee)
+        if instrument is None or len(found) >= MAX_INSTRUMENTS:
+            skipped += 1
+        else:
+            found[instrument.symbol] = instrument
+    listed_fees = len({instrument.taker_fee for instrument in found.values()}) > 1
+    if not listed_fees:
+        found = {name: msgspec.structs.replace(i, taker_fee=taker_fee) for name, i in found.items()}
+    if not sizes_in_contracts:
+        found = {name: msgspec.structs.replace(i, contract_size=1.0) for name, i in found.items()}
+    return list(found.values()), skipped
+
+
+def _is_product(market: Mapping[str, Any], product: Product) -> bool:
+    if product == "spot":
+        return market.get("spot") is True
+    return market.get("swap") is True and market.get(product) is True
+
+
+def _instrument(market: Mapping[str, Any], route: str, mode: int, taker_fee: float) -> Instrument | None:
+    precision = market.get("precision") or {}
+    limits = market.get("limits") or {}
+    tick, lot = _step(precision.get("price"), mode), _step(precision.get("amount"), mode)
+    if mode == _SIGNIFICANT_DIGITS:  # of prices alone (Bitfinex): their step moves with them, down to the lowest price
+        tick, lot = _limit(limits, "price"), _step(precision.get("amount"), _DECIMAL_PLACES)
+    contract_size = 1.0 if market.get("spot") else _number(market.get("contractSize"))
+    texts = [market.get(key) for key in ("symbol", "id", "base", "quote")]
+    if tick is None or lot is None or contract_size is None or not all(isinstance(t, str) and t for t in texts):
+        return None
+    symbol, venue_id, base, quote = (str(text) for text in texts)
+    if market.get("swap") and market.get("baseName"):
+        venue_id = str(market["baseName"])  # Hyperliquid: ccxt's id is a place in a list, everything asks for the coin
+    own_fee = _number(market.get("taker"))
+    settle = market.get("settle")
+    instrument = Instrument(
+        route=route,
+        symbol=symbol,
+        venue_id=venue_id,
+        base=base,
+        quote=quote,
+        settle=settle if isinstance(settle, str) else None,
+        tick=tick,
+        lot=lot,
+        min_size=_limit(limits, "amount"),
+        min_notional=_limit(limits, "cost"),
+        contract_size=contract_size,
+        inverse=market.get("inverse") is True,
+        taker_fee=taker_fee if own_fee is None else own_fee,
+        active=market.get("active") is not False,
+    )
+    return instrument if is_sound(instrument) else None
+
+
+def _number(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        number = float(value)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _limit(limits: Mapping[str, Any], name: str) -> float | None:
+    value = _number((limits.get(name) or {}).get("min"))
+    return None if value is None or value <= 0 else value
+
+
+def _step(value: object, mode: int) -> float | None:
+    """A price or size step from ccxt's precision; None for significant digits, which are no step."""
+    number = _number(value)
+    if number is None:
+        return None
+    if mode == _TICK_SIZE:
+        return number
+    # through text, so that 2 places are the float 0.01 and not 10 ** -2.0's neighbour
+    return float(f"1e{-int(number)}") if mode == _DECIMAL_PLACES and abs(number) <= 30 else None
+
+
+def redirect(urls: object, base: str) -> object:
+    """ccxt's ``urls["api"]``, nested as it is, with scheme and host of every URL replaced by ``base``; paths stay."""
+    if isinstance(urls, str):
+        # a template such as https://api.{hostname} is split like any other host
+        parts = urlsplit(urls)
+        return base.rstrip("/") + parts.path + (f"?{parts.query}" if parts.query else "")
+    if isinstance(urls, dict):
+        return {key: redirect(value, base) for key, value in urls.items()}
+    return urls
+
+
+def narrow(options: dict[str, Any], product: Product) -> None:
+    """Make ccxt ask for one kind of market only, where the exchange knows kinds."""
+    kinds = options.get("fetchMarkets")
+    known = kinds.get("types") if isinstance(kinds, dict) else kinds
+    if not isinstance(known, list | dict):
+        return
+    wanted = product if product in known else "swap" if product != "spot" and "swap" in known else None
+    if wanted is not None:
+        # HTX and MEXC have a table of switches where others have a list
+        only: object = {wanted: known[wanted]} if isinstance(known, dict) else [wanted]
+        options["fetchMarkets"] = {**kinds, "types": only} if isinstance(kinds, dict) else only
+
+
+def table_fee(fees: object, product: Product, otherwise: float) -> float:
+    """The taker fee in ccxt's ``fees`` table, a fraction: all there is for an exchange that we hold no facts of."""
+    kinds = (
+        [fees.get(kind) for kind in (product, "trading" if product == "spot" else "swap", "trading")]
+        if isinstance(fees, dict)
+        else []
+    )
+    found = (_number(kind.get("taker")) for kind in kinds if isinstance(kind, dict))
+    return next((fee for fee in found if fee is not None and 0 <= fee <= 0.05), otherwise)
+
+
+def fetch(
+    ccxt_id: str, route: str, facts: ProductFacts | GenericFacts, base: str | None
+) -> tuple[list[Instrument], int]:
+    """Ask one venue, blocking. Raises whatever ccxt raises."""
+    import ccxt  # the reason for this process
+
+    product = product_in(route)
+    exchange = getattr(ccxt, ccxt_id)({"enableRateLimit": True, "timeout": REQUEST_TIMEOUT_MS})
+    exchange.has["fetchCurrencies"] = False  # needs a key at some venues, and nothing here reads it
+    narrow(exchange.options, product)
+    if base is not None:
+        exchange.urls["api"] = redirect(exchange.urls["api"], base)
+    try:
+        markets = exchange.load_markets().values()
+        mode, in_contracts, fee = exchange.precisionMode, facts.sizes_in_contracts, facts.taker_fee
+        if isinstance(facts, GenericFacts):
+            fee = table_fee(exchange.fees, product, fee)
+        return convert(markets, route, mode, fee, sizes_in_contracts=in_contracts)
+    finally:
+        if exchange.session is not None:
+            exchange.session.close()
+
+
+def store(
+    job: Job, route: str, ccxt_id: str, facts: ProductFacts | GenericFacts, venue: Venue | None = None
+) -> Outcome:
+    """Fetch one route and write its cache file; an empty listing is a failure, and leaves the file before it.
+
+    ``venue`` may list over a websocket; a base that somebody replaced is asked over REST all the same."""
+    product = product_in(route)
+    listing = None if venue is None or route in job.rest else venue.listing(product)
+    try:
+        if venue is not None and listing is not None:
+            listed = ws_listing.ask(listing, functools.partial(venue.read_listing, product))
+            sound = [one for one in listed[:MAX_INSTRUMENTS] if is_sound(one)]
+            instruments, skipped = sound, len(listed) - len(sound)
+        else:
+            instruments, skipped = fetch(ccxt_id, route, facts, job.rest.get(route))
+        if not instruments:
+            return Outcome(route=route, error="the venue lists nothing")
+        stored = Stored(
+            schema=CACHE_SCHEMA,
+            route=route,
+            fetched_ns=time.time_ns(),
+            instruments=tuple(instruments),
+            skipped=skipped,
+        )
+        write_atomically(cache_path(Path(job.cache_dir), job.label, route), msgspec.json.encode(stored))
+    except Exception as error:  # one venue's trouble, of whatever kind, is a line of the report and not everybody's
+        text = " ".join(f"{type(error).__name__}: {error}".split())
+        return Outcome(route=route, error=text[:ERROR_CHARS])
+    return Outcome(route=route, count=len(instruments))
+
+
+def main() -> int:
+    from feeds.venues.registry import VENUES
+
+    _limit_memory()
+    job = msgspec.json.decode(sys.stdin.buffer.read(), type=Job)
+    with ThreadPoolExecutor(THREADS) as pool:
+        futures = []
+        for route in job.routes:
+            name, _, product = route.partition(".")
+            venue: Any = VENUES.get(name) or (generic(name) if name in PRODUCTS else None)
+            if venue is None or product not in venue.products or product not in venue.ccxt:
+                _say(Outcome(route=route, error="no such route"))
+                continue
+            native = VENUES.get(name)
+            futures.append(pool.submit(store, job, route, venue.ccxt[product], venue.products[product], native))
+        for future in as_completed(futures):
+            _say(future.result())
+    return 0
+
+
+def _say(outcome: Outcome) -> None:
+    sys.stdout.write(msgspec.json.encode(outcome).decode() + "\n")
+    sys.stdout.flush()
+
+
+def _limit_memory() -> None:
+    if sys.platform == "win32":
+        return
+    import resource
+
+    with contextlib.suppress(ValueError, OSError):  # a lower limit of the user's own stays
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, resource.getrlimit(resource.RLIMIT_AS)[1]))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,83 @@
+"""Instruments of the watched routes: from the cache at once, from the venues when the cache is old or empty."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from feeds.instruments.cache import LIVE, Markets, is_fresh, load_cached, refresh
+from feeds.model import Instrument
+
+RETRY_S = (5.0, 15.0, 30.0, 60.0, 120.0)
+"""Between attempts to ask venues that could not be asked."""
+RECHECK_S = 3600.0
+"""Between looks at the age of what we have, in runs that last for days."""
+
+Ready = Callable[[str, Mapping[str, Instrument], str], None]
+
+
+class Instruments:
+    """Tells ``ready(route, instruments by symbol, note)`` when a route's are known, and again when their note changes.
+
+    ``note`` is a sentence for the user, empty when all is well. ``say`` gets sentences for the journal.
+    """
+
+    def __init__(
+        self,
+        *,
+        routes: Sequence[str],
+        cache_dir: Path,
+        label: str | None,
+        rest: Mapping[str, str],
+        ready: Ready,
+        say: Callable[[str], None],
+    ) -> None:
+        self._routes, self._cache_dir, self._label = tuple(routes), cache_dir, label or LIVE
+        self._rest, self._ready, self._say = dict(rest), ready, say
+        self._task: asyncio.Task[None] | None = None
+        self._known: dict[str, Markets] = {}
+
+    def start(self) -> None:
+        """Tell what the cache holds before returning; ask for the rest in the background."""
+        self._take(load_cached(self._routes, self._cache_dir, self._label))
+        self._task = asyncio.create_task(self._keep_fresh())
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    def of(self, route: str, symbols: Sequence[str]) -> list[Instrument]:
+        """Those of the symbols that the route lists."""
+        markets = self._known.get(route)
+        return [markets.instruments[s] for s in symbols if s in markets.instruments] if markets is not None else []
+
+    def _take(self, found: Mapping[str, Markets]) -> None:
+        for route, markets in found.items():
+            self._known[route] = markets
+            self._ready(route, markets.instruments, markets.note)
+
+    async def _keep_fresh(self) -> None:
+        failed = 0
+        while True:
+            now_ns = time.time_ns()
+            old = [r for r in self._routes if r not in self._known or not is_fresh(self._known[r], now_ns)]
+            if not old:
+                failed = 0
+                await asyncio.sleep(RECHECK_S)
+                continue
+            rest = {route: self._rest[route] for route in old if route in self._rest}
+            asked = await refresh(
+                old, self._cache_dir, self._label, rest=rest, arrived=lambda m: self._take({m.route: m})
+            )
+            self._take(asked.markets)
+            for route, why in asked.failures.items():
+                kept = "using the cached ones" if route in self._known else "nothing can be watched there yet"
+                self._say(f"{route}: the venue could not be asked for its instruments ({why}); {kept}")
+            if asked.failures:
+                await asyncio.sleep(RETRY_S[min(failed, len(RETRY_S) - 1)])
+                failed += 1

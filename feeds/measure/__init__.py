@@ -1,0 +1,1 @@
+"""A route being measured: probes, snapshots, clock offset, status, transfers, witness. It gives samples."""

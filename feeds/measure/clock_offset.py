@@ -1,0 +1,92 @@
+"""A venue's clock against ours: the offset and its error, from request/answer exchanges."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+from feeds.clock import MS, SECOND
+
+COARSE_MS = 200.0
+"""An offset known no better than this tells no age: a better estimate later would look like lateness."""
+
+
+class _Exchange(Struct, gc=False):
+    at_ns: int
+    """Monotonic."""
+    rtt_ns: int
+    offset_ns: int
+    error_ns: int
+
+
+class OffsetEstimator:
+    """Venue clock minus ours, from request/answer exchanges (NTP, RFC 5905 section 8).
+
+    With ``t0`` request written, ``t3`` first byte of the answer and a single venue stamp ``T`` in between,
+    ``offset = ((T - t0) + (T - t3)) / 2`` and the true offset cannot be further away than half the round trip plus the
+    resolution of ``T``. How that round trip divides into there and back is unknowable from one side, so all of it
+    stays in the error. The exchange with the smallest error in the window wins: that with the smallest round trip,
+    where all stamps have one resolution.
+    """
+
+    def __init__(self, *, samples: int = 128, max_age_s: float = 600.0) -> None:
+        self._window: deque[_Exchange] = deque(maxlen=samples)
+        self._max_age_ns = int(max_age_s * SECOND)
+        self._best: _Exchange | None = None
+
+    def add(
+        self, *, sent_ns: int, rtt_ns: int, server_ns: int, now_mono_ns: int, resolution_ns: int = MS
+    ) -> float | None:
+        """One exchange. ``sent_ns`` is our wall clock when the request was written, ``rtt_ns`` monotonic.
+
+        Returns that exchange's offset in ms, None where the figures cannot be (negative round trip, no venue time).
+        """
+        if rtt_ns < 0 or server_ns <= 0 or resolution_ns < 0:
+            return None
+        # A stamp cut to its resolution lies half a step early on average.
+        offset_ns = server_ns + resolution_ns // 2 - sent_ns - rtt_ns // 2
+        self._window.append(_Exchange(now_mono_ns, rtt_ns, offset_ns, rtt_ns // 2 + resolution_ns))
+        while self._window and now_mono_ns - self._window[0].at_ns > self._max_age_ns:
+            self._window.popleft()
+        self._best = min(self._window, key=lambda x: x.error_ns, default=None)
+        return offset_ns / MS
+
+    def stepped(self, step_ns: int) -> None:
+        """Our own wall clock jumped by ``step_ns``: what was measured before is moved, not thrown away."""
+        for exchange in self._window:
+            exchange.offset_ns -= step_ns
+
+    @property
+    def offset_ns(self) -> int | None:
+        return None if self._best is None else self._best.offset_ns
+
+    @property
+    def offset_ms(self) -> float | None:
+        """Venue clock minus ours; None until known."""
+        return None if self._best is None else self._best.offset_ns / MS
+
+    @property
+    def error_ms(self) -> float | None:
+        """Half width of the interval that must hold the true offset, path asymmetry included; None until known."""
+        return None if self._best is None else self._best.error_ns / MS
+
+    @property
+    def fine_offset_ns(self) -> int | None:
+        """The offset to tell ages with; None while it is unknown or known no better than ``COARSE_MS``."""
+        return None if self._best is None or self._best.error_ns > COARSE_MS * MS else self._best.offset_ns
+
+    def ages_ms(self, ages_ns: Iterable[int]) -> list[float]:
+        """Ages by two clocks (received minus stamped) corrected to one, ascending; empty where they cannot be told."""
+        offset_ns = self.fine_offset_ns
+        return [] if offset_ns is None else sorted((age + offset_ns) / MS for age in ages_ns)
+
+    def statement(self) -> str:
+        """For people, in one clause."""
+        if self._best is None:
+            return "clock offset unknown"
+        return (
+            f"clock offset {self._best.offset_ns / MS:+.1f} ms ± {self._best.error_ns / MS:.1f} ms "
+            "(half the best round trip: asymmetry of the path cannot be excluded)"
+        )

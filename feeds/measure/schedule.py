@@ -1,0 +1,22 @@
+"""Due times at a fixed distance: an open loop."""
+
+from __future__ import annotations
+
+from feeds.clock import SECOND
+
+
+class Ticker:
+    """Due times at a fixed distance from the first. Times in ns, monotonic."""
+
+    def __init__(self, first_ns: int, every_s: float) -> None:
+        self.due_ns = first_ns
+        self._every_ns = max(1, round(every_s * SECOND))
+
+    def take(self, now_ns: int) -> tuple[int, int] | None:
+        """The latest due time that has come, and how many earlier ones were missed for our own lateness; else None."""
+        if now_ns < self.due_ns:
+            return None
+        missed = (now_ns - self.due_ns) // self._every_ns
+        taken = self.due_ns + missed * self._every_ns
+        self.due_ns = taken + self._every_ns
+        return taken, missed

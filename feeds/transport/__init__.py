@@ -1,0 +1,1 @@
+"""HTTP, websockets, keepalives, reconnects and limits: bytes and their clocks."""

@@ -1,0 +1,44 @@
+"""How long to wait before the next try, and how often trying is allowed at all. Pure: times come in."""
+
+from __future__ import annotations
+
+import random
+from email.utils import parsedate_to_datetime
+
+
+class Backoff:
+    """Exponential, jittered, capped. Forgiven from outside, and only for data: a handshake proves nothing.
+
+    Each delay is uniform between half and all of ``base_s * 2**failures``, so that many streams cut at once do not come
+    back at once.
+    """
+
+    def __init__(self, *, base_s: float = 0.5, cap_s: float = 30.0, rng: random.Random | None = None) -> None:
+        self._base_s, self._cap_s = base_s, cap_s
+        self._rng = rng or random.Random()
+        self.failures = 0
+
+    def delay_s(self) -> float:
+        """The wait before the next try; counts one more failure."""
+        # The exponent is bounded: 2**1100 is no float.
+        full_s = min(self._cap_s, self._base_s * 2.0 ** min(self.failures, 40))
+        self.failures += 1
+        return self._rng.uniform(full_s / 2, full_s)
+
+    def forgive(self) -> None:
+        self.failures = 0
+
+
+def retry_after_s(value: str | None, now_s: float) -> float | None:
+    """``Retry-After`` (RFC 9110 10.2.3): seconds, or a date against our wall clock ``now_s``. None when unreadable."""
+    if value is None or len(value) > 64:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            seconds = parsedate_to_datetime(value).timestamp() - now_s
+        except (ValueError, TypeError, OverflowError):
+            return None
+    # NaN compares false; a server asking for more than a day is asking for nonsense.
+    return min(max(seconds, 0.0), 86_400.0) if seconds == seconds else None

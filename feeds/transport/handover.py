@@ -1,0 +1,125 @@
+"""Two connections at once: a successor replaces the connection that must end, without a gap and without an echo."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+
+from feeds.clock import SECOND, Clock
+from feeds.model import BookDelta, BookSnapshot, Event, Liquidation, Trade
+from feeds.transport.connection import Connection, Emit
+from feeds.transport.stream_stats import StreamStats
+
+MAX_HELD = 50_000
+"""Messages of a successor kept until it takes over; more make it take over at once."""
+MAX_HELD_BYTES = 64 * 1024 * 1024
+CATCH_UP_S = 1.0
+"""How long the predecessor may take, once the successor has data, to reach where the successor's books begin."""
+OVERLAP_S = 5.0
+"""For how long after a handover trades that the predecessor delivered are recognised."""
+
+
+class Handover:
+    """What the successor receives is held until it can replace the other without a gap.
+
+    Books follow their own sequence rules across the change: where the successor begins with a change and not with a
+    snapshot, the predecessor is heard until it has told everything before that change. Trades and liquidations would be
+    told twice, so those that the predecessor delivered meanwhile are counted, and as many of the successor's left out.
+    """
+
+    def __init__(self, old: Connection, emit: Emit) -> None:
+        self._old, self._emit = old, emit
+        self._wanted = old.channels.alive()
+        self._held: list[tuple[Sequence[Event], int, int]] = []
+        self._told: Counter[tuple[object, ...]] = Counter()
+        self._until_ns = 0
+        self._begins: dict[str, int | None] = {}
+        """By symbol: the sequence number that must have been told before the successor's first change; None: any."""
+        self._reached: dict[str, int] = {}
+        self._complete = False
+        self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        old.emit = self.tell
+
+    def tell(self, events: Sequence[Event], readable_ns: int, start_ns: int) -> None:
+        """The predecessor's events, while both are open."""
+        for event in events:
+            if isinstance(event, BookDelta | BookSnapshot):
+                last_seq = event.last_seq if isinstance(event, BookDelta) else event.seq
+                if last_seq is not None:
+                    self._reached[event.symbol] = last_seq
+            elif isinstance(event, Trade | Liquidation) and len(self._told) < MAX_HELD:
+                self._told[_identity(event)] += 1
+        self._emit(events, readable_ns, start_ns)
+        if self._complete and self._caught_up():
+            self._be_ready()
+
+    def hold(self, events: Sequence[Event], readable_ns: int, start_ns: int) -> None:
+        """The successor's events, until it takes over."""
+        self._held.append((events, readable_ns, start_ns))
+        for event in events:
+            if isinstance(event, BookSnapshot):
+                self._begins.setdefault(event.symbol, None)
+            elif isinstance(event, BookDelta) and event.symbol not in self._begins:
+                before = None if event.first_seq is None else event.first_seq - 1
+                self._begins[event.symbol] = before if event.prev_seq is None else event.prev_seq
+        if len(self._held) >= MAX_HELD:
+            self._be_ready()
+
+    def check(self, line: Connection) -> None:
+        """After each burst of the successor: has it what the predecessor has?"""
+        if line.stats.bytes > MAX_HELD_BYTES:
+            self._be_ready()
+        elif not self._complete and not line.channels.missing(self._wanted):
+            self._complete = True
+            if self._caught_up():
+                self._be_ready()
+            else:
+                asyncio.get_running_loop().call_later(CATCH_UP_S, self._be_ready)
+
+    def _caught_up(self) -> bool:
+        return all(before is None or self._reached.get(s, -1) >= before for s, before in self._begins.items())
+
+    def _be_ready(self) -> None:
+        if not self.ready.done():
+            self.ready.set_result(None)
+
+    def take_over(self, line: Connection, stats: StreamStats, clock: Clock) -> None:
+        """The predecessor falls silent; the successor counts as the stream."""
+        self._old.silence()
+        line.on_data = None
+        line.stats = stats
+        self._until_ns = clock.monotonic_ns() + int(OVERLAP_S * SECOND)
+
+    def flush(self, line: Connection, clock: Clock) -> None:
+        """Hand over what was held, then let the successor speak for itself."""
+        held, self._held = self._held, []
+
+        def fresh(events: Sequence[Event], readable_ns: int, start_ns: int) -> None:
+            if clock.monotonic_ns() > self._until_ns or not self._told:
+                line.emit = self._emit
+            self._emit(self._new(events), readable_ns, start_ns)
+
+        line.emit = fresh
+        for events, readable_ns, start_ns in held:
+            try:
+                self._emit(self._new(events), readable_ns, start_ns)
+            except Exception:  # our own fault, counted as ours; the other messages go on
+                line.bug("a held message")
+
+    def _new(self, events: Sequence[Event]) -> Sequence[Event]:
+        kept: list[Event] = []
+        for event in events:
+            if isinstance(event, Trade | Liquidation):
+                identity = _identity(event)
+                if self._told[identity] > 0:
+                    self._told[identity] -= 1
+                    continue
+            kept.append(event)
+        return kept
+
+
+def _identity(event: Trade | Liquidation) -> tuple[object, ...]:
+    if isinstance(event, Trade) and event.trade_id is not None:
+        return (event.symbol, event.trade_id)
+    return (type(event), event.symbol, event.engine_ns, event.price, event.size, event.side)

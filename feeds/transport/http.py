@@ -1,0 +1,404 @@
+"""A small HTTP/1.1 client that times every phase of a request, over warm and cold connections.
+
+Resolve (``getaddrinfo``), connect (TCP), TLS, request written to first byte, body: each measured by itself, the first
+byte inside the protocol's callback so that no task switch of ours is counted. No redirects, no proxies, no compression:
+what is measured is the road to this host. Everything the server sends is bounded in size and in time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import socket
+import ssl
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Literal, TypeAlias, TypeVar, cast
+from urllib.parse import SplitResult, urlsplit
+
+import h11
+from msgspec import Struct
+
+from feeds.clock import MS, Clock
+from feeds.transport.tcp_info import tcp_info
+from feeds.venues.base import Answer, RestRequest
+
+T = TypeVar("T")
+Phase: TypeAlias = Literal["resolve", "connect", "tls", "first_byte", "body"]
+
+MAX_BODY = 16 * 1024 * 1024
+"""Bytes; the largest honest answer, a venue's list of all instruments, has about a third of it."""
+MAX_HEAD = 64 * 1024
+STAGGER_S = 0.25
+"""Head start of one address before the next is tried beside it (RFC 8305 section 5)."""
+MAX_IDLE = 2
+"""Warm connections kept."""
+
+
+class Timing(Struct, kw_only=True):
+    """Phases of one exchange, ms; None where a phase was not needed or not reached."""
+
+    cold: bool = False
+    """A connection was opened for it."""
+    resolve_ms: float | None = None
+    connect_ms: float | None = None
+    tls_ms: float | None = None
+    first_byte_ms: float | None = None
+    body_ms: float | None = None
+    tcp_rtt_ms: float | None = None
+    """The kernel's smoothed round trip when the exchange ended."""
+    sent_ns: int | None = None
+    """Our wall clock when the request was written."""
+    ended_mono_ns: int | None = None
+    """Monotonic clock at the last byte."""
+    retried: bool = False
+    """A kept-alive connection turned out to be closed, and a new one was opened."""
+
+
+class Exchange(Struct, frozen=True):
+    answer: Answer
+    timing: Timing
+
+
+class HttpError(Exception):
+    """No complete answer. ``phase`` is where it was lost, ``timing`` what had been measured by then."""
+
+    def __init__(self, phase: Phase, why: str, timing: Timing, *, timed_out: bool = False) -> None:
+        super().__init__(f"{phase}: {why}")
+        self.phase, self.why, self.timing, self.timed_out = phase, why, timing, timed_out
+
+
+class _StaleError(Exception):
+    """The server had closed a kept-alive connection before it saw our request."""
+
+
+@functools.lru_cache(maxsize=1)
+def trust() -> ssl.SSLContext:
+    """The system's certificate authorities, loaded once: reading them costs tens of milliseconds."""
+    return ssl.create_default_context()
+
+
+class _Wire(asyncio.Protocol):
+    """One TCP connection with h11 on it. Answers are read in the callback; a future ends the exchange."""
+
+    def __init__(self, clock: Clock, max_body: int) -> None:
+        self._clock, self._max_body = clock, max_body
+        self._h11 = h11.Connection(our_role=h11.CLIENT, max_incomplete_event_size=MAX_HEAD)
+        self.transport: asyncio.Transport | None = None
+        self.closed = False
+        self.used = False
+        self._done: asyncio.Future[Answer] | None = None
+        self._status, self._headers, self._body = 0, dict[str, str](), bytearray()
+        self._written_ns = 0
+        self.first_ns: int | None = None
+        self.last_ns: int | None = None
+        self.sent_ns: int | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)
+
+    @property
+    def reusable(self) -> bool:
+        return not self.closed and self._h11.our_state is h11.IDLE and self._h11.their_state is h11.IDLE
+
+    def send(self, target: str, request: RestRequest, host: str) -> asyncio.Future[Answer]:
+        """Write the request. Raises h11.LocalProtocolError for one that cannot be written."""
+        assert self.transport is not None
+        body = b"" if request.body is None else request.body.encode()
+        headers = {"host": host, "user-agent": "detour", "accept": "application/json", "accept-encoding": "identity"}
+        if request.body is not None:
+            headers |= {"content-type": "application/json", "content-length": str(len(body))}
+        headers |= {name.lower(): value for name, value in request.headers.items()}
+        out = self._h11.send(h11.Request(method=request.method, target=target, headers=list(headers.items()))) or b""
+        if body:
+            out += self._h11.send(h11.Data(data=body)) or b""
+        out += self._h11.send(h11.EndOfMessage()) or b""
+        self.first_ns = self.last_ns = None
+        self._body = bytearray()
+        self._done = asyncio.get_running_loop().create_future()
+        self.sent_ns = self._clock.time_ns()
+        self._written_ns = self._clock.monotonic_ns()
+        self.transport.write(out)
+        return self._done
+
+    def data_received(self, data: bytes) -> None:
+        now_ns = self._clock.monotonic_ns()
+        if self._done is None or self._done.done():
+            self.abort()  # bytes nobody asked for: this connection can no longer be trusted to be in step
+            return
+        if self.first_ns is None:
+            self.first_ns = now_ns
+        self.last_ns = now_ns
+        try:
+            self._h11.receive_data(data)
+            self._read()
+        except h11.RemoteProtocolError as error:
+            self._fail(ConnectionError(f"not HTTP: {error}"))
+
+    def _read(self) -> None:
+        assert self._done is not None
+        while True:
+            event = self._h11.next_event()
+            if isinstance(event, h11.Response):
+                self._status = event.status_code
+                self._headers = {n.decode("latin-1"): v.decode("latin-1") for n, v in event.headers}
+            elif isinstance(event, h11.Data):
+                self._body += event.data
+                if len(self._body) > self._max_body:
+                    self._fail(ConnectionError(f"body larger than {self._max_body} bytes"))
+                    return
+            elif isinstance(event, h11.EndOfMessage):
+                answer = Answer(status=self._status, headers=self._headers, body=bytes(self._body))
+                self._body = bytearray()
+                self.used = True
+                # Bytes after the end would be taken for the next request's answer.
+                in_step = not self._h11.trailing_data[0]
+                if in_step and self._h11.our_state is h11.DONE and self._h11.their_state is h11.DONE:
+                    self._h11.start_next_cycle()
+                else:
+                    self.abort()
+                if not self._done.done():
+                    self._done.set_result(answer)
+                return
+            elif not isinstance(event, h11.InformationalResponse):
+                return
+
+    def _fail(self, error: Exception) -> None:
+        if self._done is not None and not self._done.done():
+            self._done.set_exception(error)
+        self.abort()
+
+    def eof_received(self) -> None:
+        # A body without a length ends here; anything else is cut short.
+        try:
+            self._h11.receive_data(b"")
+            if self._done is not None and not self._done.done() and self.first_ns is not None:
+                self._read()
+        except h11.RemoteProtocolError as error:
+            self._fail(ConnectionError(f"cut short: {error}"))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.closed = True
+        if self._done is not None and not self._done.done():
+            if self.used and self.first_ns is None:
+                self._done.set_exception(_StaleError())
+            else:
+                self._done.set_exception(exc or ConnectionError("the server hung up"))
+
+    def abort(self) -> None:
+        self.closed = True
+        if self.transport is not None:
+            self.transport.abort()
+
+    def note(self, timing: Timing) -> None:
+        """What this exchange measured, as far as it came."""
+        timing.sent_ns = self.sent_ns
+        if self.first_ns is not None and self.last_ns is not None:
+            timing.first_byte_ms = (self.first_ns - self._written_ns) / MS
+            timing.body_ms = (self.last_ns - self.first_ns) / MS
+            timing.ended_mono_ns = self.last_ns
+        info = None if self.transport is None else tcp_info(self.transport.get_extra_info("socket"))
+        timing.tcp_rtt_ms = None if info is None or self.closed else info.srtt_ms
+
+
+class HttpClient:
+    """One base URL. Requests run side by side, each on a connection of its own; idle ones are kept warm."""
+
+    def __init__(
+        self,
+        base_url: str,
+        clock: Clock,
+        *,
+        tls: ssl.SSLContext | None = None,
+        max_body: int = MAX_BODY,
+        keep: int = MAX_IDLE,
+    ) -> None:
+        """``tls``: None verifies against the system's authorities. Raises ValueError for a URL that is not http(s)."""
+        url: SplitResult = urlsplit(base_url)
+        if url.scheme not in ("http", "https") or not url.hostname:
+            raise ValueError(f"not an http(s) URL: {base_url!r}")
+        self._host, self._port = url.hostname, url.port or (443 if url.scheme == "https" else 80)
+        self._netloc, self._prefix = url.netloc.rpartition("@")[2], url.path.rstrip("/")
+        self._secure, self._tls = url.scheme == "https", tls
+        self._clock, self._max_body, self._keep = clock, max_body, keep
+        self._idle: deque[_Wire] = deque()
+        self._family: int | None = None
+        self._shut = False
+
+    async def exchange(self, request: RestRequest, *, timeout_s: float = 5.0, cold: bool = False) -> Exchange:
+        """Ask, and wait for the whole answer. ``cold`` opens a new connection for it. Raises HttpError."""
+        timing = Timing()
+        deadline = asyncio.get_running_loop().time() + timeout_s
+        wire = None if cold else self._warm()
+        if wire is not None:
+            try:
+                return await self._ask(wire, request, timing, deadline)
+            except _StaleError:
+                timing = Timing(retried=True)  # the server never saw it (RFC 9110 9.2.2), so it may be sent again
+        wire = await self._open(timing, deadline)
+        try:
+            return await self._ask(wire, request, timing, deadline)
+        except _StaleError:
+            raise HttpError("first_byte", "the server hung up", timing) from None
+
+    def close(self) -> None:
+        """Drop the idle connections, and keep none from now on."""
+        self._shut = True
+        while self._idle:
+            self._idle.pop().abort()
+
+    def _warm(self) -> _Wire | None:
+        while self._idle:
+            wire = self._idle.pop()
+            if wire.reusable:
+                return wire
+            wire.abort()
+        return None
+
+    async def _ask(self, wire: _Wire, request: RestRequest, timing: Timing, deadline: float) -> Exchange:
+        try:
+            async with asyncio.timeout_at(deadline):
+                answer = await wire.send(self._prefix + request.path, request, self._netloc)
+        except h11.LocalProtocolError as error:
+            wire.abort()
+            raise HttpError("first_byte", f"cannot be sent: {error}", timing) from error
+        except (TimeoutError, OSError) as error:
+            wire.note(timing)
+            wire.abort()
+            phase: Phase = "first_byte" if wire.first_ns is None else "body"
+            if phase == "first_byte":
+                timing.body_ms = None
+            raise _failure(phase, error, timing) from error
+        except BaseException:
+            wire.abort()  # cancelled in the middle: the connection is out of step
+            raise
+        wire.note(timing)
+        if self._shut or not wire.reusable or len(self._idle) >= self._keep:
+            wire.abort()
+        else:
+            self._idle.append(wire)
+        return Exchange(answer, timing)
+
+    async def _open(self, timing: Timing, deadline: float) -> _Wire:
+        timing.cold = True
+        loop = asyncio.get_running_loop()
+        started = self._clock.monotonic_ns()
+        found = await _phase(
+            "resolve", loop.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM), timing, deadline
+        )
+        if not found:
+            raise HttpError("resolve", "no address", timing)
+        timing.resolve_ms = (self._clock.monotonic_ns() - started) / MS
+        addresses = order(found, self._family)
+        sock, connect_ns = await _phase("connect", connect_any(addresses, self._clock), timing, deadline)
+        timing.connect_ms = connect_ns / MS
+        self._family = sock.family
+        make: Callable[[], _Wire] = functools.partial(_Wire, self._clock, self._max_body)
+        try:
+            _, wire = await loop.create_connection(make, sock=sock)
+        except BaseException:
+            with contextlib.suppress(OSError):  # cancelled halfway, uvloop has closed it already
+                sock.close()
+            raise
+        if self._secure:
+            started = self._clock.monotonic_ns()
+            assert wire.transport is not None
+            plain = wire.transport
+            try:
+                secured = await _phase(
+                    "tls",
+                    loop.start_tls(plain, wire, self._tls or trust(), server_hostname=self._host),
+                    timing,
+                    deadline,
+                )
+            except BaseException:
+                plain.abort()
+                raise
+            if secured is None:
+                raise HttpError("tls", "the server hung up", timing)
+            wire.transport = secured
+            timing.tls_ms = (self._clock.monotonic_ns() - started) / MS
+        return wire
+
+
+Address: TypeAlias = tuple[int, int, int, str, tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]]
+"""As ``getaddrinfo`` gives it: family, type, protocol, canonical name, socket address."""
+
+
+def order(found: Sequence[Address], family: int | None) -> list[Address]:
+    """Families in turn (RFC 8305 section 4), beginning with the one that worked last; at most four addresses."""
+    first = family if family is not None else found[0][0]
+    ours = deque(a for a in found if a[0] == first)
+    others = deque(a for a in found if a[0] != first)
+    mixed: list[Address] = []
+    while (ours or others) and len(mixed) < 4:
+        for queue in (ours, others):
+            if queue:
+                mixed.append(queue.popleft())
+    return mixed[:4]
+
+
+async def connect_any(addresses: Sequence[Address], clock: Clock) -> tuple[socket.socket, int]:
+    """The first of the addresses that answers, and how long *its own* TCP handshake took (ns).
+
+    A dead IPv6 road at home costs a head start, and is not counted as the venue's connect time. Raises OSError.
+    """
+    waiting = deque(addresses)
+    tries: dict[asyncio.Task[tuple[socket.socket, int]], None] = {}
+    last: OSError = OSError("no address")
+    try:
+        while waiting or tries:
+            if waiting:
+                tries[asyncio.ensure_future(_connect(waiting.popleft(), clock))] = None
+            done, _ = await asyncio.wait(
+                tries, timeout=STAGGER_S if waiting else None, return_when=asyncio.FIRST_COMPLETED
+            )
+            for task in done:
+                del tries[task]
+                error = task.exception()
+                if error is None:
+                    return task.result()
+                if not isinstance(error, OSError):
+                    raise error
+                last = error
+    finally:
+        for task in tries:
+            task.cancel()
+            task.add_done_callback(_discard)
+    raise last
+
+
+def _discard(task: asyncio.Task[tuple[socket.socket, int]]) -> None:
+    """A slower try that got through after all is closed."""
+    if not task.cancelled() and task.exception() is None:
+        task.result()[0].close()
+
+
+async def _connect(address: Address, clock: Clock) -> tuple[socket.socket, int]:
+    family, kind, proto, _, target = address
+    sock = socket.socket(family, kind, proto)
+    try:
+        sock.setblocking(False)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        started = clock.monotonic_ns()
+        await asyncio.get_running_loop().sock_connect(sock, target)
+        return sock, clock.monotonic_ns() - started
+    except BaseException:
+        sock.close()
+        raise
+
+
+async def _phase(phase: Phase, step: Awaitable[T], timing: Timing, deadline: float) -> T:
+    try:
+        async with asyncio.timeout_at(deadline):
+            return await step
+    except (TimeoutError, OSError, UnicodeError) as error:
+        raise _failure(phase, error, timing) from error
+
+
+def _failure(phase: Phase, error: Exception, timing: Timing) -> HttpError:
+    # A kernel's own connect timeout is a TimeoutError with an errno; ours has none. Both are timeouts.
+    timed_out = isinstance(error, TimeoutError)
+    why = "timed out" if timed_out else (str(error) or type(error).__name__)
+    return HttpError(phase, why[:200], timing, timed_out=timed_out)

@@ -1,0 +1,273 @@
+"""Opening one websocket, and the bytes on it: complete messages are handed over inside the socket's callback.
+
+``websockets`` does the protocol. Its receive queue, decoding and keepalive are not used: a queue between socket and
+handler delays pongs and time stamps (10 ms of work a message showed as 960 ms of latency), and costs a task switch.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+import ssl
+from collections.abc import Mapping
+from typing import Protocol
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.client import ClientProtocol
+from websockets.exceptions import InvalidStatus, WebSocketException
+from websockets.frames import Frame, Opcode
+from websockets.protocol import Event, State
+
+from feeds.model import Fault
+from feeds.transport.backoff import retry_after_s
+from feeds.transport.http import trust
+from feeds.transport.ws_framing import Framing
+from feeds.venues.base import Answer, Payload, http_fault
+
+log = logging.getLogger(__name__)
+
+MAX_MESSAGE = 16 * 1024 * 1024
+"""Bytes of one message, fragments together."""
+MAX_FRAGMENTS = 4096
+MAX_UNSENT = 1024 * 1024
+"""Bytes of ours that the venue may leave unread before the connection counts as dead."""
+
+_TEXT, _BINARY, _CONT, _PONG = Opcode.TEXT, Opcode.BINARY, Opcode.CONT, Opcode.PONG
+
+
+class Receiver(Protocol):
+    """What a ``Wire`` reports to, synchronously. None of these may raise."""
+
+    def burst_begins(self) -> None:
+        """The socket became readable."""
+
+    def message(self, raw: bytes, binary: bool) -> None:
+        """One complete message."""
+
+    def pong(self, payload: bytes) -> None:
+        """The answer to a websocket PING."""
+
+    def burst_ends(self, size: int) -> None:
+        """All messages of that read, ``size`` bytes, were handed over."""
+
+    def ended(self) -> None:
+        """The TCP connection is gone."""
+
+
+class DialError(Exception):
+    """No websocket: refused, unreachable, or not a websocket at all. Never fatal."""
+
+    def __init__(
+        self,
+        text: str,
+        *,
+        fault: Fault | None = None,
+        http_status: int | None = None,
+        retry_after_s: float | None = None,
+    ) -> None:
+        super().__init__(text)
+        self.fault, self.http_status, self.retry_after_s = fault, http_status, retry_after_s
+
+
+class Wire(ClientConnection):
+    """One websocket that gives its messages to a ``Receiver`` within ``data_received``."""
+
+    def __init__(
+        self,
+        receiver: Receiver,
+        protocol: ClientProtocol,
+        *,
+        ping_interval: float | None,
+        ping_timeout: float | None,
+        close_timeout: float | None,
+        max_queue: int | tuple[int | None, int | None] | None,
+        write_limit: int | tuple[int, int | None],
+    ) -> None:
+        super().__init__(
+            protocol,
+            ping_interval=ping_interval,
+            ping_timeout=ping_timeout,
+            close_timeout=close_timeout,
+            max_queue=max_queue,
+            write_limit=write_limit,
+        )
+        self._receiver = receiver
+        self._framing: Framing | None = None  # once the handshake is done
+        self._head_tail = b""
+        self._fragments: list[bytes] = []
+        self._binary = False
+        self._deadline: asyncio.TimerHandle | None = None
+        self.muted = False
+        """Nothing is handed over any more; the connection may still be closing."""
+
+    def data_received(self, data: bytes) -> None:
+        self._receiver.burst_begins()
+        if self._framing is None:
+            self._shake_hands(data)
+        elif self.protocol.state is State.OPEN:
+            self._framing.feed(data)
+        else:
+            super().data_received(self._framing.release() + data)
+        self._receiver.burst_ends(len(data))
+        # The library waits for the server to hang up after a goodbye or a protocol error; some never do.
+        if self.protocol.state is State.CLOSING and self._deadline is None:
+            self._deadline = self.loop.call_later(self.close_timeout or 0, self.transport.abort)
+
+    def _shake_hands(self, data: bytes) -> None:
+        """The answer to our request goes to the library up to its empty line; frames begin right after it."""
+        known = len(self._head_tail)
+        seen = self._head_tail + data
+        self._head_tail = seen[-3:]
+        found = seen.find(b"\r\n\r\n")
+        end = len(data) if found < 0 else found + 4 - known
+        super().data_received(data[:end])
+        if self.protocol.state is State.OPEN:
+            self._framing = Framing(self._message, self._library, self.protocol.max_message_size)
+        if rest := data[end:]:
+            if self._framing is not None:
+                self._framing.feed(rest)
+            else:
+                super().data_received(rest)
+
+    def _message(self, raw: bytes, binary: bool) -> None:
+        if not self.muted:
+            self._receiver.message(raw, binary)
+
+    def _library(self, data: bytes) -> bool:
+        """Control frames, fragments, and whatever it must refuse."""
+        super().data_received(data)
+        return self.protocol.state is State.OPEN and not self._fragments
+
+    def process_event(self, event: Event) -> None:
+        if not isinstance(event, Frame) or self.response is None:
+            super().process_event(event)
+            return
+        if self.muted:
+            return
+        opcode = event.opcode
+        if opcode is _TEXT or opcode is _BINARY:
+            if event.fin:
+                self._receiver.message(bytes(event.data), opcode is _BINARY)
+            else:
+                self._fragments, self._binary = [bytes(event.data)], opcode is _BINARY
+        elif opcode is _CONT:
+            self._continue(event)
+        elif opcode is _PONG:
+            self._receiver.pong(bytes(event.data))
+
+    def _continue(self, frame: Frame) -> None:
+        # The protocol bounds the bytes of all fragments together, but not how many empty ones there are.
+        self._fragments.append(bytes(frame.data))
+        if frame.fin:
+            raw, self._fragments = b"".join(self._fragments), []
+            self._receiver.message(raw, self._binary)
+        elif len(self._fragments) > MAX_FRAGMENTS:
+            self._fragments = []
+            self.transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._fragments = []
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self._receiver.ended()
+
+    def send_now(self, payload: Payload) -> bool:
+        """Write one message (str: text frame) without waiting. False when the connection is not open any more."""
+        return self._write(payload.encode() if isinstance(payload, str) else payload, isinstance(payload, str))
+
+    def ping_now(self, payload: bytes) -> bool:
+        """Write one PING frame without waiting."""
+        if self.protocol.state is not State.OPEN:
+            return False
+        self.protocol.send_ping(payload)
+        return self._flush()
+
+    def _write(self, data: bytes, text: bool) -> bool:
+        if self.protocol.state is not State.OPEN:
+            return False
+        if text:
+            self.protocol.send_text(data)
+        else:
+            self.protocol.send_binary(data)
+        return self._flush()
+
+    def _flush(self) -> bool:
+        try:
+            self.send_data()
+        except (OSError, RuntimeError) as error:  # uvloop raises RuntimeError on a transport that is closing
+            log.debug("write failed: %s", error)
+            self.transport.abort()
+            return False
+        if self.transport.get_write_buffer_size() > MAX_UNSENT:
+            self.transport.abort()
+            return False
+        return True
+
+
+class _Connect(connect):
+    """``connect`` that goes where it was told to: a redirect is a refusal."""
+
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        return exc
+
+
+async def dial(
+    url: str,
+    receiver: Receiver,
+    *,
+    now_s: float,
+    headers: Mapping[str, str] | None = None,
+    tls: ssl.SSLContext | None = None,
+    timeout_s: float = 10.0,
+    close_timeout_s: float = 2.0,
+    max_message: int = MAX_MESSAGE,
+) -> Wire:
+    """Open a websocket. ``now_s``: our wall clock, for a Retry-After that is a date. Raises DialError."""
+    try:
+        wire = await _Connect(
+            url,
+            create_connection=functools.partial(Wire, receiver),  # type: ignore[arg-type] # a factory is all it calls
+            compression=None,
+            additional_headers=headers,
+            user_agent_header="detour",
+            proxy=None,
+            open_timeout=timeout_s,
+            close_timeout=close_timeout_s,
+            ping_interval=None,
+            ping_timeout=None,
+            max_size=max_message,
+            max_queue=None,
+            ssl=(tls or trust()) if url.lower().startswith("wss:") else None,
+        )
+    except InvalidStatus as error:
+        raise _refused(error, now_s) from error
+    except TimeoutError as error:
+        raise DialError("timed out while opening") from error
+    except (WebSocketException, OSError, EOFError, ValueError) as error:
+        raise DialError(plain(f"{type(error).__name__}: {error}")) from error
+    assert isinstance(wire, Wire)
+    return wire
+
+
+def _refused(error: InvalidStatus, now_s: float) -> DialError:
+    response = error.response
+    answer = Answer(
+        status=response.status_code,
+        headers={name.lower(): value for name, value in response.headers.raw_items()},
+        body=bytes(response.body),
+    )
+    said = plain(answer.body[:120].decode("utf-8", "replace"))
+    return DialError(
+        f"HTTP {answer.status}" + (f": {said}" if said else ""),
+        # Anything but 101 is a refusal, a cheerful 200 included.
+        fault=http_fault(answer) or Fault.UNKNOWN,
+        http_status=answer.status,
+        retry_after_s=retry_after_s(answer.headers.get("retry-after"), now_s),
+    )
+
+
+def plain(text: str, limit: int = 200) -> str:
+    """Foreign text for a log or a screen: one line, no control characters, bounded."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text[: 2 * limit]).split())[:limit]

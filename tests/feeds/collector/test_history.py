@@ -1,0 +1,40 @@
+"""What a screen sees of the time before it came."""
+
+from __future__ import annotations
+
+from feeds.collector.history import Keeper
+from feeds.frame import HISTORY_S
+from tests.feeds.frames import SECOND_NS, T0_NS, frame, pair_row
+
+
+def keeper_of(*seconds: float) -> Keeper:
+    keeper = Keeper()
+    for n, at in enumerate(seconds):
+        one = frame(n, T0_NS + int(at * SECOND_NS), pairs=(pair_row(spread_bps=float(at)),))
+        if keeper.due(one.t_ns):
+            keeper.add(one)
+    return keeper
+
+
+SPREAD = "spread:binance.linear:BTC/USDT:USDT"
+
+
+def test_one_step_a_second_oldest_first() -> None:
+    history = keeper_of(0, 0.25, 0.5, 1.0, 1.25, 2.0).history()
+    assert history.series[SPREAD] == [0.0, 1.0, 2.0]
+    assert history.end_ns == T0_NS + 2 * SECOND_NS
+
+
+def test_a_stall_of_ours_leaves_a_hole_not_a_line() -> None:
+    assert keeper_of(0, 1, 4.2).history().series[SPREAD] == [0.0, 1.0, None, None, 4.2]
+
+
+def test_no_more_than_half_an_hour_is_kept() -> None:
+    series = keeper_of(*range(HISTORY_S + 10)).history().series[SPREAD]
+    assert len(series) == HISTORY_S and series[0] == 10.0 and series[-1] == HISTORY_S + 9.0
+
+
+def test_a_stale_pair_leaves_no_figure() -> None:
+    keeper = keeper_of(0)
+    keeper.add(frame(1, T0_NS + SECOND_NS, pairs=(pair_row(state="stale"),)))
+    assert keeper.history().series[SPREAD] == [0.0, None]

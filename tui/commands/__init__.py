@@ -1,0 +1,1 @@
+"""The `detour` command and its sub-commands."""
