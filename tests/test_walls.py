@@ -34,7 +34,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def kept(house: Path, contract: str) -> bool:
-    command = [LINT, "--config", "pyproject.toml", "--contract", contract]
+    command = [str(LINT), "--config", "pyproject.toml", "--contract", contract]
     done = subprocess.run(command, cwd=house, capture_output=True, text=True, timeout=60)
     assert done.returncode in (0, 1), done.stdout + done.stderr
     assert "1 kept, 0 broken" in done.stdout or "0 kept, 1 broken" in done.stdout, done.stdout + done.stderr

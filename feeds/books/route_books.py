@@ -128,7 +128,7 @@ class Bursts:
         return taken
 
 
-class RouteBoard:
+class RouteBooks:
     def __init__(
         self,
         route: str,

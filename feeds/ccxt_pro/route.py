@@ -1,4 +1,4 @@
-"""A route of any other exchange, measured through ccxt.pro in a process of its own, on the surface of ``RouteWatch``.
+"""A route of any other exchange, measured through ccxt.pro in a process of its own, on the surface of ``RouteMonitor``.
 
 What cannot be known this way stays None: the engine's time, the kernel's and the websocket's round trip, the phases of
 a REST call. While our own process is not running nothing is said of the venue at all: that is our trouble.
@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 
-from feeds.books.route_books import RouteBoard
+from feeds.books.route_books import RouteBooks
 from feeds.ccxt_pro import process
 from feeds.ccxt_pro.messages import Beat, BookNow, Follow, Job, Lost, Probed, Refused, TradeNow, Word
 from feeds.ccxt_pro.process import ChildLostError, Pipe
@@ -34,7 +34,7 @@ BEATLESS_NS = 3_000_000_000
 """Our process speaks every second. One that has stopped to is no longer a witness of the venue's silence."""
 
 
-class GenericWatch:
+class CcxtProRoute:
     def __init__(
         self,
         route: str,
@@ -51,7 +51,7 @@ class GenericWatch:
         """Empty ``hosts`` are ccxt's own. ``begin`` starts the process, ``silent_s`` is how long it may say nothing."""
         self.route, self.venue, self.product, self.hosts = route, venue, product, hosts
         self.facts = venue.products[product]
-        self.board: RouteBoard | None = None
+        self.board: RouteBooks | None = None
         self.offset = offset
         self.notes = [
             f"Watched through ccxt.pro ({venue.ccxt_id}): engine time, kernel and websocket round trips and the phases "
@@ -94,7 +94,7 @@ class GenericWatch:
 
     def watch(self, instruments: Sequence[Instrument]) -> None:
         """Called once."""
-        self.board = RouteBoard(
+        self.board = RouteBooks(
             self.route,
             self.venue,
             self.product,
@@ -316,7 +316,7 @@ class GenericWatch:
                 self.ever_synced.add(symbol)
             self._meters.emit(book_sample(self.route, pair.book, now_ns))
 
-    def _feed_sample(self, board: RouteBoard, now_ns: int, mono_ns: int, interval_ms: float) -> FeedSample:
+    def _feed_sample(self, board: RouteBooks, now_ns: int, mono_ns: int, interval_ms: float) -> FeedSample:
         bursts, ages, _ = board.bursts.take()
         corrected = self.offset.ages_ms(ages)
         lives = self._channels.silences(mono_ns) if self._channels is not None else ()

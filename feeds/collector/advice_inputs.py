@@ -16,7 +16,7 @@ from feeds.collector import row_figures
 from feeds.config.watchlists import Watchlist
 from feeds.frame import AdviceRow, Excluded, Order, RailRow
 from feeds.judge.figures import RouteSignals
-from feeds.measure.contract import Measured
+from feeds.measure.contract import MonitoredRoute
 from feeds.measure.transfers import warning
 from feeds.model import Cause, Verdict, venue_of
 
@@ -45,7 +45,7 @@ class Advising:
         now_ns: int,
         watchlist: Watchlist,
         order: Order,
-        routes: Mapping[str, Measured],
+        routes: Mapping[str, MonitoredRoute],
         verdicts: Mapping[str, Verdict],
         signals: Mapping[str, RouteSignals],
         rates: Rates,
@@ -80,7 +80,7 @@ class Advising:
         self._adviser.forget(symbol)
         return True
 
-    def _view(self, symbol: str, watch: Measured, verdict: Verdict, signals: RouteSignals, rates: Rates) -> View:
+    def _view(self, symbol: str, watch: MonitoredRoute, verdict: Verdict, signals: RouteSignals, rates: Rates) -> View:
         actual = watch.actual(symbol)
         pair = watch.board.pairs.get(actual) if watch.board is not None else None
         instrument = pair.book.instrument if pair is not None else None

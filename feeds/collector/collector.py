@@ -11,14 +11,14 @@ import msgspec
 
 from feeds.advise import basis
 from feeds.advise.costs import AdviceSettings
-from feeds.ccxt_pro.route import GenericWatch
+from feeds.ccxt_pro.route import CcxtProRoute
 from feeds.clock import Clock, SystemClock
 from feeds.collector import rows
 from feeds.collector.advice_inputs import Advising
-from feeds.collector.event_log import Journal
-from feeds.collector.history import Keeper
+from feeds.collector.event_log import EventLog
+from feeds.collector.history import HistoryKeeper
 from feeds.collector.process_usage import Usage
-from feeds.collector.session import Watched
+from feeds.collector.session import WatchSession
 from feeds.collector.simulated import Simulation, obey
 from feeds.config import paths
 from feeds.config.load import Config
@@ -34,12 +34,12 @@ from feeds.frame import (
     UseOrder,
     UseWatchlist,
 )
-from feeds.instruments.loader import Instruments
+from feeds.instruments.loader import InstrumentLoader
 from feeds.judge.judge import Judge
 from feeds.measure.clock_offset import OffsetEstimator
-from feeds.measure.contract import Measured
+from feeds.measure.contract import MonitoredRoute
 from feeds.measure.loop_lag import ClockStep, LoopLag
-from feeds.measure.route import Hosts, Meters, RouteWatch
+from feeds.measure.route import Hosts, Meters, RouteMonitor
 from feeds.measure.transfers import RailsWatch
 from feeds.measure.venue_status import StatusWatch
 from feeds.measure.witness import Witness, parse_target
@@ -65,8 +65,8 @@ class Collector:
         self.sinks: list[Callable[[Frame], None]] = []
         self._config, self._simulation = configuration, simulation
         self._clock: Clock = clock or SystemClock()
-        self._journal = Journal()
-        self._keeper = Keeper()
+        self._journal = EventLog()
+        self._keeper = HistoryKeeper()
         self._limits = ConnectLimits()
         self._offsets: dict[str, OffsetEstimator] = {}
         self._lag = LoopLag(self._clock)
@@ -76,7 +76,7 @@ class Collector:
         self._number = 0
         self._started_ns = self._clock.time_ns()
         self._commands: list[Command] = []
-        self._watched: Watched | None = None
+        self._watched: WatchSession | None = None
         self._tls = trust()
 
     # the outside
@@ -111,7 +111,7 @@ class Collector:
         await self._leave()
         watchlist = self._within_reach(watchlist)
         routes = {route: self._route(route) for route in watchlist.routes}
-        instruments = Instruments(
+        instruments = InstrumentLoader(
             routes=tuple(routes),
             cache_dir=paths.cache_dir(),
             label=self._simulation.label if self._simulation is not None else None,
@@ -119,7 +119,7 @@ class Collector:
             ready=self._listed,
             say=lambda text: self._say("markets", None, text),
         )
-        self._watched = Watched(
+        self._watched = WatchSession(
             watchlist=watchlist,
             routes=routes,
             judge=Judge(tuple(routes), domains=failure_domains.judged(self._config.domains)),
@@ -168,17 +168,17 @@ class Collector:
         home = watchlist.home if watchlist.home in reached else None
         return msgspec.structs.replace(watchlist, routes=reached, home=home)
 
-    def _route(self, route: str) -> Measured:
+    def _route(self, route: str) -> MonitoredRoute:
         own = (self._simulation.endpoints if self._simulation is not None else self._config.endpoints).get(route)
         meters, offset = Meters(self._clock, self._emit, self._say), self._offsets.setdefault(route, OffsetEstimator())
         if venue_of(route) not in VENUES:
             other, kind = generic(venue_of(route)), product_in(route)
             hosts = Hosts(rest=own.rest or "" if own else "", ws=own.ws or "" if own else "")
-            return GenericWatch(route, other, kind, hosts, meters, offset=offset)
+            return CcxtProRoute(route, other, kind, hosts, meters, offset=offset)
         venue = VENUES[venue_of(route)]
         product = product_in(route)
         facts = venue.products[product]
-        return RouteWatch(
+        return RouteMonitor(
             route,
             venue,
             product,

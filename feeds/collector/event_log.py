@@ -20,7 +20,7 @@ def clean(text: str, limit: int = MAX_TEXT) -> str:
     return words if len(words) <= limit else words[: limit - 1] + "…"
 
 
-class Journal:
+class EventLog:
     def __init__(self) -> None:
         self._rows: deque[EventRow] = deque(maxlen=EVENTS_KEPT)
         self._next = 0

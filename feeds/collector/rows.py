@@ -11,14 +11,14 @@ from feeds.books.ladder import Ladder
 from feeds.books.route_books import PairState
 from feeds.collector import row_figures
 from feeds.collector.process_usage import Usage, rss_mb
-from feeds.collector.session import Watched
+from feeds.collector.session import WatchSession
 from feeds.frame import BasisRow, PairRow, RouteRow, SelfRow, Spread2
 from feeds.measure.clock_offset import OffsetEstimator
-from feeds.measure.contract import Measured
+from feeds.measure.contract import MonitoredRoute
 from feeds.model import venue_of
 
 
-def route_row(watched: Watched, route: str) -> RouteRow:
+def route_row(watched: WatchSession, route: str) -> RouteRow:
     watch = watched.routes[route]
     board = watch.board
     notes = [*watch.notes, *([watch.market_note] if watch.market_note else [])]
@@ -44,7 +44,7 @@ def route_row(watched: Watched, route: str) -> RouteRow:
     )
 
 
-def own_row(watched: Watched, usage: Usage, offsets: Collection[OffsetEstimator]) -> SelfRow:
+def own_row(watched: WatchSession, usage: Usage, offsets: Collection[OffsetEstimator]) -> SelfRow:
     own = watched.judge.own()
     rates = [s.msgs_s for s in watched.signals.values() if s.msgs_s is not None]
     return SelfRow(
@@ -79,7 +79,7 @@ Taken: TypeAlias = tuple[PairState, Ladder]
 """A pair and what its book was when it was looked at."""
 
 
-def ladders(watched: Watched) -> Iterator[tuple[tuple[str, str], Taken]]:
+def ladders(watched: WatchSession) -> Iterator[tuple[tuple[str, str], Taken]]:
     """By (route, watched symbol), one at a time: deriving them is most of what a frame costs."""
     for route, symbol in watched.watchlist.pairs:
         watch = watched.routes[route]
@@ -88,7 +88,9 @@ def ladders(watched: Watched) -> Iterator[tuple[tuple[str, str], Taken]]:
             yield (route, symbol), (pair, pair.book.ladder())
 
 
-def pair_rows(watched: Watched, taken: Mapping[tuple[str, str], Taken], now_ns: Callable[[], int]) -> Iterator[PairRow]:
+def pair_rows(
+    watched: WatchSession, taken: Mapping[tuple[str, str], Taken], now_ns: Callable[[], int]
+) -> Iterator[PairRow]:
     """One at a time, of the ladders ``taken``; a row's ages are those of the moment in which it is made."""
     by_symbol: dict[str, dict[str, float]] = {}
     for (route, symbol), (pair, ladder) in taken.items():
@@ -104,7 +106,7 @@ def pair_rows(watched: Watched, taken: Mapping[tuple[str, str], Taken], now_ns: 
 
 
 def _pair_row(
-    watched: Watched, watch: Measured, wanted: str, taken: Taken | None, gap_bps: float | None, now_ns: int
+    watched: WatchSession, watch: MonitoredRoute, wanted: str, taken: Taken | None, gap_bps: float | None, now_ns: int
 ) -> PairRow:
     symbol = watch.actual(wanted)
     if taken is None:
@@ -139,7 +141,7 @@ def _pair_row(
     )
 
 
-def rates(watched: Watched) -> basis.Rates:
+def rates(watched: WatchSession) -> basis.Rates:
     books = []
     for route, watch in watched.routes.items():
         if watch.board is None or row_figures.known_silent(watched.verdicts.get(route)):
@@ -153,7 +155,7 @@ def rates(watched: Watched) -> basis.Rates:
     return basis.rates_of(books)
 
 
-def basis_pairs(watched: Watched, listed: Collection[str]) -> list[str]:
+def basis_pairs(watched: WatchSession, listed: Collection[str]) -> list[str]:
     """Stablecoin pairs of a spot route, as long as few others watch the same."""
     pairs = []
     for pair in basis.PAIRS:
@@ -163,7 +165,7 @@ def basis_pairs(watched: Watched, listed: Collection[str]) -> list[str]:
     return pairs
 
 
-def basis_rows(watched: Watched) -> tuple[BasisRow, ...]:
+def basis_rows(watched: WatchSession) -> tuple[BasisRow, ...]:
     return tuple(
         BasisRow(pair=f"{a}/{b}", rate=r.rate, half_spread_bps=r.half_spread_bps, routes=r.routes)
         for (a, b), r in watched.rates.known.items()

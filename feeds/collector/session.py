@@ -9,23 +9,23 @@ from feeds.books.ladder import Ladder
 from feeds.collector.advice_inputs import Advising
 from feeds.config.watchlists import Watchlist
 from feeds.frame import AdviceRow, Depth, Order, RailRow, RouteRow
-from feeds.instruments.loader import Instruments
+from feeds.instruments.loader import InstrumentLoader
 from feeds.judge.figures import RouteSignals
 from feeds.judge.judge import Judge
-from feeds.measure.contract import Measured
+from feeds.measure.contract import MonitoredRoute
 from feeds.measure.transfers import RailsWatch
 from feeds.measure.venue_status import StatusWatch
 from feeds.model import Verdict
 
 
-class Watched(Struct, kw_only=True):
+class WatchSession(Struct, kw_only=True):
     """The watchlist under measurement, with all that ends when another is chosen."""
 
     watchlist: Watchlist
-    routes: dict[str, Measured]
+    routes: dict[str, MonitoredRoute]
     judge: Judge
     advising: Advising
-    instruments: Instruments
+    instruments: InstrumentLoader
     tasks: list[StatusWatch | RailsWatch]
     rails: dict[str, tuple[RailRow, ...]]
     """By venue."""

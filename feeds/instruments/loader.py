@@ -19,7 +19,7 @@ RECHECK_S = 3600.0
 Ready = Callable[[str, Mapping[str, Instrument], str], None]
 
 
-class Instruments:
+class InstrumentLoader:
     """Tells ``ready(route, instruments by symbol, note)`` when a route's are known, and again when their note changes.
 
     ``note`` is a sentence for the user, empty when all is well. ``say`` gets sentences for the journal.

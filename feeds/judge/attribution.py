@@ -10,7 +10,7 @@ from feeds.judge.finding import Finding
 from feeds.judge.hysteresis import Candidate, Standing
 from feeds.judge.peers import NETWORK_KEYS
 from feeds.judge.rolling import ns
-from feeds.judge.route_history import RouteTrack
+from feeds.judge.route_history import RouteHistory
 from feeds.model import Cause, Evidence, Reason, State
 
 POINTS = {0: 0, 1: 20, 2: 35, 3: 60}
@@ -62,7 +62,7 @@ class Opinion(Struct, frozen=True, kw_only=True):
 
 
 def compose(
-    track: RouteTrack,
+    track: RouteHistory,
     standing: Sequence[Standing],
     found: Mapping[str, Finding],
     around: Circumstances,
@@ -132,7 +132,7 @@ def _everywhere(common: Sequence[Standing], around: Circumstances, points: int) 
     )
 
 
-def _severe(track: RouteTrack, standing: Sequence[Standing], now_ns: int) -> tuple[State, Cause | None, int] | None:
+def _severe(track: RouteHistory, standing: Sequence[Standing], now_ns: int) -> tuple[State, Cause | None, int] | None:
     """States that need no second class of evidence: refused, announced, closed, nothing new."""
     by_key = {s.finding.key: s for s in standing}
     for key, state in (("refused", State.BLOCKED), ("maintenance", State.HALTED)):
@@ -158,7 +158,7 @@ def _severe(track: RouteTrack, standing: Sequence[Standing], now_ns: int) -> tup
 
 
 def _graded(
-    track: RouteTrack,
+    track: RouteHistory,
     blame: Sequence[Standing],
     found: Mapping[str, Finding],
     peers: Reason | None,
@@ -188,7 +188,7 @@ def _graded(
     return State.CONGESTED if congested else State.SUSPECT, cause, since_ns
 
 
-def _attributed(finding: Finding, track: RouteTrack, by_key: Mapping[str, Finding]) -> Cause:
+def _attributed(finding: Finding, track: RouteHistory, by_key: Mapping[str, Finding]) -> Cause:
     """Whose fault one finding is in the light of the others."""
     rest = REST_KEYS & by_key.keys()
     if finding.key in REST_KEYS or finding.key == "status":
@@ -212,7 +212,7 @@ def _attributed(finding: Finding, track: RouteTrack, by_key: Mapping[str, Findin
     return finding.cause or Cause.GATEWAY
 
 
-def _door(track: RouteTrack, by_key: Mapping[str, Finding]) -> Cause:
+def _door(track: RouteHistory, by_key: Mapping[str, Finding]) -> Cause:
     """Where REST is in trouble: the road there when the network accounts for it, else the venue's gateway."""
     return Cause.PATH if _network_explains(track, by_key) else Cause.GATEWAY
 
@@ -221,7 +221,7 @@ def _above(finding: Finding) -> float:
     return (finding.value or 0.0) - (finding.baseline or 0.0)
 
 
-def _network_explains(track: RouteTrack, by_key: Mapping[str, Finding]) -> bool:
+def _network_explains(track: RouteHistory, by_key: Mapping[str, Finding]) -> bool:
     """Does the kernel's round trip (or the connect) account for the slower REST? Then it is the road, not the toll."""
     if "errors" in by_key:
         return False

@@ -15,7 +15,7 @@ def baseline(limits: Thresholds) -> Baseline:
     return Baseline(limits.baseline_s, limits.baseline_pace_s, limits.baseline_min_count, limits.adopt_s)
 
 
-class SymbolTrack:
+class BookHistory:
     """One pair's book: recent values and the pair's own normal."""
 
     __slots__ = (

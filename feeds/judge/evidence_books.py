@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from feeds.judge.book_history import SymbolTrack
+from feeds.judge.book_history import BookHistory
 from feeds.judge.finding import LET_GO, THIN_SPACE, Finding, against, figure, percent, ratio_of
 from feeds.judge.rolling import Baseline, ns
-from feeds.judge.route_history import RouteTrack
+from feeds.judge.route_history import RouteHistory
 from feeds.model import Cause, Evidence, Fault, Product, StatusNotice
 
 LINK_GRACE_S = 5.0
@@ -17,7 +17,7 @@ PRICE_STORM = 2.0
 FREEZE_S = 5.0
 
 
-def book_findings(track: RouteTrack, now_ns: int, held: Collection[str]) -> Iterator[Finding]:
+def book_findings(track: RouteHistory, now_ns: int, held: Collection[str]) -> Iterator[Finding]:
     """Wrong, unsynced and frozen books, and thin ones against their own normal."""
     limits = track.limits
     for name, symbol in track.symbols.items():
@@ -68,7 +68,7 @@ def book_findings(track: RouteTrack, now_ns: int, held: Collection[str]) -> Iter
         )
 
 
-def depth_ratio(symbol: SymbolTrack, now_ns: int) -> tuple[float, float, float] | None:
+def depth_ratio(symbol: BookHistory, now_ns: int) -> tuple[float, float, float] | None:
     """The thinner side within 10 bp: (ratio to its baseline, now, baseline); None while unknown."""
     worst: tuple[float, float, float] | None = None
     for window, base in ((symbol.bid, symbol.base_bid), (symbol.ask, symbol.base_ask)):
@@ -79,7 +79,7 @@ def depth_ratio(symbol: SymbolTrack, now_ns: int) -> tuple[float, float, float] 
     return worst
 
 
-def spread_ratio(symbol: SymbolTrack, now_ns: int, floor_bps: float) -> float | None:
+def spread_ratio(symbol: BookHistory, now_ns: int, floor_bps: float) -> float | None:
     """Spread against its baseline; what lies under the floor above the baseline counts as unchanged."""
     value, usual = symbol.now(symbol.spread, now_ns), symbol.base_spread.value
     if value is None or usual is None:
@@ -90,7 +90,7 @@ def spread_ratio(symbol: SymbolTrack, now_ns: int, floor_bps: float) -> float | 
 
 
 def _thin_findings(
-    track: RouteTrack, name: str, symbol: SymbolTrack, now_ns: int, held: Collection[str]
+    track: RouteHistory, name: str, symbol: BookHistory, now_ns: int, held: Collection[str]
 ) -> Iterator[Finding]:
     limits = track.limits
     depth = depth_ratio(symbol, now_ns)
@@ -132,7 +132,7 @@ def signed(bps: float) -> str:
 
 
 def price_finding(
-    track: RouteTrack, name: str, gap_bps: float, others_bps: float, count: int, storm: bool, held: bool
+    track: RouteHistory, name: str, gap_bps: float, others_bps: float, count: int, storm: bool, held: bool
 ) -> Finding | None:
     """``gap_bps`` against the leave-one-out median; ``others_bps`` is how far the ``count`` others lie apart."""
     limits, symbol = track.limits, track.symbols[name]
@@ -159,7 +159,7 @@ def price_finding(
     )
 
 
-def refusal_finding(track: RouteTrack, now_ns: int) -> Finding | None:
+def refusal_finding(track: RouteHistory, now_ns: int) -> Finding | None:
     """We are refused: geo-block, ban, rate limit, maintenance; without any good answer since."""
     refusal, limits = track.refusal, track.limits
     if refusal is None or now_ns - refusal.last_ns > ns(limits.limit_hold_s):
@@ -190,7 +190,7 @@ def refusal_finding(track: RouteTrack, now_ns: int) -> Finding | None:
     )
 
 
-def _handshake_refusal(track: RouteTrack) -> Finding | None:
+def _handshake_refusal(track: RouteHistory) -> Finding | None:
     """Every websocket handshake is refused and no REST answer says otherwise."""
     if not track.links or track.data_ns is not None or track.good_ns is not None:
         return None
@@ -210,7 +210,7 @@ def _handshake_refusal(track: RouteTrack) -> Finding | None:
     )
 
 
-def status_findings(track: RouteTrack, product: str, wall_ns: int) -> Iterator[Finding]:
+def status_findings(track: RouteHistory, product: str, wall_ns: int) -> Iterator[Finding]:
     """What the venue says of itself; ``wall_ns`` is the time its notices are dated in."""
     for notice in track.notices:
         if not notice.market_data or not _concerns(notice, product):

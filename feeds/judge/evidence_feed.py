@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from feeds.judge.finding import Finding, figure, ratio_of
-from feeds.judge.own_side import Own
+from feeds.judge.own_side import OwnSide
 from feeds.judge.recent import TRADING, Recent, channel_silences_s
 from feeds.judge.rolling import ns
-from feeds.judge.route_history import RouteTrack
+from feeds.judge.route_history import RouteHistory
 from feeds.judge.thresholds import Thresholds
 from feeds.model import Cause, Channel, Evidence
 
@@ -22,7 +22,7 @@ EVENTFUL_CHANNELS = QUIET_CHANNELS | {"trades"}
 
 
 def feed_findings(
-    track: RouteTrack, now: Recent, own: Own, now_ns: int, elsewhere_s: Mapping[str, float]
+    track: RouteHistory, now: Recent, own: OwnSide, now_ns: int, elsewhere_s: Mapping[str, float]
 ) -> Iterator[Finding]:
     """``elsewhere_s``: by channel, the longest usual silence of it on other venues."""
     yield from _link_findings(track, own, now_ns)
@@ -40,7 +40,7 @@ def feed_findings(
         )
 
 
-def _link_findings(track: RouteTrack, own: Own, now_ns: int) -> Iterator[Finding]:
+def _link_findings(track: RouteHistory, own: OwnSide, now_ns: int) -> Iterator[Finding]:
     limits = track.limits
     down = {label: link for label, link in track.links.items() if not link.connected}
     if down:
@@ -76,7 +76,7 @@ def _link_findings(track: RouteTrack, own: Own, now_ns: int) -> Iterator[Finding
 
 
 def _silence_findings(
-    track: RouteTrack, now: Recent, own: Own, now_ns: int, elsewhere_s: Mapping[str, float]
+    track: RouteHistory, now: Recent, own: OwnSide, now_ns: int, elsewhere_s: Mapping[str, float]
 ) -> Iterator[Finding]:
     limits, feed = track.limits, track.feed
     if feed is None or track.feed_ns is None or (track.links and not track.links_up()):
@@ -123,7 +123,7 @@ def _silence_findings(
     yield from _channel_findings(track, connected_s, elsewhere_s)
 
 
-def _trickle(track: RouteTrack, connected_s: float) -> tuple[float, float] | None:
+def _trickle(track: RouteHistory, connected_s: float) -> tuple[float, float] | None:
     """(messages a second, usually) while a lively route sends next to nothing: some venues repeat a frozen book."""
     limits, usual = track.limits, track.base_rate.value
     if usual is None or usual < limits.trickle_rate or track.feed_ns is None or connected_s <= limits.trickle_s:
@@ -133,7 +133,7 @@ def _trickle(track: RouteTrack, connected_s: float) -> tuple[float, float] | Non
     return (rate, usual) if rate <= limits.trickle_share * usual else None
 
 
-def silence_limit_s(track: RouteTrack, limits: Thresholds, failing: bool) -> float:
+def silence_limit_s(track: RouteHistory, limits: Thresholds, failing: bool) -> float:
     """How long without any data is strange for this route, from its own rate of messages."""
     rate = track.base_rate.value
     if track.data_ns is None:
@@ -146,7 +146,7 @@ def silence_limit_s(track: RouteTrack, limits: Thresholds, failing: bool) -> flo
     return limits.quiet_route_s if alive else limits.first_data_s
 
 
-def _moved_within(track: RouteTrack, symbol: str, silence_ms: float) -> bool:
+def _moved_within(track: RouteHistory, symbol: str, silence_ms: float) -> bool:
     """Did the pair's book move its mid within the silence, though not in its very last seconds?"""
     book = track.symbols.get(symbol)
     if book is None or book.moved_ns is None or track.feed_ns is None:
@@ -154,7 +154,7 @@ def _moved_within(track: RouteTrack, symbol: str, silence_ms: float) -> bool:
     return book.moved_ns > track.feed_ns - ns(silence_ms / 1e3) + ns(2.0)
 
 
-def _channel_findings(track: RouteTrack, connected_s: float, elsewhere_s: Mapping[str, float]) -> Iterator[Finding]:
+def _channel_findings(track: RouteHistory, connected_s: float, elsewhere_s: Mapping[str, float]) -> Iterator[Finding]:
     """Channels that are silent as a whole, and single subscriptions that are while their pair is alive elsewhere."""
     limits, feed = track.limits, track.feed
     if feed is None:
@@ -189,7 +189,7 @@ def _channel_findings(track: RouteTrack, connected_s: float, elsewhere_s: Mappin
             yield _channel_finding(track, key, silence_ms, "silent while the pair trades")
 
 
-def channel_limit_s(track: RouteTrack, channel: str, elsewhere_s: float | None) -> float | None:
+def channel_limit_s(track: RouteHistory, channel: str, elsewhere_s: float | None) -> float | None:
     """How long all pairs of a channel may be silent together: by its own past, else by its past at other venues, else
     by the venue's facts; None where nothing is known."""
     limits, feed = track.limits, track.feed
@@ -209,7 +209,7 @@ def _least(silences_ms: Mapping[str, float], keys: Sequence[str]) -> float | Non
     return min((silences_ms[key] for key in keys), default=None)
 
 
-def _channel_finding(track: RouteTrack, channel: str, silence_ms: float | None, words: str) -> Finding:
+def _channel_finding(track: RouteHistory, channel: str, silence_ms: float | None, words: str) -> Finding:
     after = f" for {figure(silence_ms / 1e3)} s" if silence_ms is not None else ""
     return Finding(
         key=f"channel.{channel}",

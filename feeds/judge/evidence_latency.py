@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator
 
 from feeds.judge.finding import LET_GO, Finding, against, excess, figure, over, percent, ratio_of
 from feeds.judge.recent import Recent
-from feeds.judge.route_history import RouteTrack
+from feeds.judge.route_history import RouteHistory
 from feeds.model import Cause, Evidence
 
 CONNECTS_MIN = 2
@@ -18,7 +18,7 @@ AGE_CEILING_MS = 3_000.0
 OFFSET_EXPLAINS = 0.6
 
 
-def rest_findings(track: RouteTrack, now: Recent, held: Collection[str]) -> Iterator[Finding]:
+def rest_findings(track: RouteHistory, now: Recent, held: Collection[str]) -> Iterator[Finding]:
     limits = track.limits
     usual_ms = track.base_rest.value
     if now.rest_ms is not None:
@@ -94,7 +94,7 @@ def rest_findings(track: RouteTrack, now: Recent, held: Collection[str]) -> Iter
         )
 
 
-def kernel_findings(track: RouteTrack, now: Recent, held: Collection[str]) -> Iterator[Finding]:
+def kernel_findings(track: RouteHistory, now: Recent, held: Collection[str]) -> Iterator[Finding]:
     limits = track.limits
     sources = (
         ("kernel", now.kernel_ms, track.base_kernel, "REST"),
@@ -138,7 +138,7 @@ def kernel_findings(track: RouteTrack, now: Recent, held: Collection[str]) -> It
         )
 
 
-def age_findings(track: RouteTrack, now: Recent, held: Collection[str]) -> Iterator[Finding]:
+def age_findings(track: RouteHistory, now: Recent, held: Collection[str]) -> Iterator[Finding]:
     limits, usual_ms = track.limits, track.base_age.value
     if now.age_ms is not None and not _clock_moved(track, now):
         error_ms = track.feed.offset_err_ms if track.feed is not None else None
@@ -173,7 +173,7 @@ def age_findings(track: RouteTrack, now: Recent, held: Collection[str]) -> Itera
         )
 
 
-def _clock_moved(track: RouteTrack, now: Recent) -> bool:
+def _clock_moved(track: RouteHistory, now: Recent) -> bool:
     """A clock, the venue's or ours, lately moved by as much as the age did: the age may be corrected wrongly."""
     usual_ms = track.base_age.value
     if usual_ms is None or now.age_ms is None or now.offset_span_ms is None:

@@ -10,9 +10,9 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
-from feeds.judge.book_history import SymbolTrack
+from feeds.judge.book_history import BookHistory
 from feeds.judge.rolling import Window, ns
-from feeds.judge.route_history import ANSWERED, RouteTrack, Shot, error_text
+from feeds.judge.route_history import ANSWERED, RouteHistory, Shot, error_text
 from feeds.quantiles import median, percentile
 
 
@@ -73,7 +73,7 @@ class RouteSignals(Struct, frozen=True, kw_only=True):
     symbols: dict[str, SymbolSignals] = {}
 
 
-def route_signals(track: RouteTrack, now_ns: int) -> RouteSignals:
+def route_signals(track: RouteHistory, now_ns: int) -> RouteSignals:
     """The figures of the trailing window. Own-lag and line failures stay in: they happened."""
     start_ns = now_ns - ns(track.limits.figures_s)
     warm = [s for s in track.warm if s.end_ns > start_ns]
@@ -115,7 +115,7 @@ def route_signals(track: RouteTrack, now_ns: int) -> RouteSignals:
     )
 
 
-def symbol_signals(symbol: SymbolTrack, now_ns: int) -> SymbolSignals:
+def symbol_signals(symbol: BookHistory, now_ns: int) -> SymbolSignals:
     """One pair now and in its normal."""
     return SymbolSignals(
         depth_bid=symbol.now(symbol.bid, now_ns),

@@ -8,9 +8,9 @@ from msgspec import Struct
 from feeds.judge.attribution import Opinion
 from feeds.judge.finding import figure
 from feeds.judge.hysteresis import Candidate
-from feeds.judge.own_side import Own
+from feeds.judge.own_side import OwnSide
 from feeds.judge.rolling import ns
-from feeds.judge.route_history import RouteTrack
+from feeds.judge.route_history import RouteHistory
 from feeds.model import Cause, Evidence, Reason, State
 
 SEVERE = frozenset({State.STALLED, State.DOWN, State.HALTED, State.BLOCKED})
@@ -32,7 +32,7 @@ def excuse_of(cause: Cause, since_ns: int, signal: str, words: str, value: float
     return Excuse(cause=cause, since_ns=since_ns, reasons=(reason,))
 
 
-def recovering(track: RouteTrack, own: Own, now_ns: int) -> bool:
+def recovering(track: RouteHistory, own: OwnSide, now_ns: int) -> bool:
     """Our line is back, and this route has not had the time to come back with it."""
     since_ns = own.recovered_ns
     if since_ns is None or now_ns - since_ns >= ns(track.limits.recover_s):
@@ -41,7 +41,9 @@ def recovering(track: RouteTrack, own: Own, now_ns: int) -> bool:
     return not (data and track.contact_ns is not None and track.contact_ns > since_ns)
 
 
-def own_excuse(track: RouteTrack, own: Own, opinion: Opinion, slow_line_ns: int | None, now_ns: int) -> Excuse | None:
+def own_excuse(
+    track: RouteHistory, own: OwnSide, opinion: Opinion, slow_line_ns: int | None, now_ns: int
+) -> Excuse | None:
     """None: nothing about ourselves stands in the way. ``slow_line_ns``: since when every venue's kernel round trip
     is up."""
     candidate, limits = opinion.candidate, track.limits
@@ -73,7 +75,7 @@ def own_excuse(track: RouteTrack, own: Own, opinion: Opinion, slow_line_ns: int 
     return None
 
 
-def warming(track: RouteTrack, candidate: Candidate, now_ns: int) -> tuple[bool, Excuse | None]:
+def warming(track: RouteHistory, candidate: Candidate, now_ns: int) -> tuple[bool, Excuse | None]:
     """(is warmed up for good, excuse). What needs no baseline is said before that."""
     limits = track.limits
     first_ns = track.first_ns if track.first_ns is not None else now_ns

@@ -19,11 +19,11 @@ from feeds.judge.figures import RouteSignals, route_signals
 from feeds.judge.finding import Finding, figure
 from feeds.judge.hysteresis import Latches, Stance, Standing
 from feeds.judge.inconclusive import Excuse, excuse_of, own_excuse, recovering, warming
-from feeds.judge.own_side import Own, OwnState
+from feeds.judge.own_side import OwnSide, OwnState
 from feeds.judge.peers import NETWORK_KEYS, Consensus, Together, base_of, moves
 from feeds.judge.recent import Recent, learn, recent
 from feeds.judge.rolling import ns
-from feeds.judge.route_history import RouteTrack
+from feeds.judge.route_history import RouteHistory
 from feeds.judge.thresholds import Thresholds
 from feeds.model import SEVERITY, Cause, Evidence, Reason, State, Verdict, venue_of
 from feeds.samples import (
@@ -71,7 +71,7 @@ class _Route:
     )
 
     def __init__(self, route: str, limits: Thresholds) -> None:
-        self.track = RouteTrack(route, limits)
+        self.track = RouteHistory(route, limits)
         self.latches = Latches(limits)
         self.stance = Stance(limits)
         self.standing: list[Standing] = []
@@ -98,7 +98,7 @@ class Judge:
     ) -> None:
         self._limits = thresholds or Thresholds()
         self._routes = {route: _Route(route, self._limits) for route in sorted(set(routes))}
-        self._own = Own(self._limits)
+        self._own = OwnSide(self._limits)
         self._together = Together(tuple(self._routes), self._limits, domains)
         self._consensus = Consensus({r: x.track for r, x in self._routes.items()})
         self._shift_ns = 0

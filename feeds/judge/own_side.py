@@ -54,7 +54,7 @@ class _Target:
         self.ms: float | None = None
 
 
-class Own:
+class OwnSide:
     """Rolling state of our own machine and line. Times are the judge's."""
 
     def __init__(self, thresholds: Thresholds) -> None:

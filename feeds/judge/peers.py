@@ -14,7 +14,7 @@ from feeds.judge.evidence_books import depth_ratio, price_finding, spread_ratio
 from feeds.judge.finding import Finding, ratio_of
 from feeds.judge.recent import Recent
 from feeds.judge.rolling import ns
-from feeds.judge.route_history import RouteTrack
+from feeds.judge.route_history import RouteHistory
 from feeds.judge.thresholds import Thresholds
 from feeds.model import venue_of
 from feeds.quantiles import median, percentile
@@ -52,7 +52,7 @@ class Moves(Struct, frozen=True, kw_only=True):
     spread: float | None = None
 
 
-def moves(track: RouteTrack, now: Recent, now_ns: int) -> Moves:
+def moves(track: RouteHistory, now: Recent, now_ns: int) -> Moves:
     symbols = track.symbols.values()
     depths = [d[0] for d in (depth_ratio(s, now_ns) for s in symbols) if d is not None]
     floor_bps = track.limits.spread_floor_bps / 2
@@ -242,7 +242,7 @@ class Together:
         kernels = self._by_venue.get("kernel", {})
         return len(kernels) >= 2 and len(kernels) == len(self._venues) and min(kernels.values()) >= MOVED_RATIO
 
-    def usual_gaps_s(self, route: str, tracks: Mapping[str, RouteTrack]) -> dict[str, float]:
+    def usual_gaps_s(self, route: str, tracks: Mapping[str, RouteHistory]) -> dict[str, float]:
         """By channel: the median over other venues' routes of their longest usual silence."""
         peaks: dict[str, list[float]] = {}
         for other, track in tracks.items():
@@ -288,7 +288,7 @@ class Together:
 class Consensus:
     """Mids of one base across routes, leave-one-out."""
 
-    def __init__(self, tracks: Mapping[str, RouteTrack]) -> None:
+    def __init__(self, tracks: Mapping[str, RouteHistory]) -> None:
         self._tracks = tracks
         self.disturbed: frozenset[str] = frozenset()
         """Bases with an odd one out: nobody's usual gap can be learnt meanwhile."""

@@ -6,9 +6,9 @@ from collections import Counter
 
 from msgspec import Struct
 
-from feeds.judge.own_side import Own
+from feeds.judge.own_side import OwnSide
 from feeds.judge.rolling import finite, ns
-from feeds.judge.route_history import ANSWERED, ENGINE_CHANNELS, RouteTrack, Shot, error_text
+from feeds.judge.route_history import ANSWERED, ENGINE_CHANNELS, RouteHistory, Shot, error_text
 from feeds.model import Fault
 from feeds.quantiles import median
 
@@ -71,7 +71,7 @@ class Recent(Struct, kw_only=True):
     msgs_s: float | None = None
 
 
-def recent(track: RouteTrack, own: Own, now_ns: int) -> Recent:
+def recent(track: RouteHistory, own: OwnSide, now_ns: int) -> Recent:
     """Windows end at ``now_ns``; probes count by when they ended."""
     result = Recent()
     _recent_probes(track, own, now_ns, result)
@@ -84,7 +84,7 @@ def recent(track: RouteTrack, own: Own, now_ns: int) -> Recent:
     return result
 
 
-def _recent_offset(track: RouteTrack, now_ns: int, result: Recent) -> None:
+def _recent_offset(track: RouteHistory, now_ns: int, result: Recent) -> None:
     if not track.offsets:
         return
     fresh_ns, last = now_ns - ns(OFFSET_RECENT_S), list(track.offsets)[-OFFSETS_RECENT:]
@@ -96,7 +96,7 @@ def _recent_offset(track: RouteTrack, now_ns: int, result: Recent) -> None:
     result.offset_span_ms = max(surely_above - surely_below, 0.0)
 
 
-def _recent_ages(track: RouteTrack, own: Own, now_ns: int, result: Recent) -> None:
+def _recent_ages(track: RouteHistory, own: OwnSide, now_ns: int, result: Recent) -> None:
     horizon, noise_ms = now_ns - ns(track.limits.age_recent_s), track.limits.own_noise_ms
     ages, measured = [], []
     for (t_ns, age_ms), (_, own_ms) in zip(reversed(track.ages.items), reversed(track.own_lags.items), strict=False):
@@ -112,7 +112,7 @@ def _recent_ages(track: RouteTrack, own: Own, now_ns: int, result: Recent) -> No
         result.age_ms, result.measured_age_ms = median(ages), median(measured)
 
 
-def _recent_probes(track: RouteTrack, own: Own, now_ns: int, result: Recent) -> None:
+def _recent_probes(track: RouteHistory, own: OwnSide, now_ns: int, result: Recent) -> None:
     limits = track.limits
     lost_from, errors_from = now_ns - ns(limits.lost_window_s), now_ns - ns(limits.error_window_s)
     tail_from, kernel_from = now_ns - ns(limits.failing_window_s), now_ns - ns(KERNEL_RECENT_S)
@@ -168,7 +168,7 @@ def _recent_probes(track: RouteTrack, own: Own, now_ns: int, result: Recent) -> 
     result.connect_ms = median(connects[-3:])
 
 
-def _newest_first(track: RouteTrack, oldest_ns: int) -> list[Shot]:
+def _newest_first(track: RouteHistory, oldest_ns: int) -> list[Shot]:
     found = []
     for shots in (track.warm, track.cold):
         for shot in reversed(shots):
@@ -179,7 +179,7 @@ def _newest_first(track: RouteTrack, oldest_ns: int) -> list[Shot]:
     return found
 
 
-def learn(track: RouteTrack, now: Recent, now_ns: int, abnormal: frozenset[str], frozen: bool) -> None:
+def learn(track: RouteHistory, now: Recent, now_ns: int, abnormal: frozenset[str], frozen: bool) -> None:
     """Offers the last seconds to the baselines. ``abnormal`` names signals that show evidence right now."""
     if track.first_ns is None or now_ns - track.first_ns < ns(track.limits.settle_s):
         return
@@ -217,7 +217,7 @@ def learn(track: RouteTrack, now: Recent, now_ns: int, abnormal: frozenset[str],
             track.channel_peak_s[channel] = max(before_s, track.channel_peak_s.get(channel, 0.0) * PEAK_KEPT)
 
 
-def channel_silences_s(track: RouteTrack) -> dict[str, float]:
+def channel_silences_s(track: RouteHistory) -> dict[str, float]:
     """By channel: silence of its liveliest symbol. One quiet pair never makes a channel silent."""
     silences: dict[str, float] = {}
     if track.feed is not None:

@@ -10,7 +10,7 @@ from collections import deque
 import msgspec
 from msgspec import Struct
 
-from feeds.judge.book_history import SymbolTrack, baseline
+from feeds.judge.book_history import BookHistory, baseline
 from feeds.judge.rolling import Baseline, Window, finite, ns
 from feeds.judge.thresholds import Thresholds
 from feeds.model import Fault, StatusNotice
@@ -74,7 +74,7 @@ class Refusal:
         self.text = ""
 
 
-class RouteTrack:
+class RouteHistory:
     """Everything measured of one route lately, bounded."""
 
     def __init__(self, route: str, limits: Thresholds) -> None:
@@ -105,7 +105,7 @@ class RouteTrack:
         """When data last came on any channel."""
         self.weight_share: float | None = None
         self.links: dict[str, LinkTrack] = {}
-        self.symbols: dict[str, SymbolTrack] = {}
+        self.symbols: dict[str, BookHistory] = {}
         self.notices: tuple[StatusNotice, ...] = ()
         self.channel_silence_s: dict[str, float] = {}
         self.channel_gaps: dict[str, int] = {}
@@ -216,7 +216,7 @@ class RouteTrack:
         if symbol is None:
             if len(self.symbols) >= SYMBOLS_KEPT:
                 return
-            symbol = self.symbols[sample.symbol] = SymbolTrack(self.limits)
+            symbol = self.symbols[sample.symbol] = BookHistory(self.limits)
         symbol.observe(sample, t_ns)
 
     def observe_status(self, sample: StatusSample, t_ns: int) -> None:

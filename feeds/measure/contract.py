@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from feeds.books.route_books import RouteBoard
+from feeds.books.route_books import RouteBooks
 from feeds.frame import ChannelRow
 from feeds.measure.clock_offset import OffsetEstimator
 from feeds.model import Instrument, Product, Rail, StatusNotice
@@ -38,7 +38,7 @@ class Where(Protocol):
     def rest(self) -> str: ...
 
 
-class Measured(Protocol):
+class MonitoredRoute(Protocol):
     """One route. Attributes that the collector sets are plain, the others are read only."""
 
     notes: list[str]
@@ -57,7 +57,7 @@ class Measured(Protocol):
     @property
     def hosts(self) -> Where: ...
     @property
-    def board(self) -> RouteBoard | None: ...
+    def board(self) -> RouteBooks | None: ...
     @property
     def offset(self) -> OffsetEstimator: ...
     @property

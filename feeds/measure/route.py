@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from feeds.books.route_books import Origin, RouteBoard, median_ms
+from feeds.books.route_books import Origin, RouteBooks, median_ms
 from feeds.clock import MS, Clock
 from feeds.frame import ChannelRow
 from feeds.measure.book_samples import book_sample
@@ -58,7 +58,7 @@ class Meters(Struct, frozen=True):
     """(code, route, text) for the journal."""
 
 
-class RouteWatch:
+class RouteMonitor:
     def __init__(
         self,
         route: str,
@@ -74,7 +74,7 @@ class RouteWatch:
         """``offset`` is shared by the routes of one venue, ``limits`` by all."""
         self.route, self.venue, self.product, self.hosts = route, venue, product, hosts
         self.facts = venue.products[product]
-        self.board: RouteBoard | None = None
+        self.board: RouteBooks | None = None
         self.streams: list[Stream] = []
         self.offset = offset
         self._feed = FeedChange(venue, product, meters.clock.monotonic_ns())
@@ -107,7 +107,7 @@ class RouteWatch:
     def watch(self, instruments: Sequence[Instrument]) -> None:
         """Open the sockets for these instruments. Called once, and by ourselves when the venue changes its feed."""
         self._probe(instruments)
-        self.board = RouteBoard(
+        self.board = RouteBooks(
             self.route,
             self.venue,
             self.product,
@@ -257,7 +257,7 @@ class RouteWatch:
             if self.board.rest_snapshot:
                 self._keep_wide(self.board, symbol, mono_ns)
 
-    def _feed_sample(self, board: RouteBoard, now_ns: int, interval_ms: float) -> FeedSample:
+    def _feed_sample(self, board: RouteBooks, now_ns: int, interval_ms: float) -> FeedSample:
         clock = self._meters.clock
         messages = sum(s.stats.messages for s in self.streams)
         bursts, ages, lags = board.bursts.take()
@@ -293,7 +293,7 @@ class RouteWatch:
         mono_ns = self._meters.clock.monotonic_ns()
         return [life for stream in self.streams for life in stream.silences(mono_ns)]
 
-    def _keep_wide(self, board: RouteBoard, symbol: str, mono_ns: int) -> None:
+    def _keep_wide(self, board: RouteBooks, symbol: str, mono_ns: int) -> None:
         """The price walks out of the range that the last snapshot made known: ask for another in time."""
         pair = board.pairs[symbol]
         reach = pair.book.ladder().reach_bps if pair.book.synced else None
@@ -304,7 +304,7 @@ class RouteWatch:
             self._widened_ns[symbol] = mono_ns
             self._snapshots.widen(symbol)
 
-    def _frozen(self, board: RouteBoard, now_ns: int) -> int:
+    def _frozen(self, board: RouteBooks, now_ns: int) -> int:
         """Books that have not changed for two limits of their channel while their trades went on."""
         limit_ns = 2e9 * self.facts.quiet_s.get(Channel.BOOK, math.inf)
         frozen = 0
@@ -316,7 +316,7 @@ class RouteWatch:
                 frozen += now_ns - pair.book.changed_ns > limit_ns
         return frozen
 
-    def _book_sample(self, board: RouteBoard, symbol: str, now_ns: int) -> BookSample:
+    def _book_sample(self, board: RouteBooks, symbol: str, now_ns: int) -> BookSample:
         book = board.pairs[symbol].book
         if book.synced:
             self.ever_synced.add(symbol)
@@ -396,7 +396,7 @@ def _link_words(sample: LinkSample) -> str:
 class _Sink:
     """Joins a stream to its route: events to the board, life to the route."""
 
-    def __init__(self, watch: RouteWatch, board: RouteBoard, plan: SocketPlan) -> None:
+    def __init__(self, watch: RouteMonitor, board: RouteBooks, plan: SocketPlan) -> None:
         self._watch, self._plan = watch, plan
         self._board = board
 

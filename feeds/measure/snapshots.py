@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from feeds.books.book import Outcome
-from feeds.books.route_books import RouteBoard
+from feeds.books.route_books import RouteBooks
 from feeds.clock import Clock
 from feeds.model import BookSnapshot, Instrument, Product
 from feeds.transport.http import HttpError
@@ -25,7 +25,7 @@ class Snapshots:
         self,
         venue: Venue,
         product: Product,
-        board: RouteBoard,
+        board: RouteBooks,
         requester: Requester,
         clock: Clock,
         group: Callable[[Coroutine[Any, Any, None]], object],

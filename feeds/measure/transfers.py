@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
 
 from feeds.frame import RailRow
-from feeds.measure.contract import Measured
+from feeds.measure.contract import MonitoredRoute
 from feeds.model import Rail
 from feeds.transport.http import HttpError
 from feeds.venues.base import VenueError
@@ -64,7 +64,9 @@ def warning(rows: Iterable[RailRow], coins: Iterable[str]) -> str | None:
 class RailsWatch:
     """Asks one venue, by its spot route's host, and tells the rows for all of its routes."""
 
-    def __init__(self, watch: Measured, coins: Sequence[str], tell: Callable[[str, tuple[RailRow, ...]], None]) -> None:
+    def __init__(
+        self, watch: MonitoredRoute, coins: Sequence[str], tell: Callable[[str, tuple[RailRow, ...]], None]
+    ) -> None:
         """``tell(venue, rows)``."""
         self._watch, self._coins, self._tell = watch, tuple(coins), tell
         self._task: asyncio.Task[None] | None = None

@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import Callable, Sequence
 
 from feeds.clock import Clock
-from feeds.measure.contract import Measured
+from feeds.measure.contract import MonitoredRoute
 from feeds.model import StatusNotice
 from feeds.transport.http import HttpError
 from feeds.venues.base import VenueError
@@ -22,7 +22,7 @@ Tell = Callable[[str, tuple[StatusNotice, ...]], None]
 class StatusWatch:
     """``tell(route, notices)`` is called after every answer, with those notices that concern the route."""
 
-    def __init__(self, venue: str, routes: Sequence[Measured], clock: Clock, tell: Tell) -> None:
+    def __init__(self, venue: str, routes: Sequence[MonitoredRoute], clock: Clock, tell: Tell) -> None:
         self.venue = venue
         self._routes, self._clock, self._tell = tuple(routes), clock, tell
         self._tasks: list[asyncio.Task[None]] = []
@@ -43,7 +43,7 @@ class StatusWatch:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
 
-    async def _ask(self, watch: Measured) -> None:
+    async def _ask(self, watch: MonitoredRoute) -> None:
         wait_s = 1.0
         while True:
             await asyncio.sleep(wait_s)

@@ -11,7 +11,7 @@ from msgspec import structs
 
 from feeds.clock import SystemClock
 from feeds.measure.clock_offset import OffsetEstimator
-from feeds.measure.route import Hosts, Meters, RouteWatch
+from feeds.measure.route import Hosts, Meters, RouteMonitor
 from feeds.model import Channel, Instrument, Product
 from feeds.samples import Sample
 from feeds.sim.registry import TWINS
@@ -25,7 +25,7 @@ LEVELS = 20
 LOOK_S = 0.02
 
 
-class Unprobed(RouteWatch):
+class Unprobed(RouteMonitor):
     """A route without its REST probes: they run by the second and not by the message."""
 
     def _probe(self, instruments: Sequence[Instrument]) -> None:
@@ -67,7 +67,7 @@ def instrument_of(sim: SimInstrument) -> Instrument:
 
 class Detour:
     def __init__(self) -> None:
-        self._watch: RouteWatch | None = None
+        self._watch: RouteMonitor | None = None
         self._symbol = ""
         self._said: list[str] = []
         self._samples = 0
@@ -95,7 +95,7 @@ class Detour:
         while watch.board is None or not watch.board.pairs[self._symbol].book.synced:  # noqa: ASYNC110 - polled at start-up
             await asyncio.sleep(LOOK_S)
 
-    async def _sample(self, watch: RouteWatch) -> None:
+    async def _sample(self, watch: RouteMonitor) -> None:
         """As the collector does, once a second."""
         while True:
             await asyncio.sleep(1.0)

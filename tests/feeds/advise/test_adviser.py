@@ -108,7 +108,7 @@ def test_a_congested_home_that_nothing_can_be_compared_with_is_not_suggested() -
     assert (row.best, row.saving_bps) == (None, None)
     assert [cost.route for cost in row.costs] == [BINANCE], "its price is still shown"
     assert row.why.startswith("only binance.linear can be judged now, and it is congested (gateway)")
-    watched = Watched()
+    watched = WatchSession()
     watched.ask(three())
     assert watched.ask(views).best is None
     assert ask(views | {BINANCE: view(BINANCE, size=50.0)}).best == BINANCE
@@ -256,7 +256,7 @@ def test_every_route_is_priced_or_out_and_the_order_of_asking_changes_nothing(
 # the suggestion's calm
 
 
-class Watched:
+class WatchSession:
     """An adviser asked once a second."""
 
     def __init__(self) -> None:
@@ -273,7 +273,7 @@ def dear(fee_bps: float) -> View:
 
 
 def test_nobody_is_sent_away_for_less_than_the_margin() -> None:
-    watched = Watched()
+    watched = WatchSession()
     rows = [watched.ask(three(binance=dear(5.4))) for _ in range(10)]
     assert {row.best for row in rows} == {BINANCE}
     # the table still shows who is cheapest
@@ -281,7 +281,7 @@ def test_nobody_is_sent_away_for_less_than_the_margin() -> None:
 
 
 def test_a_new_suggestion_needs_the_margin_for_a_while() -> None:
-    watched = Watched()
+    watched = WatchSession()
     watched.ask(three())
     rows = [watched.ask(three(binance=dear(12.0))) for _ in range(5)]
     assert [row.best for row in rows] == [BINANCE] * 3 + [OKX] * 2
@@ -291,7 +291,7 @@ def test_a_new_suggestion_needs_the_margin_for_a_while() -> None:
 
 
 def test_a_small_advantage_must_last_longer() -> None:
-    watched = Watched()
+    watched = WatchSession()
     watched.ask(three())
     rows = [watched.ask(three(binance=dear(5.6))) for _ in range(40)]
     changed = [row.best for row in rows].index(OKX)
@@ -299,14 +299,14 @@ def test_a_small_advantage_must_last_longer() -> None:
 
 
 def test_a_short_advantage_starts_again() -> None:
-    watched = Watched()
+    watched = WatchSession()
     for second in range(20):
         row = watched.ask(three(binance=dear(5.0 if second % 3 == 0 else 7.0)))
         assert row.best == BINANCE
 
 
 def test_two_routes_that_take_turns_in_being_better_do_not_stop_the_change() -> None:
-    watched = Watched()
+    watched = WatchSession()
     watched.ask(three())
     rows = []
     for second in range(5):
@@ -316,14 +316,14 @@ def test_two_routes_that_take_turns_in_being_better_do_not_stop_the_change() -> 
 
 
 def test_a_route_that_cannot_be_used_any_more_is_left_at_once() -> None:
-    watched = Watched()
+    watched = WatchSession()
     watched.ask(three())
     row = watched.ask(three(binance=view(BINANCE, state=State.DOWN)))
     assert (row.best, row.since_ns) == (OKX, 2 * SECOND)
 
 
 def test_home_is_not_taken_back_for_a_hair() -> None:
-    watched = Watched()
+    watched = WatchSession()
     watched.ask(three(binance=view(BINANCE, state=State.DOWN)))
     rows = [watched.ask(three()) for _ in range(10)]
     assert {row.best for row in rows} == {OKX}
@@ -332,7 +332,7 @@ def test_home_is_not_taken_back_for_a_hair() -> None:
 
 
 def test_without_any_route_there_is_no_suggestion_and_no_since() -> None:
-    watched = Watched()
+    watched = WatchSession()
     watched.ask(three())
     gone = {name: msgspec.structs.replace(each, fresh=False) for name, each in three().items()}
     row = watched.ask(gone)
@@ -341,14 +341,14 @@ def test_without_any_route_there_is_no_suggestion_and_no_since() -> None:
 
 
 def test_another_order_is_judged_afresh() -> None:
-    watched = Watched()
+    watched = WatchSession()
     watched.ask(three())
     assert watched.ask(three(binance=dear(7.0))).best == BINANCE
     assert watched.ask(three(binance=dear(7.0)), Order(side="sell", notional=5_000.0)).best == OKX
 
 
 def test_what_is_forgotten_is_suggested_afresh() -> None:
-    watched = Watched()
+    watched = WatchSession()
     watched.ask(three())
     watched.adviser.forget(SYMBOL)
     assert watched.ask(three(binance=dear(7.0))).best == OKX

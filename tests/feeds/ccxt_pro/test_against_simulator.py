@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from feeds.ccxt_pro.route import GenericWatch
+from feeds.ccxt_pro.route import CcxtProRoute
 from feeds.clock import SystemClock
 from feeds.measure.clock_offset import OffsetEstimator
 from feeds.measure.route import Hosts, Meters
@@ -42,7 +42,7 @@ async def test_books_equal_ours_probes_arrive_and_a_killed_process_is_replaced()
         samples: list[Sample] = []
         said: list[str] = []
         hosts = at.endpoints["okx.spot"]
-        watch = GenericWatch(
+        watch = CcxtProRoute(
             "okxg.spot",
             GenericVenue("okxg", "okx", SPOT),
             "spot",

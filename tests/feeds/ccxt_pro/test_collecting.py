@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from feeds.ccxt_pro.route import GenericWatch
+from feeds.ccxt_pro.route import CcxtProRoute
 from feeds.collector.collector import Collector
 from feeds.collector.simulated import Simulation
 from feeds.config.load import Config, Endpoint, parse
-from feeds.measure.route import RouteWatch
+from feeds.measure.route import RouteMonitor
 
 CONFIG = """
 [watchlists.default]
@@ -28,10 +28,10 @@ async def test_what_is_no_venue_of_ours_goes_through_ccxt_where_the_user_says() 
     collector = Collector(config())
     assert collector._within_reach(config().chosen()) == config().chosen()
     phemex, woo = collector._route("phemex.spot"), collector._route("woo.spot")
-    assert isinstance(phemex, GenericWatch) and phemex.venue.ccxt_id == "phemex"
+    assert isinstance(phemex, CcxtProRoute) and phemex.venue.ccxt_id == "phemex"
     assert (phemex.hosts.rest, phemex.hosts.ws) == ("http://127.0.0.1:1", "")
-    assert isinstance(woo, GenericWatch) and woo.hosts.rest == woo.facts.rest == ""
-    assert isinstance(collector._route("okx.spot"), RouteWatch)
+    assert isinstance(woo, CcxtProRoute) and woo.hosts.rest == woo.facts.rest == ""
+    assert isinstance(collector._route("okx.spot"), RouteMonitor)
 
 
 async def test_a_simulation_leaves_out_what_nobody_simulates_and_says_so() -> None:

@@ -12,7 +12,7 @@ import msgspec
 
 from feeds.ccxt_pro.messages import Beat, BookNow, Follow, Job, Lost, Order, Probed, Refused, TradeNow, Word
 from feeds.ccxt_pro.process import ChildLostError, Pipe
-from feeds.ccxt_pro.route import GenericWatch
+from feeds.ccxt_pro.route import CcxtProRoute
 from feeds.measure.clock_offset import OffsetEstimator
 from feeds.measure.route import Hosts, Meters
 from feeds.model import Fault
@@ -62,7 +62,7 @@ class Rig:
         self.journal: list[tuple[str, str]] = []
         self.pipes: list[FakePipe] = []
         meters = Meters(self.clock, self.samples.append, lambda code, route, text: self.journal.append((code, text)))
-        self.watch = GenericWatch(
+        self.watch = CcxtProRoute(
             ROUTE,
             generic("phemex"),
             "spot",

@@ -7,7 +7,7 @@ from typing import Any
 
 from feeds.advise.basis import NO_RATES
 from feeds.advise.costs import AdviceSettings
-from feeds.books.route_books import RouteBoard
+from feeds.books.route_books import RouteBooks
 from feeds.collector.advice_inputs import SETTLED_AT_MOST_NS, Advising
 from feeds.config.watchlists import Watchlist
 from feeds.frame import Order
@@ -35,7 +35,7 @@ class Route:
 
     def __init__(self, route: str, taker_fee: float) -> None:
         listed = instrument(route, taker_fee=taker_fee)
-        self.board = RouteBoard(
+        self.board = RouteBooks(
             route,
             SimpleNamespace(rule=lambda product: Unsequenced()),
             "linear",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feeds.collector.event_log import Journal, clean
+from feeds.collector.event_log import EventLog, clean
 from feeds.model import Cause, Evidence, Reason, State, Verdict
 
 S = 1_000_000_000
@@ -24,7 +24,7 @@ def test_text_from_the_network_cannot_steer_a_terminal(text: str) -> None:
 
 
 def test_a_change_of_state_is_said_with_its_grounds_and_level() -> None:
-    journal = Journal()
+    journal = EventLog()
     journal.state_change(S, None, verdict(State.UNKNOWN, Cause.WARMING))
     journal.state_change(2 * S, verdict(State.OK), verdict(State.SUSPECT, Cause.GATEWAY, "slow"))
     journal.state_change(3 * S, verdict(State.SUSPECT, Cause.GATEWAY), verdict(State.DOWN, Cause.ENGINE, "silent"))
@@ -39,7 +39,7 @@ def test_a_change_of_state_is_said_with_its_grounds_and_level() -> None:
 
 
 def test_the_same_words_are_not_repeated_at_once_but_are_later() -> None:
-    journal = Journal()
+    journal = EventLog()
     for t in (0, 1, 9, 11):
         journal.say(t * S, "info", "gap", "a.spot", "sequence gap")
     assert [r.t_ns // S for r in journal.rows()] == [0, 11]

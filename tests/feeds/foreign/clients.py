@@ -18,7 +18,7 @@ from msgspec import Struct
 from feeds.clock import SystemClock
 from feeds.instruments.fetch import convert, redirect
 from feeds.measure.clock_offset import OffsetEstimator
-from feeds.measure.route import Hosts, Meters, RouteWatch
+from feeds.measure.route import Hosts, Meters, RouteMonitor
 from feeds.model import Instrument, product_in, venue_of
 from feeds.transport.rate_limit import ConnectLimits
 from feeds.venues.registry import VENUES
@@ -108,12 +108,12 @@ class Ours:
         self._at = at
         self._clock, self._limits, self._tls = SystemClock(), ConnectLimits(), ssl.create_default_context()
         self.said: list[str] = []
-        self.watches: dict[str, RouteWatch] = {}
+        self.watches: dict[str, RouteMonitor] = {}
 
     def watch(self, route: str, instruments: Sequence[Instrument]) -> None:
         venue, hosts = VENUES[venue_of(route)], self._at.endpoints[route]
         product = product_in(route)
-        watch = RouteWatch(
+        watch = RouteMonitor(
             route,
             venue,
             product,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from feeds.judge.judge import Judge
-from feeds.judge.own_side import Own
+from feeds.judge.own_side import OwnSide
 from feeds.judge.recent import recent
 from feeds.judge.rolling import ns
-from feeds.judge.route_history import RouteTrack
+from feeds.judge.route_history import RouteHistory
 from feeds.judge.thresholds import Thresholds
 from feeds.model import Cause, State, venue_of
 from feeds.samples import (
@@ -231,7 +231,7 @@ def test_a_suspicion_that_was_the_beginning_of_our_own_trouble_is_dropped() -> N
 
 def test_handshakes_made_while_our_line_was_down_are_not_counted() -> None:
     limits = Thresholds()
-    own, track = Own(limits), RouteTrack("okx.spot", limits)
+    own, track = OwnSide(limits), RouteHistory("okx.spot", limits)
     own.asleep(50 * SECOND, 70 * SECOND)
     for start_s, connect_ms in ((10, 5.0), (40, 6.0), (68, 3_050.0), (69, 3_010.0)):
         end_ns = start_s * SECOND + ns(connect_ms / 1e3)

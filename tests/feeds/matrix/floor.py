@@ -13,10 +13,10 @@ import aiohttp
 from msgspec import structs
 
 from feeds.books.book import Book
-from feeds.books.route_books import RouteBoard
+from feeds.books.route_books import RouteBooks
 from feeds.clock import SystemClock
 from feeds.measure.clock_offset import OffsetEstimator
-from feeds.measure.route import Hosts, Meters, RouteWatch
+from feeds.measure.route import Hosts, Meters, RouteMonitor
 from feeds.model import Channel, Instrument
 from feeds.samples import FeedSample, LinkSample, Sample
 from feeds.sim.pair import SimPair
@@ -69,7 +69,7 @@ class Floor:
         return [instrument_of(pair.instrument, cell.facts) for pair in self.pairs(cell)]
 
 
-class Watched:
+class WatchSession:
     """One of our routes at work on the floor. A context: it ends with its block."""
 
     def __init__(
@@ -83,7 +83,7 @@ class Watched:
         self.pairs = floor.pairs(cell)
         self._instruments = [*floor.instruments(cell), *beside]
         hosts = floor.simulation.ready()["endpoints"][cell.route]
-        self.watch = RouteWatch(
+        self.watch = RouteMonitor(
             cell.route,
             _hurried(VENUES[cell.venue], cell, facts or {}),
             cell.product,
@@ -94,7 +94,7 @@ class Watched:
             tls=floor.tls,
         )
 
-    async def __aenter__(self) -> Watched:
+    async def __aenter__(self) -> WatchSession:
         self.watch.watch(self._instruments)
         return self
 
@@ -102,7 +102,7 @@ class Watched:
         await self.watch.stop()
 
     @property
-    def board(self) -> RouteBoard:
+    def board(self) -> RouteBooks:
         assert self.watch.board is not None
         return self.watch.board
 

@@ -18,7 +18,7 @@ from feeds.instruments.ws_listing import ask
 from feeds.judge.judge import Judge
 from feeds.measure.clock_offset import OffsetEstimator
 from feeds.measure.feed_migration import FeedChange
-from feeds.measure.route import Hosts, Meters, RouteWatch
+from feeds.measure.route import Hosts, Meters, RouteMonitor
 from feeds.model import Cause, Channel, Instrument, Product, State
 from feeds.samples import LinkSample, ProbeSample, Sample
 from feeds.sim.scenario import load
@@ -68,8 +68,8 @@ async def until(true: Callable[[], bool]) -> None:
 
 def watching(
     venue: Kraken, hosts: Hosts, samples: list[Sample], said: list[str], clock: Clock | None = None
-) -> RouteWatch:
-    return RouteWatch(
+) -> RouteMonitor:
+    return RouteMonitor(
         ROUTE,
         venue,
         "linear",
@@ -81,7 +81,7 @@ def watching(
     )
 
 
-def synced(watch: RouteWatch) -> bool:
+def synced(watch: RouteMonitor) -> bool:
     return watch.board is not None and all(pair.book.synced for pair in watch.board.pairs.values())
 
 
