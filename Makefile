@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 demo: $(READY)  ## the live screen on the simulated venues
 	@$(BIN)/detour demo --scenario 1011
 
-test: lint types imports witness unit  ## what CI runs
+test: lint types imports witness unit  ## what CI runs; the ten slowest tests are printed, one that hangs fails
 
 lint: $(READY)
 	$(BIN)/ruff check .
