@@ -129,6 +129,10 @@ class Response(Struct, frozen=True, kw_only=True):
     headers: Mapping[str, str] = {}
 
 
+ABNORMAL = 1006
+"""A close code that is never sent (RFC 6455, 7.4.1). ``Close(ABNORMAL)`` drops the connection without a close frame."""
+
+
 class Close(Struct, frozen=True):
     """The server must close this socket."""
 

@@ -1,0 +1,272 @@
+"""BingX's websockets, simulated: spot (``/market``) and perpetuals (``/swap-market``).
+
+Every frame to the client is a gzip member, ``Ping`` too. Candles are not simulated.
+"""
+
+from __future__ import annotations
+
+import gzip
+import re
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from uuid import NAMESPACE_DNS, uuid5
+
+from msgspec import DecodeError, Struct, ValidationError, field, json
+
+from feeds.model import Product
+from feeds.sim.twin import (
+    ABNORMAL,
+    BookImage,
+    Change,
+    Close,
+    Out,
+    SimInstrument,
+    SimLiquidation,
+    SimMark,
+    SimTrade,
+    Top,
+    World,
+)
+from feeds.sim.venues.bingx import rest
+from feeds.sim.wire.depth_window import DepthWindow
+from feeds.sim.wire.encode_once import Once
+from feeds.sim.wire.formats import iso, ms, times
+
+S = 1_000_000_000
+PING_NS, PATIENCE_NS = 5 * S, 30 * S + S // 2
+MOST_TOPICS = 200
+LEVELS: Mapping[Product, int] = {"spot": 1_000, "linear": 1_024}
+STALE_NS = 22 * 60 * S
+"""How old the best prices were that once followed a subscription."""
+FAST = ("BTC", "ETH")
+"""Perpetuals pushed every 200 ms; the others wait for the second change."""
+_IMAGES = re.compile(r"depth(5|10|20|50|100)(?:@(?:100|200|500)ms)?")
+_PLAIN: Mapping[Product, frozenset[str]] = {
+    "spot": frozenset({"bookTicker", "trade", "lastPrice", "ticker"}),
+    "linear": frozenset({"bookTicker", "trade", "lastPrice", "ticker", "markPrice"}),
+}
+
+
+class _Ask(Struct):
+    id: str = ""
+    verb: str = field(name="reqType", default="")
+    topic: str = field(name="dataType", default="")
+    pong: str = ""
+
+
+_read = json.Decoder(_Ask).decode
+
+
+class _Incremental:
+    """A first book and what changes of it. A loss cannot be seen by the ids, so none is told of."""
+
+    def __init__(self, instrument: SimInstrument) -> None:
+        self.instrument = instrument
+        self._levels = LEVELS[instrument.product]
+        self._window: DepthWindow | None = None
+        self._waited = False
+
+    def first(self, image: BookImage) -> rest.Row:
+        window = self._window = DepthWindow(image, self._levels)
+        return self._row("all", image.seq, image.engine_ns, rest.sides(self.instrument, window.bids(), window.asks()))
+
+    def change(self, change: Change, image: Callable[[], BookImage]) -> rest.Row | None:
+        window = self._window
+        if window is None or change.seq <= window.seq:
+            return None
+        if change.seq > window.seq + 1:  # what was lost on the way is in their book and never in the client's
+            self._window = DepthWindow(image(), self._levels)
+            bids, asks = list(change.bids), list(change.asks)
+        else:
+            window.absorb(change)
+            slow = self.instrument.product == "linear" and self.instrument.base not in FAST
+            self._waited = slow and not self._waited
+            if self._waited:
+                return None
+            bids, asks = window.news()
+        told = {"bids": rest.levels(self.instrument, bids), "asks": rest.levels(self.instrument, asks[::-1])}
+        return self._row("update", change.seq, change.engine_ns, told)
+
+    def _row(self, action: str, seq: int, engine_ns: int, told: rest.Row) -> rest.Row:
+        at = {"time": ms(engine_ns)} if self.instrument.product == "linear" else {}
+        return {"action": action, "lastUpdateId": rest.update_id(self.instrument, seq)} | at | told
+
+
+class BingxSession:
+    """One connection."""
+
+    def __init__(self, world: World, product: Product, once: Once[bytes]) -> None:
+        self._world, self._product, self._once = world, product, once
+        self._books: dict[str, _Incremental] = {}
+        self._images: dict[str, tuple[SimInstrument, int]] = {}
+        self._plain: dict[str, SimInstrument] = {}
+        self._heard_ns = self._pinged_ns = world.now_ns()
+
+    # -- the client's frames
+
+    def opened(self, now_ns: int) -> Sequence[Out]:
+        self._heard_ns = self._pinged_ns = now_ns
+        return ()
+
+    def receive(self, raw: bytes, now_ns: int) -> Sequence[Out]:
+        if raw == b"Pong":
+            self._heard_ns = now_ns
+            return ()
+        try:
+            ask = _read(raw)
+        except (DecodeError, ValidationError, UnicodeDecodeError):
+            return ()  # as for arrays of topics: no answer
+        if ask.pong:
+            self._heard_ns = now_ns
+            return ()
+        # spot clients leave the verb out
+        verb = ask.verb or ("sub" if self._product == "spot" else "")
+        name, _, kind = ask.topic.partition("@")
+        one = self._world.find(rest.VENUE, name, self._product)
+        images = _IMAGES.fullmatch(kind)
+        known = kind == "incrDepth" or images is not None or kind in _PLAIN[self._product]
+        if verb not in ("sub", "unsub") or one is None or not known:
+            return (self._refusal(ask, now_ns),)
+        if verb == "unsub":
+            for held in (self._books, self._images, self._plain):
+                held.pop(ask.topic, None)
+            return (self._ack(ask, now_ns),)
+        held_now = {*self._books, *self._images, *self._plain}
+        if ask.topic not in held_now and len(held_now) >= MOST_TOPICS:
+            return (self._answer(ask, 80403, f"your topic num over max {MOST_TOPICS}", now_ns),)
+        return (self._ack(ask, now_ns), *self._first(ask.topic, one, kind, images))
+
+    def _first(self, topic: str, one: SimInstrument, kind: str, images: re.Match[str] | None) -> Sequence[Out]:
+        """What follows the answer at once."""
+        now_ns = self._world.now_ns()
+        if kind == "incrDepth":
+            book = self._books[topic] = _Incremental(one)
+            return (self._push(topic, book.first(self._world.book(one))),)
+        if images is not None:
+            self._images[topic] = one, int(images[1])
+            return (self._image(topic, now_ns),)
+        self._plain[topic] = one
+        if kind == "bookTicker":
+            image = self._world.book(one, 1)
+            if image.bids and image.asks:
+                old_ns = now_ns - STALE_NS
+                old = Top(seq=image.seq, bid=image.bids[0], ask=image.asks[0], engine_ns=old_ns, gateway_ns=now_ns)
+                return (self._push(topic, self._best(one, old)),)
+        if kind == "trade":
+            return (self._push(topic, self._trade_rows(one, [self._world.last_trade(one)])),)
+        return ()
+
+    def _ack(self, ask: _Ask, now_ns: int) -> bytes:
+        if self._product == "spot":
+            return pack({"code": 0, "id": ask.id, "msg": "SUCCESS", "timestamp": ms(now_ns)})
+        return self._answer(ask, 0, "", now_ns)
+
+    def _refusal(self, ask: _Ask, now_ns: int) -> bytes:
+        if self._product == "spot":
+            return pack({"code": 100400, "id": ask.id, "msg": "", "timestamp": ms(now_ns)})
+        answer = {"id": ask.id, "code": 80015, "msg": "dataType not support", "dataType": ask.topic, "data": None}
+        return pack(answer)
+
+    def _answer(self, ask: _Ask, code: int, words: str, now_ns: int) -> bytes:
+        return pack({"id": ask.id, "code": code, "msg": words, "dataType": "", "data": None})
+
+    # -- what is pushed
+
+    def change(self, instrument: SimInstrument, change: Change) -> Sequence[Out]:
+        out: list[Out] = []
+        for topic, book in self._books.items():
+            if book.instrument == instrument:
+                row = book.change(change, lambda: self._world.book(instrument))
+                if row is not None:
+                    out.append(self._push(topic, row))
+        out += [self._image(topic, change.gateway_ns) for topic, (one, _) in self._images.items() if one == instrument]
+        return out
+
+    def top(self, instrument: SimInstrument, top: Top) -> Sequence[Out]:
+        return self._shared(instrument, "bookTicker", top, lambda: self._best(instrument, top))
+
+    def trades(self, instrument: SimInstrument, trades: Sequence[SimTrade]) -> Sequence[Out]:
+        out: list[Out] = []
+        if instrument.product == "spot":  # one a frame
+            for trade in trades:
+                out += self._shared(instrument, "trade", trade, partial(self._trade_rows, instrument, [trade]))
+        else:
+            out += self._shared(instrument, "trade", trades, lambda: self._trade_rows(instrument, trades))
+        last = {"e": "lastPriceUpdate", "E": ms(trades[-1].gateway_ns), "s": instrument.venue_id}
+        return [*out, *self._shared(instrument, "lastPrice", trades, lambda: last | {"c": trades[-1].price})]
+
+    def liquidation(self, instrument: SimInstrument, liquidation: SimLiquidation) -> Sequence[Out]:
+        """Only the account that was liquidated is told."""
+        return ()
+
+    def mark(self, instrument: SimInstrument, mark: SimMark) -> Sequence[Out]:
+        row = {"e": "markPriceUpdate", "E": ms(mark.gateway_ns), "s": instrument.venue_id, "p": mark.mark}
+        return self._shared(instrument, "markPrice", mark, lambda: row)
+
+    def tick(self, now_ns: int) -> Sequence[Out]:
+        if now_ns - self._heard_ns >= PATIENCE_NS:
+            return (Close(ABNORMAL),)
+        tickers = ((topic, one) for topic, one in self._plain.items() if topic.endswith("@ticker"))
+        out: list[Out] = [self._push(topic, self._day(one, now_ns)) for topic, one in tickers]
+        if now_ns - self._pinged_ns >= PING_NS:
+            self._pinged_ns = now_ns
+            out.append(self._ping(now_ns))
+        return out
+
+    def farewell(self, planned: bool) -> Sequence[Out]:
+        """No notice is known."""
+        return (Close(ABNORMAL),)
+
+    # -- forms
+
+    def _ping(self, now_ns: int) -> bytes:
+        if self._product == "linear":
+            return gzip.compress(b"Ping", compresslevel=1, mtime=0)
+        identity = uuid5(NAMESPACE_DNS, f"bingx.{now_ns}").hex
+        return pack({"ping": identity, "time": iso(now_ns, 3).replace("Z", "+0000")})
+
+    def _shared(self, one: SimInstrument, kind: str, event: object, row: Callable[[], object]) -> Sequence[Out]:
+        topic = f"{one.venue_id}@{kind}"
+        if one.product != self._product or topic not in self._plain:
+            return ()
+        return (self._once.get((self._product, topic), event, lambda: self._push(topic, row())),)
+
+    def _push(self, topic: str, data: object) -> bytes:
+        end = {"success": True} if self._product == "spot" else {}
+        return pack({"code": 0, "dataType": topic, "data": data} | end)
+
+    def _image(self, topic: str, sent_ns: int) -> bytes:
+        one, most = self._images[topic]
+        image = self._world.book(one, most)
+        both = rest.sides(one, image.bids, image.asks)
+        if self._product == "linear":
+            return pack({"code": 0, "dataType": topic, "ts": ms(image.engine_ns), "data": both})
+        data = both | {"lastUpdateId": rest.update_id(one, image.seq)}
+        return pack({"code": 0, "dataType": topic, "data": data, "success": True, "timestamp": ms(sent_ns)})
+
+    def _best(self, one: SimInstrument, top: Top) -> rest.Row:
+        made = {"u": rest.update_id(one, top.seq), "T": ms(top.engine_ns)} if self._product == "linear" else {}
+        head = {"e": "bookTicker", "E": ms(top.gateway_ns), "s": one.venue_id}
+        return head | made | {"b": top.bid[0], "B": top.bid[1], "a": top.ask[0], "A": top.ask[1]}
+
+    def _trade_rows(self, one: SimInstrument, trades: Sequence[SimTrade]) -> object:
+        rows: list[rest.Row] = [
+            {"q": t.size, "p": t.price, "T": ms(t.engine_ns), "m": t.side == "sell", "s": one.venue_id} for t in trades
+        ]
+        if self._product == "linear":
+            return rows
+        [trade] = trades
+        return rows[0] | {"e": "trade", "E": ms(trade.gateway_ns), "t": str(trade.trade_id)}
+
+    def _day(self, one: SimInstrument, now_ns: int) -> rest.Row:
+        """Of a day on which nothing but the last trade happened: the market has no yesterday."""
+        trade, image = self._world.last_trade(one), self._world.book(one, 1)
+        prices = dict.fromkeys(("c", "h", "l", "o"), trade.price)
+        best = dict(zip("BbAa", (*(image.bids or [("0", "0")])[0], *(image.asks or [("0", "0")])[0]), strict=True))
+        turnover = {"p": "0", "P": "0", "L": trade.size, "v": trade.size, "q": times(trade.price, trade.size)}
+        at = {"E": ms(now_ns), "O": ms(now_ns) - 86_400_000, "C": ms(trade.engine_ns)}
+        return {"e": "24hTicker", "s": one.venue_id} | prices | best | turnover | at
+
+
+def pack(message: object) -> bytes:
+    return gzip.compress(json.encode(message), compresslevel=1, mtime=0)

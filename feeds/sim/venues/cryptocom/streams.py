@@ -1,0 +1,281 @@
+"""Crypto.com's market websocket, simulated: one for spot and perpetuals.
+
+One unknown name in a subscription refuses all of it. A book that is subscribed again starts again with a snapshot;
+any other channel is refused as a duplicate (tardis-node). The rule of the checksum ``cs`` is not published: the
+number here only stands in its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from zlib import crc32
+
+from msgspec import DecodeError, Struct, ValidationError, field, json
+
+from feeds.sim.twin import (
+    ABNORMAL,
+    Change,
+    Close,
+    Out,
+    SimInstrument,
+    SimLiquidation,
+    SimMark,
+    SimTrade,
+    TextLevel,
+    Top,
+    World,
+)
+from feeds.sim.venues.cryptocom import rest
+from feeds.sim.wire.depth_window import DepthWindow
+from feeds.sim.wire.formats import ms, text
+
+S = 1_000_000_000
+HEARTBEAT_S, ANSWER_S = 30, 5
+IDLE_BOOK_S = 5
+"""After so long without a change a book that is told by changes says so."""
+RESTARTING = 1013
+MOST_A_SECOND, AT_FIRST = 100.0, 20.0
+"""Requests; a connection begins with a part of its first second's."""
+DEPTHS = ("10", "50")
+MOST_CHANNELS = 400
+
+
+class _Params(Struct):
+    channels: list[str] = []
+    kind: str = field(name="book_subscription_type", default="")
+    camel_kind: str = field(name="bookSubscriptionType", default="")
+    """As ccxt writes it."""
+
+
+class _Ask(Struct):
+    id: int | str | None = None
+    method: str = ""
+    params: _Params = field(default_factory=_Params)
+
+
+_read = json.Decoder(_Ask, strict=False).decode
+
+
+class _Book:
+    """One book subscription: the window that its client should hold, and the ``u`` told last."""
+
+    def __init__(self, one: SimInstrument, depth: int, by_changes: bool, world: World) -> None:
+        self.one, self.depth, self.by_changes = one, depth, by_changes
+        image = world.book(one)
+        self.window = DepthWindow(image, depth)
+        self.told = rest.update_id(one, image.seq)
+        self.engine_ns = image.engine_ns
+        self.changed = False
+        self.said_ns = 0
+
+    def snapshot(self, now_ns: int) -> rest.Row:
+        self.told = rest.update_id(self.one, self.window.seq)
+        self.said_ns = now_ns
+        return self._row(self.window.bids(), self.window.asks()) | self._foot(now_ns)
+
+    def absorb(self, change: Change) -> rest.Row | None:
+        """None: nothing that this client must be told now. A lost batch leaves a hole in the chain of ids."""
+        if change.seq <= self.window.seq:
+            return None
+        if change.seq != self.window.seq + 1:
+            self.told = rest.update_id(self.one, change.seq - 1)
+        self.window.absorb(change)
+        self.engine_ns = change.engine_ns
+        bids, asks = self.window.news()
+        if not bids and not asks:
+            return None
+        self.changed = True
+        if not self.by_changes:
+            return None
+        return self._update(bids, asks, change.gateway_ns, change.wrong_checksum)
+
+    def idle(self, now_ns: int, world: World) -> rest.Row | None:
+        """A change of nothing when nothing changed for a while; None else. What was lost on the way is no idleness."""
+        if not self.by_changes or now_ns - self.said_ns < IDLE_BOOK_S * S:
+            return None
+        return None if world.book(self.one, 1).seq != self.window.seq else self._update((), (), now_ns, False)
+
+    def _update(self, bids: Sequence[TextLevel], asks: Sequence[TextLevel], push_ns: int, wrong: bool) -> rest.Row:
+        before, self.told = self.told, rest.update_id(self.one, self.window.seq)
+        self.said_ns = push_ns
+        update: rest.Row = {"update": self._row(bids, asks)}
+        return update | self._foot(push_ns, wrong) | {"pu": before}
+
+    def _row(self, bids: Sequence[TextLevel], asks: Sequence[TextLevel]) -> rest.Row:
+        return {"asks": rest.levels(asks), "bids": rest.levels(bids)}
+
+    def _foot(self, push_ns: int, wrong: bool = False) -> rest.Row:
+        checksum = (crc32(str(self.told).encode()) ^ wrong) - (1 << 31)
+        return {"t": ms(push_ns), "tt": ms(self.engine_ns), "u": self.told, "cs": checksum}
+
+
+class CryptocomSession:
+    """One connection to ``/exchange/v1/market``."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._books: dict[str, _Book] = {}
+        self._plain: dict[str, SimInstrument] = {}
+        now_ns = world.now_ns()
+        self._budget, self._budget_ns = AT_FIRST, now_ns
+        self._beat_ns = now_ns
+        self._unanswered: int | None = None
+
+    # -- the client's frames
+
+    def opened(self, now_ns: int) -> Sequence[Out]:
+        self._beat_ns = self._budget_ns = now_ns
+        return ()
+
+    def receive(self, raw: bytes, now_ns: int) -> Sequence[Out]:
+        try:
+            ask = _read(raw)
+        except (DecodeError, ValidationError, UnicodeDecodeError):
+            told = raw[:200].decode(errors="replace")
+            return (text({"id": -1, "method": "ERROR", "code": 40001, "message": "BAD_REQUEST", "original": told}),)
+        if ask.method == "public/respond-heartbeat":
+            if ask.id == self._unanswered:
+                self._unanswered = None
+            return ()
+        self._budget = min(MOST_A_SECOND, self._budget + (now_ns - self._budget_ns) / S * MOST_A_SECOND)
+        self._budget_ns = now_ns
+        if self._budget < 1:
+            return (_answer(ask, 42901, "TOO_MANY_REQUESTS"),)
+        self._budget -= 1
+        channels = list(dict.fromkeys(ask.params.channels))
+        match ask.method:
+            case "subscribe":
+                return self._subscribe(ask, channels)
+            case "unsubscribe":
+                for channel in channels:
+                    self._books.pop(channel, None)
+                    self._plain.pop(channel, None)
+                return (_answer(ask),)
+        return (_answer(ask, 40002, "METHOD_NOT_FOUND"),)
+
+    def _subscribe(self, ask: _Ask, channels: list[str]) -> Sequence[Out]:
+        found = {channel: self._find(channel) for channel in channels}
+        unknown = [channel for channel, one in found.items() if one is None]
+        if unknown or not channels:
+            return (_answer(ask, 10004, f"invalid channel {text({'channels': unknown})}"),)
+        new = [channel for channel in channels if channel not in self._plain]
+        if not new:
+            return (_answer(ask, 40003, "Duplicate subscription"),)
+        if len({*self._books, *self._plain, *new}) > MOST_CHANNELS:
+            return (_answer(ask, 40107, "EXCEED_MAX_SUBSCRIPTIONS"),)
+        out: list[Out] = [_answer(ask)]
+        for channel in new:
+            one = found[channel]
+            assert one is not None
+            out += self._begin(channel, one, ask)
+        return out
+
+    def _find(self, channel: str) -> SimInstrument | None:
+        """Whose channel this is; None where there is no such channel."""
+        kind, _, rest_of = channel.partition(".")
+        world = self._world
+        match kind:
+            case "book":
+                name, _, depth = rest_of.rpartition(".")
+                return world.find(rest.VENUE, name) if depth in DEPTHS else None
+            case "ticker" | "trade":
+                return world.find(rest.VENUE, rest_of)
+            case "mark" | "funding" | "estimatedfunding" | "settlement":
+                return world.find(rest.VENUE, rest_of, "linear")
+            case "index":
+                swaps = world.instruments(rest.VENUE, "linear")
+                return next((one for one in swaps if rest.index_of(one) == rest_of), None)
+        return None
+
+    def _begin(self, channel: str, one: SimInstrument, ask: _Ask) -> Sequence[Out]:
+        """How things stand; values carry the id of the request."""
+        kind, world = channel.partition(".")[0], self._world
+        if kind == "book":
+            by_changes = "SNAPSHOT_AND_UPDATE" in (ask.params.kind, ask.params.camel_kind)
+            book = self._books[channel] = _Book(one, int(channel.rpartition(".")[2]), by_changes, world)
+            return (_push(channel, one, "book", book.snapshot(world.now_ns()), depth=book.depth),)
+        self._plain[channel] = one
+        if kind == "ticker":
+            image = world.book(one, 1)
+            row = rest.ticker_row(one, image, world.last_trade(one), sizes=True)
+        elif kind == "trade":
+            row = rest.trade_row(one, world.last_trade(one))
+        else:
+            row = rest.values(world.mark(one))[kind]
+            return (_push(channel, one, kind, row, request=ask.id),)
+        return (_push(channel, one, kind, row),)
+
+    # -- what is pushed
+
+    def change(self, instrument: SimInstrument, change: Change) -> Sequence[Out]:
+        out: list[Out] = []
+        for channel, book in self._books.items():
+            if book.one.venue_id != instrument.venue_id:
+                continue
+            row = book.absorb(change)
+            if row is not None:
+                out.append(_push(channel, instrument, "book.update", row, depth=book.depth))
+        return out
+
+    def top(self, instrument: SimInstrument, top: Top) -> Sequence[Out]:
+        channel = f"ticker.{instrument.venue_id}"
+        if channel not in self._plain:
+            return ()
+        last = self._world.last_trade(instrument)
+        row = rest.ticker_row(instrument, self._world.book(instrument, 1), last, sizes=True)
+        best = {"b": top.bid[0], "bs": top.bid[1], "k": top.ask[0], "ks": top.ask[1]}
+        return (_push(channel, instrument, "ticker", row | best),)
+
+    def trades(self, instrument: SimInstrument, trades: Sequence[SimTrade]) -> Sequence[Out]:
+        channel = f"trade.{instrument.venue_id}"
+        if channel not in self._plain or not trades:
+            return ()
+        return (_push(channel, instrument, "trade", *(rest.trade_row(instrument, one) for one in reversed(trades))),)
+
+    def liquidation(self, instrument: SimInstrument, liquidation: SimLiquidation) -> Sequence[Out]:
+        """There is no channel."""
+        return ()
+
+    def mark(self, instrument: SimInstrument, mark: SimMark) -> Sequence[Out]:
+        rows = rest.values(mark)
+        names = {kind: rest.index_of(instrument) if kind == "index" else instrument.venue_id for kind in rows}
+        return [
+            _push(f"{kind}.{names[kind]}", instrument, kind, row)
+            for kind, row in rows.items()
+            if f"{kind}.{names[kind]}" in self._plain
+        ]
+
+    def tick(self, now_ns: int) -> Sequence[Out]:
+        out: list[Out] = []
+        for channel, book in self._books.items():
+            if book.changed and not book.by_changes:
+                out.append(_push(channel, book.one, "book", book.snapshot(now_ns), depth=book.depth))
+            book.changed = False
+            nothing = book.idle(now_ns, self._world)
+            if nothing is not None:
+                out.append(_push(channel, book.one, "book.update", nothing, depth=book.depth))
+        if self._unanswered is not None and now_ns - self._beat_ns > ANSWER_S * S:
+            return (*out, Close(1000))
+        if now_ns - self._beat_ns >= HEARTBEAT_S * S:
+            self._beat_ns, self._unanswered = now_ns, ms(now_ns)
+            out.append(text({"id": self._unanswered, "method": "public/heartbeat", "code": 0}))
+        return out
+
+    def farewell(self, planned: bool) -> Sequence[Out]:
+        return (Close(RESTARTING if planned else ABNORMAL),)
+
+
+def _answer(ask: _Ask, code: int = 0, words: str = "") -> str:
+    """What a request leaves out is answered -1 and ERROR."""
+    said: dict[str, Any] = {"id": -1 if ask.id is None else ask.id, "code": code, "method": ask.method or "ERROR"}
+    return text(said | ({"message": words} if words else {}))
+
+
+def _push(
+    channel: str, one: SimInstrument, kind: str, *rows: rest.Row, depth: int = 0, request: int | str | None = None
+) -> str:
+    name = rest.index_of(one) if kind == "index" else one.venue_id
+    head: rest.Row = {"instrument_name": name, "subscription": channel, "channel": kind}
+    result = head | ({"depth": depth} if depth else {}) | {"data": rows}
+    return text({"id": request or -1, "method": "subscribe", "code": 0, "result": result})

@@ -1,0 +1,182 @@
+"""MEXC's websocket of perpetuals, simulated."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import DecodeError, Struct, ValidationError, json
+
+from feeds.sim.twin import (
+    ABNORMAL,
+    Change,
+    Close,
+    Out,
+    SimInstrument,
+    SimLiquidation,
+    SimMark,
+    SimTrade,
+    Top,
+    World,
+)
+from feeds.sim.venues.mexc import rest
+from feeds.sim.wire.formats import ms, text
+
+S = 1_000_000_000
+UNPINGED_NS = 62 * S
+"""A client that does not ping is cut after 60 to 68 s, also while data flows."""
+FULL_NS = 300_000_000
+FUNDING_NS = 60 * S
+NAMES = ("depth", "depth.full", "deal", "ticker", "fair.price", "index.price", "funding.rate")
+
+
+class _Param(Struct, frozen=True):
+    symbol: str = ""
+    compress: bool = True
+    limit: int = 20
+
+
+class _Ask(Struct):
+    method: str
+    param: _Param = _Param()
+
+
+_read = json.Decoder(_Ask).decode
+
+
+class _Subscription:
+    def __init__(self, instrument: SimInstrument, param: _Param) -> None:
+        self.instrument, self.param = instrument, param
+        self.pushed_ns = 0
+
+
+class LinearSession:
+    """One connection to ``/edge``. A method it does not know gets no answer at all."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._known: dict[tuple[str, str], _Subscription] = {}
+        self._pinged_ns = world.now_ns()
+
+    # -- the client's frames
+
+    def opened(self, now_ns: int) -> Sequence[Out]:
+        self._pinged_ns = now_ns
+        return ()
+
+    def receive(self, raw: bytes, now_ns: int) -> Sequence[Out]:
+        try:
+            ask = _read(raw)
+        except (DecodeError, ValidationError, UnicodeDecodeError):
+            return ()
+        if ask.method == "ping":
+            self._pinged_ns = now_ns
+            return (self._say("pong", ms(now_ns)),)
+        action, _, name = ask.method.partition(".")
+        if action not in ("sub", "unsub") or name not in NAMES:
+            return ()
+        symbol = ask.param.symbol
+        one = self._world.find(rest.VENUE, symbol, "linear")
+        if one is None:
+            return (self._say("rs.error", f"Contract [{symbol}] not exists"),)
+        if name == "depth.full" and ask.param.limit not in (5, 10, 20, 50):
+            return (self._say("rs.error", "Parameter error"),)
+        if action == "unsub":
+            self._known.pop((name, symbol), None)
+            return (self._say(f"rs.unsub.{name}", "success"),)
+        subscription = self._known[name, symbol] = _Subscription(one, ask.param)
+        acknowledged = self._say(f"rs.sub.{name}", "success")
+        if name in ("fair.price", "index.price", "funding.rate"):
+            return (acknowledged, self._price(name, subscription, self._world.mark(one)))
+        return (acknowledged,)
+
+    # -- what is pushed
+
+    def change(self, instrument: SimInstrument, change: Change) -> Sequence[Out]:
+        """Merged, a push covers a range of versions; unmerged there is one for every version."""
+        subscription = self._of("depth", instrument)
+        if subscription is None:
+            return ()
+        first, last = rest.version(instrument, change.seq - 1) + 1, rest.version(instrument, change.seq)
+        asks, bids = rest.rows(change.asks), rest.rows(change.bids)
+        times = {"cts": ms(change.engine_ns)}
+        if subscription.param.compress:
+            row = {"asks": asks, "bids": bids, "end": last, "begin": first, "version": last} | times
+            return (self._push("depth", instrument, row, change.gateway_ns),)
+        count = last - first + 1
+        return [
+            self._push(
+                "depth",
+                instrument,
+                {"asks": asks[n::count], "bids": bids[n::count], "version": first + n} | times,
+                change.gateway_ns,
+            )
+            for n in range(count)
+        ]
+
+    def top(self, instrument: SimInstrument, top: Top) -> Sequence[Out]:
+        """There is no channel of best prices."""
+        return ()
+
+    def trades(self, instrument: SimInstrument, trades: Sequence[SimTrade]) -> Sequence[Out]:
+        if self._of("deal", instrument) is None:
+            return ()
+        rows = [
+            {
+                "p": float(trade.price), "v": int(float(trade.size)), "T": 1 if trade.side == "buy" else 2, "O": 3,
+                "M": 2, "t": ms(trade.engine_ns), "i": str(13_000_000_000 + trade.trade_id),
+            }
+            for trade in trades
+        ]  # fmt: skip
+        return (self._push("deal", instrument, rows, trades[-1].gateway_ns),)
+
+    def liquidation(self, instrument: SimInstrument, liquidation: SimLiquidation) -> Sequence[Out]:
+        """Nobody is told."""
+        return ()
+
+    def mark(self, instrument: SimInstrument, mark: SimMark) -> Sequence[Out]:
+        out: list[Out] = []
+        for name in ("fair.price", "index.price", "funding.rate"):
+            subscription = self._of(name, instrument)
+            pause_ns = FUNDING_NS if name == "funding.rate" else 0
+            if subscription is not None and mark.gateway_ns - subscription.pushed_ns >= pause_ns:
+                out.append(self._price(name, subscription, mark))
+        if self._of("ticker", instrument) is not None:
+            out.append(self._push("ticker", instrument, rest.ticker_row(instrument, self._world), mark.gateway_ns))
+        return out
+
+    def tick(self, now_ns: int) -> Sequence[Out]:
+        if now_ns - self._pinged_ns >= UNPINGED_NS:
+            return (Close(ABNORMAL),)
+        out: list[Out] = []
+        for (name, _), subscription in self._known.items():
+            if name == "depth.full" and now_ns - subscription.pushed_ns >= FULL_NS:
+                subscription.pushed_ns = now_ns
+                image = self._world.book(subscription.instrument, subscription.param.limit)
+                row = rest.contract_book(subscription.instrument, image, now_ns)
+                out.append(self._push("depth.full", subscription.instrument, row, now_ns))
+        return out
+
+    def farewell(self, planned: bool) -> Sequence[Out]:
+        return (Close(ABNORMAL),)
+
+    def _of(self, name: str, instrument: SimInstrument) -> _Subscription | None:
+        return self._known.get((name, instrument.venue_id))
+
+    def _price(self, name: str, subscription: _Subscription, mark: SimMark) -> str:
+        subscription.pushed_ns = mark.gateway_ns
+        row: rest.Row = {"symbol": subscription.instrument.venue_id}
+        match name:
+            case "fair.price":
+                row["price"] = float(mark.mark)
+            case "index.price":
+                row["price"] = float(mark.index)
+            case _:
+                row |= {"rate": float(mark.funding_rate), "nextSettleTime": ms(mark.next_funding_ns)}
+        return self._push(name, subscription.instrument, row, mark.gateway_ns)
+
+    def _push(self, name: str, instrument: SimInstrument, data: object, gateway_ns: int) -> str:
+        """In the order of fields seen on the wire."""
+        return text({"symbol": instrument.venue_id, "data": data, "channel": f"push.{name}", "ts": ms(gateway_ns)})
+
+    def _say(self, channel: str, data: object) -> str:
+        return text({"channel": channel, "data": data, "ts": ms(self._world.now_ns())})
