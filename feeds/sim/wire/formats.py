@@ -10,6 +10,11 @@ from msgspec import json
 
 from feeds.sim.twin import Response
 
+MS = 1_000_000
+"""Nanoseconds of a millisecond."""
+S = 1_000_000_000
+"""Nanoseconds of a second."""
+
 _JSON = {"content-type": "application/json; charset=utf-8"}
 
 
@@ -45,6 +50,12 @@ def text(message: object) -> str:
 
 def json_response(body: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     return Response(body=json.encode(body), status=status, headers={**_JSON, **(headers or {})})
+
+
+def html_page(page: str, status: int, server: str | None = None) -> Response:
+    """An error page of the front or the CDN before a venue's API. ``server``: the name in its header."""
+    named = {} if server is None else {"server": server}
+    return Response(body=page, status=status, headers={"content-type": "text/html", **named})
 
 
 def count_in(query: Mapping[str, str], name: str, default: int, most: int) -> int | None:

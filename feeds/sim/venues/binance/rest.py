@@ -11,8 +11,8 @@ from feeds.model import Product
 from feeds.sim.market.listing import decimals_of
 from feeds.sim.twin import Request, Response, SimInstrument, World
 from feeds.sim.venues.binance.streams import book_id, pair_of
+from feeds.sim.wire.formats import MS
 
-MS = 1_000_000
 PERPETUAL_DELIVERY_MS = 4_133_404_800_000
 WEIGHT_LIMITS: Mapping[str, int] = {"spot": 6_000, "linear": 2_400, "inverse": 2_400}
 """Per minute and IP (sheet, heading 2)."""

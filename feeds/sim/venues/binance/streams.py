@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -11,10 +10,23 @@ from msgspec import Struct
 
 from feeds.model import Product
 from feeds.sim.market.listing import padded
-from feeds.sim.twin import Change, Close, Out, SimInstrument, SimLiquidation, SimMark, SimTrade, TextLevel, Top, World
+from feeds.sim.twin import (
+    Change,
+    Close,
+    Out,
+    SimInstrument,
+    SimLiquidation,
+    SimMark,
+    SimTrade,
+    TextLevel,
+    Top,
+    TwinSession,
+    World,
+)
 from feeds.sim.wire.encode_once import Once
+from feeds.sim.wire.formats import MS, S
+from feeds.sim.wire.limits import SlidingLimit
 
-MS = 1_000_000
 ID_BASE = 35_346_000_000
 ID_STEP = 16
 """Ids between two batches of a book; on futures they are not contiguous between events, which is why ``pu`` exists."""
@@ -84,7 +96,7 @@ class _Slow:
         return bids, asks
 
 
-class StreamSession:
+class StreamSession(TwinSession):
     """``category`` is ``public``, ``market``, ``private`` or empty (the un-routed URL, which delivers nothing on
     futures since 2026-04-23); ``combined`` wraps every event with its stream's name."""
 
@@ -106,11 +118,8 @@ class StreamSession:
         self._by_symbol: dict[str, dict[str, tuple[str, str]]] = {}
         self._slow: dict[str, _Slow] = {}
         self._marks: dict[str, int] = {}
-        self._received_ns: deque[int] = deque(maxlen=SENDS_PER_S[product])
+        self._received = SlidingLimit(SENDS_PER_S[product], S)
         self._add(streams)
-
-    def opened(self, now_ns: int) -> Sequence[Out]:
-        return ()
 
     def tick(self, now_ns: int) -> Sequence[Out]:
         """What waits for its time is sent when nothing more comes, too."""
@@ -122,10 +131,8 @@ class StreamSession:
         return [self._plain(stream, self._merged(slow, latest)) for stream, slow, latest in late]
 
     def receive(self, raw: bytes, now_ns: int) -> Sequence[Out]:
-        recent = self._received_ns
-        if len(recent) == recent.maxlen and now_ns - recent[0] < 1_000 * MS:
+        if not self._received.allows(now_ns):
             return (Close(1008, "Too many requests"),)
-        recent.append(now_ns)
         try:
             command = _decode(raw)
         except msgspec.DecodeError as error:

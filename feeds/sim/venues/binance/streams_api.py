@@ -12,10 +12,10 @@ import msgspec
 from msgspec import Struct
 
 from feeds.model import Product
-from feeds.sim.twin import Change, Close, Out, SimInstrument, SimLiquidation, SimMark, SimTrade, Top, World
+from feeds.sim.twin import Close, Out, SimInstrument, TwinSession, World
 from feeds.sim.venues.binance.streams import book_id
+from feeds.sim.wire.formats import MS
 
-MS = 1_000_000
 METHODS: Mapping[Product, tuple[str, ...]] = {
     "spot": ("ping", "time", "depth", "ticker.book"),
     "linear": ("depth", "ticker.book"),
@@ -32,19 +32,13 @@ class _Call(Struct):
 _decode = msgspec.json.Decoder(_Call).decode
 
 
-class ApiSession:
+class ApiSession(TwinSession):
     """Answers calls; carries no streams."""
 
     def __init__(self, product: Product, world: World) -> None:
         self._product: Product = product
         self._world = world
         self._count = 0
-
-    def opened(self, now_ns: int) -> Sequence[Out]:
-        return ()
-
-    def tick(self, now_ns: int) -> Sequence[Out]:
-        return ()
 
     def receive(self, raw: bytes, now_ns: int) -> Sequence[Out]:
         try:
@@ -62,21 +56,6 @@ class ApiSession:
         if instrument is None:
             return (self._answer(call.id, 400, error={"code": -1121, "msg": "Invalid symbol."}),)
         return (self._answer(call.id, 200, result=self._book(call, instrument)),)
-
-    def change(self, instrument: SimInstrument, change: Change) -> Sequence[Out]:
-        return ()
-
-    def top(self, instrument: SimInstrument, top: Top) -> Sequence[Out]:
-        return ()
-
-    def trades(self, instrument: SimInstrument, trades: Sequence[SimTrade]) -> Sequence[Out]:
-        return ()
-
-    def liquidation(self, instrument: SimInstrument, liquidation: SimLiquidation) -> Sequence[Out]:
-        return ()
-
-    def mark(self, instrument: SimInstrument, mark: SimMark) -> Sequence[Out]:
-        return ()
 
     def farewell(self, planned: bool) -> Sequence[Out]:
         return (Close(1001),) if planned else (Close(1006),)

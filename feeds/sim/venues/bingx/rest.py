@@ -13,7 +13,7 @@ from zlib import crc32
 from feeds.model import Product
 from feeds.sim.market.listing import decimals_of
 from feeds.sim.twin import Request, Response, SimInstrument, SimTrade, TextLevel, World
-from feeds.sim.wire.formats import bare, count_in, json_response, ms, times
+from feeds.sim.wire.formats import bare, count_in, html_page, json_response, ms, times
 
 Row = dict[str, Any]
 
@@ -197,4 +197,4 @@ def _bad(code: int, words: str, status: int = 200) -> Response:
 
 def _page(status: int, words: str) -> Response:
     page = f"<html><head><title>{status}</title></head><body><h1>{status}</h1><p>{words}</p></body></html>"
-    return Response(body=page, status=status, headers={"content-type": "text/html"})
+    return html_page(page, status)

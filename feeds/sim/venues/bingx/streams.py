@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from uuid import NAMESPACE_DNS, uuid5
 
-from msgspec import DecodeError, Struct, ValidationError, field, json
+from msgspec import Struct, field, json
 
 from feeds.model import Product
 from feeds.sim.twin import (
@@ -21,18 +21,18 @@ from feeds.sim.twin import (
     Close,
     Out,
     SimInstrument,
-    SimLiquidation,
     SimMark,
     SimTrade,
     Top,
+    TwinSession,
     World,
 )
 from feeds.sim.venues.bingx import rest
+from feeds.sim.wire.commands import reader
 from feeds.sim.wire.depth_window import DepthWindow
 from feeds.sim.wire.encode_once import Once
-from feeds.sim.wire.formats import iso, ms, times
+from feeds.sim.wire.formats import S, iso, ms, times
 
-S = 1_000_000_000
 PING_NS, PATIENCE_NS = 5 * S, 30 * S + S // 2
 MOST_TOPICS = 200
 LEVELS: Mapping[Product, int] = {"spot": 1_000, "linear": 1_024}
@@ -47,14 +47,14 @@ _PLAIN: Mapping[Product, frozenset[str]] = {
 }
 
 
-class _Ask(Struct):
+class _Command(Struct):
     id: str = ""
     verb: str = field(name="reqType", default="")
     topic: str = field(name="dataType", default="")
     pong: str = ""
 
 
-_read = json.Decoder(_Ask).decode
+_read = reader(_Command)
 
 
 class _Incremental:
@@ -92,7 +92,7 @@ class _Incremental:
         return {"action": action, "lastUpdateId": rest.update_id(self.instrument, seq)} | at | told
 
 
-class BingxSession:
+class BingxSession(TwinSession):
     """One connection."""
 
     def __init__(self, world: World, product: Product, once: Once[bytes]) -> None:
@@ -112,29 +112,28 @@ class BingxSession:
         if raw == b"Pong":
             self._heard_ns = now_ns
             return ()
-        try:
-            ask = _read(raw)
-        except (DecodeError, ValidationError, UnicodeDecodeError):
+        command = _read(raw)
+        if command is None:
             return ()  # as for arrays of topics: no answer
-        if ask.pong:
+        if command.pong:
             self._heard_ns = now_ns
             return ()
         # spot clients leave the verb out
-        verb = ask.verb or ("sub" if self._product == "spot" else "")
-        name, _, kind = ask.topic.partition("@")
+        verb = command.verb or ("sub" if self._product == "spot" else "")
+        name, _, kind = command.topic.partition("@")
         one = self._world.find(rest.VENUE, name, self._product)
         images = _IMAGES.fullmatch(kind)
         known = kind == "incrDepth" or images is not None or kind in _PLAIN[self._product]
         if verb not in ("sub", "unsub") or one is None or not known:
-            return (self._refusal(ask, now_ns),)
+            return (self._refusal(command, now_ns),)
         if verb == "unsub":
             for held in (self._books, self._images, self._plain):
-                held.pop(ask.topic, None)
-            return (self._ack(ask, now_ns),)
+                held.pop(command.topic, None)
+            return (self._ack(command, now_ns),)
         held_now = {*self._books, *self._images, *self._plain}
-        if ask.topic not in held_now and len(held_now) >= MOST_TOPICS:
-            return (self._answer(ask, 80403, f"your topic num over max {MOST_TOPICS}", now_ns),)
-        return (self._ack(ask, now_ns), *self._first(ask.topic, one, kind, images))
+        if command.topic not in held_now and len(held_now) >= MOST_TOPICS:
+            return (self._answer(command, 80403, f"your topic num over max {MOST_TOPICS}", now_ns),)
+        return (self._ack(command, now_ns), *self._first(command.topic, one, kind, images))
 
     def _first(self, topic: str, one: SimInstrument, kind: str, images: re.Match[str] | None) -> Sequence[Out]:
         """What follows the answer at once."""
@@ -156,19 +155,25 @@ class BingxSession:
             return (self._push(topic, self._trade_rows(one, [self._world.last_trade(one)])),)
         return ()
 
-    def _ack(self, ask: _Ask, now_ns: int) -> bytes:
+    def _ack(self, command: _Command, now_ns: int) -> bytes:
         if self._product == "spot":
-            return pack({"code": 0, "id": ask.id, "msg": "SUCCESS", "timestamp": ms(now_ns)})
-        return self._answer(ask, 0, "", now_ns)
+            return pack({"code": 0, "id": command.id, "msg": "SUCCESS", "timestamp": ms(now_ns)})
+        return self._answer(command, 0, "", now_ns)
 
-    def _refusal(self, ask: _Ask, now_ns: int) -> bytes:
+    def _refusal(self, command: _Command, now_ns: int) -> bytes:
         if self._product == "spot":
-            return pack({"code": 100400, "id": ask.id, "msg": "", "timestamp": ms(now_ns)})
-        answer = {"id": ask.id, "code": 80015, "msg": "dataType not support", "dataType": ask.topic, "data": None}
+            return pack({"code": 100400, "id": command.id, "msg": "", "timestamp": ms(now_ns)})
+        answer = {
+            "id": command.id,
+            "code": 80015,
+            "msg": "dataType not support",
+            "dataType": command.topic,
+            "data": None,
+        }
         return pack(answer)
 
-    def _answer(self, ask: _Ask, code: int, words: str, now_ns: int) -> bytes:
-        return pack({"id": ask.id, "code": code, "msg": words, "dataType": "", "data": None})
+    def _answer(self, command: _Command, code: int, words: str, now_ns: int) -> bytes:
+        return pack({"id": command.id, "code": code, "msg": words, "dataType": "", "data": None})
 
     # -- what is pushed
 
@@ -195,10 +200,6 @@ class BingxSession:
         last = {"e": "lastPriceUpdate", "E": ms(trades[-1].gateway_ns), "s": instrument.venue_id}
         return [*out, *self._shared(instrument, "lastPrice", trades, lambda: last | {"c": trades[-1].price})]
 
-    def liquidation(self, instrument: SimInstrument, liquidation: SimLiquidation) -> Sequence[Out]:
-        """Only the account that was liquidated is told."""
-        return ()
-
     def mark(self, instrument: SimInstrument, mark: SimMark) -> Sequence[Out]:
         row = {"e": "markPriceUpdate", "E": ms(mark.gateway_ns), "s": instrument.venue_id, "p": mark.mark}
         return self._shared(instrument, "markPrice", mark, lambda: row)
@@ -212,10 +213,6 @@ class BingxSession:
             self._pinged_ns = now_ns
             out.append(self._ping(now_ns))
         return out
-
-    def farewell(self, planned: bool) -> Sequence[Out]:
-        """No notice is known."""
-        return (Close(ABNORMAL),)
 
     # -- forms
 

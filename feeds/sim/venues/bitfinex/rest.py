@@ -14,7 +14,7 @@ from zlib import crc32
 
 from feeds.sim.market.listing import COINS
 from feeds.sim.twin import Request, Response, SimInstrument, SimLiquidation, SimMark, SimTrade, TextLevel, World
-from feeds.sim.wire.formats import json_response, ms
+from feeds.sim.wire.formats import html_page, json_response, ms
 
 VENUE = "bitfinex"
 REST_LENGTHS = ("1", "25", "100")
@@ -77,7 +77,7 @@ def failure(kind: str, status: int) -> Response:
             words = "Error 1009: The owner of this website has banned the country or region your IP address is in"
             page = words if kind == "geo" else "Error 524: A timeout occurred"
             html = f"<!DOCTYPE html><html><head><title>Cloudflare</title></head><body>{page}</body></html>"
-            return Response(body=html, status=status, headers={"content-type": "text/html", "server": "cloudflare"})
+            return html_page(html, status, "cloudflare")
     words = "Sorry, the service is temporarily unavailable. See https://www.bitfinex.com/ for more info."
     body = {"code": 503, "error": "temporarily_unavailable", "error_description": words}
     return json_response(body, status=status)

@@ -20,13 +20,13 @@ from feeds.sim.twin import (
     SimMark,
     SimTrade,
     Top,
+    TwinSession,
     World,
 )
 from feeds.sim.venues.bitfinex import rest
 from feeds.sim.wire.depth_window import DepthWindow
-from feeds.sim.wire.formats import ms, text
+from feeds.sim.wire.formats import S, ms, text
 
-S = 1_000_000_000
 TIMESTAMP, SEQ_ALL, OB_CHECKSUM = 32768, 65536, 131072
 KNOWN_FLAGS = TIMESTAMP | SEQ_ALL | OB_CHECKSUM
 CHANNELS = 25
@@ -55,7 +55,7 @@ class _RefusedError(Exception):
         self.code, self.words = code, words
 
 
-class BitfinexSession:
+class BitfinexSession(TwinSession):
     """One connection to ``/ws/2``."""
 
     def __init__(self, world: World, server_id: str, chans: Iterable[int]) -> None:

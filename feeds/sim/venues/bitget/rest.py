@@ -12,8 +12,8 @@ from zlib import crc32
 
 from feeds.model import Product
 from feeds.sim.market.listing import decimals_of
-from feeds.sim.twin import BookImage, Request, Response, SimInstrument, SimMark, SimTrade, TextLevel, Top, World
-from feeds.sim.wire.formats import bare, count_in, json_response, ms, ms_text, times
+from feeds.sim.twin import BookImage, Request, Response, SimInstrument, SimMark, SimTrade, TextLevel, World
+from feeds.sim.wire.formats import bare, count_in, html_page, json_response, ms, ms_text, times
 
 Row = dict[str, Any]
 
@@ -104,7 +104,7 @@ def failure(kind: str, status: int) -> Response:
                 "<HTML><HEAD><TITLE>ERROR: The request could not be satisfied</TITLE></HEAD><BODY><H1>403 ERROR</H1>"
                 f"\n{reason}\n</BODY></HTML>"
             )
-            return Response(body=page, status=status, headers={"content-type": "text/html", "server": "CloudFront"})
+            return html_page(page, status, "CloudFront")
         case ("limit", _) | (_, 429):
             return json_response({"code": "429", "msg": "Too Many Requests"}, status)
         case "maintenance", _:
@@ -199,15 +199,6 @@ def classic_ticker_of(one: SimInstrument, world: World) -> Row:
     mark = None if one.product == "spot" else world.mark(one)
     row = classic_ticker(one, best_of(one, world), world.last_trade(one), mark, world.now_ns())
     return {"symbol": one.venue_id} | row
-
-
-def top_of(one: SimInstrument, world: World) -> Top | None:
-    """The best prices now, None while a side is empty."""
-    image = world.book(one, 1)
-    if not image.bids or not image.asks:
-        return None
-    now_ns = world.now_ns()
-    return Top(seq=image.seq, bid=image.bids[0], ask=image.asks[0], engine_ns=image.engine_ns, gateway_ns=now_ns)
 
 
 def spot_row(one: SimInstrument) -> Row:

@@ -6,12 +6,11 @@ liquidations. A symbol that exists, subscribed under the wrong kind, is acknowle
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from zlib import crc32
 
-from msgspec import DecodeError, Struct, ValidationError, json, structs
+from msgspec import Struct, structs
 
 from feeds.model import Product
 from feeds.sim.twin import (
@@ -25,13 +24,16 @@ from feeds.sim.twin import (
     SimTrade,
     TextLevel,
     Top,
+    TwinSession,
     World,
 )
 from feeds.sim.venues.bitget import rest
+from feeds.sim.wire.best import top_of
+from feeds.sim.wire.commands import reader
 from feeds.sim.wire.depth_window import DepthWindow
-from feeds.sim.wire.formats import bare, ms, ms_text, text, times
+from feeds.sim.wire.formats import S, bare, ms, ms_text, text, times
+from feeds.sim.wire.limits import SlidingLimit
 
-S = 1_000_000_000
 KINDS: Mapping[str, Mapping[str, Product | None]] = {
     "v2": {"SPOT": "spot", "USDT-FUTURES": "linear", "COIN-FUTURES": None, "USDC-FUTURES": None},
     "v3": {"spot": "spot", "usdt-futures": "linear", "coin-futures": None, "usdc-futures": None},
@@ -66,12 +68,12 @@ class Arg(Struct, frozen=True, omit_defaults=True):
         return ",".join(f"{key}:{value}" for key, value in structs.asdict(self).items() if value)
 
 
-class _Ask(Struct):
+class _Command(Struct):
     op: str = ""
     args: list[Arg] = []
 
 
-_read = json.Decoder(_Ask).decode
+_read = reader(_Command)
 
 
 def seq_id(instrument: SimInstrument, seq: int) -> int:
@@ -94,7 +96,7 @@ class _Feed:
         self.largest: dict[tuple[str, str], SimLiquidation] = {}
 
 
-class BitgetSession:
+class BitgetSession(TwinSession):
     """One connection to ``/v2/ws/public`` or ``/v3/ws/public``."""
 
     def __init__(self, world: World, version: str, conn_id: str) -> None:
@@ -102,8 +104,8 @@ class BitgetSession:
         self._classic = version == "v2"
         self._feeds: dict[Arg, _Feed] = {}
         self._pinged_ns = world.now_ns()
-        self._messages: deque[int] = deque()
-        self._asked: deque[int] = deque()
+        self._messages = SlidingLimit(MESSAGES_PER_SECOND, S, count_refused=True)
+        self._subscriptions = SlidingLimit(SUBSCRIPTIONS_PER_HOUR, 3600 * S, count_refused=True)
         self._last: dict[SimInstrument, SimTrade] = {}
         self._best: dict[SimInstrument, tuple[TextLevel, TextLevel]] = {}
         self._marks: dict[SimInstrument, SimMark] = {}
@@ -115,28 +117,27 @@ class BitgetSession:
         return ()
 
     def receive(self, raw: bytes, now_ns: int) -> Sequence[Out]:
-        if _over(self._messages, now_ns, MESSAGES_PER_SECOND, S):
+        if not self._messages.allows(now_ns):
             return (Close(ABNORMAL),)
         if raw == b"ping":
             self._pinged_ns = now_ns
             return ("pong",)
-        try:
-            ask = _read(raw)
-        except (DecodeError, ValidationError, UnicodeDecodeError):
+        command = _read(raw)
+        if command is None:
             return (self._error(30002, "Illegal request", None, ""),)
-        if ask.op not in ("subscribe", "unsubscribe"):
-            return (self._error(30003, f"INVALID op:{ask.op}", None, ask.op),)
-        if not ask.args or len(raw) > ARGS_BYTES:
-            return (self._error(30016, "Param error", None, ask.op),)
-        if ask.op == "unsubscribe":
-            for arg in ask.args:
+        if command.op not in ("subscribe", "unsubscribe"):
+            return (self._error(30003, f"INVALID op:{command.op}", None, command.op),)
+        if not command.args or len(raw) > ARGS_BYTES:
+            return (self._error(30016, "Param error", None, command.op),)
+        if command.op == "unsubscribe":
+            for arg in command.args:
                 self._feeds.pop(arg, None)
-            return [self._event("unsubscribe", arg=arg) for arg in ask.args]
-        if _over(self._asked, now_ns, SUBSCRIPTIONS_PER_HOUR, 3600 * S):
-            return (self._error(30007, "request over limit,connection close", None, ask.op), Close(ABNORMAL))
-        if not self._classic and len(ask.args) >= ARGS_THAT_CLOSE:
+            return [self._event("unsubscribe", arg=arg) for arg in command.args]
+        if not self._subscriptions.allows(now_ns):
+            return (self._error(30007, "request over limit,connection close", None, command.op), Close(ABNORMAL))
+        if not self._classic and len(command.args) >= ARGS_THAT_CLOSE:
             return (Close(ABNORMAL),)
-        return [frame for arg in ask.args for frame in self._subscribe(arg)]
+        return [frame for arg in command.args for frame in self._subscribe(arg)]
 
     def _subscribe(self, arg: Arg) -> Iterable[Out]:
         if not self._exists(arg):
@@ -166,7 +167,7 @@ class BitgetSession:
             return ()
         match feed.topic:
             case "books1":
-                top = rest.top_of(one, self._world)
+                top = top_of(one, self._world)
                 return () if top is None else self._top(feed, one, top)
             case "ticker":
                 return self._ticker(feed, one)
@@ -284,10 +285,6 @@ class BitgetSession:
                 out += self._push(feed, rows, "update", now_ns)
         return out
 
-    def farewell(self, planned: bool) -> Sequence[Out]:
-        """Nothing is announced on the socket."""
-        return (Close(ABNORMAL),)
-
     # -- forms
 
     def _feed(self, one: SimInstrument, topic: str) -> _Feed | None:
@@ -319,11 +316,3 @@ class BitgetSession:
         """v3 does not repeat the argument."""
         named = {"arg": arg} if self._classic and arg is not None else {}
         return self._event("error", **named, code=code, msg=words, **({"op": op} if self._classic else {}))
-
-
-def _over(times_ns: deque[int], now_ns: int, most: int, window_ns: int) -> bool:
-    """Counts one more; True when that is more than ``most`` in the window."""
-    times_ns.append(now_ns)
-    while now_ns - times_ns[0] >= window_ns:
-        times_ns.popleft()
-    return len(times_ns) > most

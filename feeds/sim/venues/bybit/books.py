@@ -13,9 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from feeds.sim.twin import Change, SimInstrument, TextLevel, World
 from feeds.sim.venues.bybit import rest
 from feeds.sim.wire.depth_window import DepthWindow
-from feeds.sim.wire.formats import ms, text
+from feeds.sim.wire.formats import S, ms, text
 
-S = 1_000_000_000
 PUSH_NS: Mapping[str, int] = {"50": 0, "200": S // 10, "1000": S // 5}
 """By depth: at most one message in so long."""
 KEPT = 16

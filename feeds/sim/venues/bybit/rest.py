@@ -14,7 +14,8 @@ from zlib import crc32
 
 from feeds.model import Product, StatusNotice
 from feeds.sim.twin import Request, Response, SimInstrument, SimMark, SimTrade, TextLevel, Top, World
-from feeds.sim.wire.formats import bare, count_in, json_response, ms, ms_text, times
+from feeds.sim.wire.best import top_of
+from feeds.sim.wire.formats import bare, count_in, html_page, json_response, ms, ms_text, times
 
 Row = dict[str, Any]
 
@@ -68,7 +69,7 @@ def failure(kind: str, status: int) -> Response:
             "<TITLE>ERROR: The request could not be satisfied</TITLE></HEAD><BODY><H1>403 ERROR</H1>\n"
             "The Amazon CloudFront distribution is configured to block access from your country.\n</BODY></HTML>"
         )
-        return Response(body=page, status=status, headers={"content-type": "text/html", "server": "CloudFront"})
+        return html_page(page, status, "CloudFront")
     if status == 403:
         return Response(body="access too frequent", status=403, headers={"content-type": "text/plain"})
     match kind, status:
@@ -134,15 +135,6 @@ def spot_ticker(one: SimInstrument, trade: SimTrade) -> Row:
         "volume24h": bare(trade.size), "turnover24h": times(trade.price, trade.size), "price24hPcnt": "0",
         "usdIndexPrice": last,
     }  # fmt: skip
-
-
-def top_of(one: SimInstrument, world: World) -> Top | None:
-    """The best prices now, None while a side is empty."""
-    image = world.book(one, 1)
-    if not image.bids or not image.asks:
-        return None
-    now_ns = world.now_ns()
-    return Top(seq=image.seq, bid=image.bids[0], ask=image.asks[0], engine_ns=image.engine_ns, gateway_ns=now_ns)
 
 
 def _best(one: SimInstrument, top: Top | None) -> Row:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from msgspec import DecodeError, Struct, ValidationError, json
+from msgspec import Struct
 
 from feeds.sim.twin import (
     ABNORMAL,
@@ -21,13 +21,15 @@ from feeds.sim.twin import (
     SimMark,
     SimTrade,
     Top,
+    TwinSession,
     World,
 )
 from feeds.sim.venues.bybit import rest
 from feeds.sim.venues.bybit.books import PUSH_NS, DepthTopic
-from feeds.sim.wire.formats import ms, text
+from feeds.sim.wire.best import top_of
+from feeds.sim.wire.commands import reader
+from feeds.sim.wire.formats import S, ms, text
 
-S = 1_000_000_000
 SPOT_ARGS = 10
 ARGS_CHARACTERS = 21_000
 REPEAT_NS = 3 * S
@@ -41,14 +43,14 @@ Depths: TypeAlias = dict[tuple[SimInstrument, str], DepthTopic]
 """By instrument and depth; all connections share them."""
 
 
-class _Ask(Struct):
+class _Command(Struct):
     op: str = ""
     args: list[Any] | None = None
     req_id: str | int | None = None
     """Clients send numbers too; the answer carries text."""
 
 
-_read = json.Decoder(_Ask).decode
+_read = reader(_Command)
 
 
 class _Feed:
@@ -66,7 +68,7 @@ class _Feed:
         self.sent: list[rest.Row] = []
 
 
-class BybitSession:
+class BybitSession(TwinSession):
     """One connection to ``/v5/public/{category}`` or ``/v5/public/misc/status``."""
 
     def __init__(self, world: World, category: str, conn_id: str, depths: Depths) -> None:
@@ -90,31 +92,30 @@ class BybitSession:
 
     def receive(self, raw: bytes, now_ns: int) -> Sequence[Out]:
         self._active_ns = now_ns
-        try:
-            ask = _read(raw)
-        except (DecodeError, ValidationError, UnicodeDecodeError):
+        command = _read(raw)
+        if command is None:
             start = raw[:1].decode("utf-8", "replace")
             words = f"Failed to decode incoming data:readObjectStart: expect {{ or n, but found {start}"
             return (self._reply("", False, words, None),)
-        req_id = None if ask.req_id is None else str(ask.req_id)
-        match ask.op:
+        req_id = None if command.req_id is None else str(command.req_id)
+        match command.op:
             case "ping":
                 return (self._pong(req_id),)
             case "subscribe":
-                return self._subscribe(ask, req_id)
+                return self._subscribe(command, req_id)
             case "unsubscribe":
-                for topic in ask.args or ():
+                for topic in command.args or ():
                     self._feeds.pop(str(topic), None)
-                return (self._reply(ask.op, True, "unsubscribe" if self._spot else "", req_id),)
+                return (self._reply(command.op, True, "unsubscribe" if self._spot else "", req_id),)
             case _:
-                return (self._reply(ask.op, False, "error:invalid op", req_id),)
+                return (self._reply(command.op, False, "error:invalid op", req_id),)
 
-    def _subscribe(self, ask: _Ask, req_id: str | None) -> Sequence[Out]:
+    def _subscribe(self, command: _Command, req_id: str | None) -> Sequence[Out]:
         """All topics or none: one that cannot be had refuses the whole request."""
-        topics = [str(topic) for topic in ask.args or ()]
+        topics = [str(topic) for topic in command.args or ()]
         refusal = self._refusal(topics)
         if refusal is not None:
-            return (self._reply(ask.op, False, refusal, req_id),)
+            return (self._reply(command.op, False, refusal, req_id),)
         self._args_length += sum(map(len, topics))
         data: list[Out] = []
         for topic in dict.fromkeys(topics):
@@ -122,7 +123,7 @@ class BybitSession:
             self._feeds[topic] = feed
             data += self._first(feed)
         words = "subscribe" if self._spot else ""
-        acknowledged = self._reply(ask.op, True, words, req_id)
+        acknowledged = self._reply(command.op, True, words, req_id)
         return (acknowledged, *data) if self._spot else (*data, acknowledged)
 
     def _refusal(self, topics: Sequence[str]) -> str | None:
@@ -168,7 +169,7 @@ class BybitSession:
         if feed.kind == "tickers":
             return self._ticker(feed, "snapshot")
         if feed.kind == "orderbook.1":
-            top = rest.top_of(one, self._world)
+            top = top_of(one, self._world)
             return () if top is None else self._bbo(feed, top)
         if feed.kind.startswith("orderbook."):
             name = feed.kind.removeprefix("orderbook.")
@@ -247,10 +248,6 @@ class BybitSession:
             return (Close(ABNORMAL),)
         return out
 
-    def farewell(self, planned: bool) -> Sequence[Out]:
-        """Bybit announces no cut on the socket, and drops the line without a close frame."""
-        return (Close(ABNORMAL),)
-
     # -- forms
 
     def _ours(self, instrument: SimInstrument) -> bool:
@@ -294,7 +291,7 @@ class BybitSession:
         top, one = feed.top, feed.instrument
         if top is None or one is None or now_ns - feed.pushed_ns < REPEAT_NS:
             return []
-        now = rest.top_of(one, self._world)
+        now = top_of(one, self._world)
         same = now is not None and (now.bid, now.ask) == (top.bid, top.ask)
         return self._bbo(feed, top, now_ns) if same else []
 
@@ -326,7 +323,7 @@ class BybitSession:
             return []
         name = one.venue_id
         trade = self._last.get(name) or self._world.last_trade(one)
-        top = self._tops.get(name) or rest.top_of(one, self._world)
+        top = self._tops.get(name) or top_of(one, self._world)
         if self._spot:
             row = rest.spot_ticker(one, trade)
         else:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from msgspec import DecodeError, Struct, ValidationError, json
+from msgspec import Struct
 
 from feeds.sim.twin import (
     ABNORMAL,
@@ -16,17 +16,15 @@ from feeds.sim.twin import (
     Close,
     Out,
     SimInstrument,
-    SimLiquidation,
-    SimMark,
     SimTrade,
     TextLevel,
-    Top,
+    TwinSession,
     World,
 )
 from feeds.sim.venues.coinbase import rest
-from feeds.sim.wire.formats import bare, iso, text
+from feeds.sim.wire.commands import reader
+from feeds.sim.wire.formats import S, bare, iso, text
 
-S = 1_000_000_000
 UNUSED_NS = 5 * S
 """By then something must be subscribed."""
 SILENT_NS = 90 * S
@@ -36,16 +34,16 @@ _MAKER = {"buy": "SELL", "sell": "BUY"}
 """A trade is told with the maker's side."""
 
 
-class _Ask(Struct):
+class _Command(Struct):
     type: str
     channel: str = ""
     product_ids: list[str] = []
 
 
-_read = json.Decoder(_Ask).decode
+_read = reader(_Command)
 
 
-class CoinbaseSession:
+class CoinbaseSession(TwinSession):
     """One connection."""
 
     def __init__(self, world: World) -> None:
@@ -63,28 +61,27 @@ class CoinbaseSession:
         return ()
 
     def receive(self, raw: bytes, now_ns: int) -> Sequence[Out]:
-        try:
-            ask = _read(raw)
-        except (DecodeError, ValidationError, UnicodeDecodeError):
+        command = _read(raw)
+        if command is None:
             return (_error("failed to parse the message"),)
-        if ask.type not in ("subscribe", "unsubscribe"):
-            return (_error(f"{ask.type} is not a valid type"),)
-        if ask.channel == "heartbeats":
-            self._beats = ask.type == "subscribe"
+        if command.type not in ("subscribe", "unsubscribe"):
+            return (_error(f"{command.type} is not a valid type"),)
+        if command.channel == "heartbeats":
+            self._beats = command.type == "subscribe"
             return (self._acknowledge(),)
-        if ask.channel not in self._subscribed:
-            return (_error(f"{ask.channel} is not a valid channel"),)
-        found = {name: rest.find(self._world, name) for name in ask.product_ids}
+        if command.channel not in self._subscribed:
+            return (_error(f"{command.channel} is not a valid channel"),)
+        found = {name: rest.find(self._world, name) for name in command.product_ids}
         wrong = next((name for name, one in found.items() if one is None), None)
         if wrong is not None or not found:
             return (_error(f"{wrong or 'nothing'} is not a valid product"),)
         chosen = {one.venue_id: one for one in found.values() if one is not None}
-        if ask.type == "unsubscribe":
+        if command.type == "unsubscribe":
             for name in chosen:
-                self._subscribed[ask.channel].pop(name, None)
+                self._subscribed[command.channel].pop(name, None)
             return (self._acknowledge(),)
-        self._subscribed[ask.channel] |= chosen
-        return [*(self._first(ask.channel, one) for one in chosen.values()), self._acknowledge()]
+        self._subscribed[command.channel] |= chosen
+        return [*(self._first(command.channel, one) for one in chosen.values()), self._acknowledge()]
 
     def _first(self, channel: str, one: SimInstrument) -> str:
         now_ns = self._world.now_ns()
@@ -109,9 +106,6 @@ class CoinbaseSession:
         times = change.engine_ns, change.gateway_ns
         return (self._book("update", instrument, change.bids, change.asks, *times),)
 
-    def top(self, instrument: SimInstrument, top: Top) -> Sequence[Out]:
-        return ()
-
     def trades(self, instrument: SimInstrument, trades: Sequence[SimTrade]) -> Sequence[Out]:
         out: list[Out] = []
         pushed_ns = trades[-1].gateway_ns
@@ -122,12 +116,6 @@ class CoinbaseSession:
             row = self._ticker(instrument, trades[-1])
             out.append(self._push("ticker", pushed_ns, {"type": "update", "tickers": [row]}))
         return out
-
-    def liquidation(self, instrument: SimInstrument, liquidation: SimLiquidation) -> Sequence[Out]:
-        return ()
-
-    def mark(self, instrument: SimInstrument, mark: SimMark) -> Sequence[Out]:
-        return ()
 
     def tick(self, now_ns: int) -> Sequence[Out]:
         if self._beats:

@@ -12,7 +12,7 @@ from typing import Any
 from zlib import crc32
 
 from feeds.sim.twin import BookImage, Request, Response, SimInstrument, SimMark, SimTrade, TextLevel, World
-from feeds.sim.wire.formats import count_in, json_response, ms
+from feeds.sim.wire.formats import count_in, html_page, json_response, ms
 
 Row = dict[str, Any]
 
@@ -203,7 +203,7 @@ def failure(kind: str, status: int) -> Response:
         case "geo" | "ban":
             why = "is not available in your country or region" if kind == "geo" else "has banned your IP address"
             page = f"<html><head><title>Access denied</title></head><body>This site {why}.</body></html>"
-            return Response(body=page, status=status, headers={"content-type": "text/html", "server": "cloudflare"})
+            return html_page(page, status, "cloudflare")
         case _:
             code, words = (50001, "INTERNAL_ERROR") if status == 500 else (10001, "SYS_ERROR")
     return json_response({"id": -1, "code": code, "message": words}, status)

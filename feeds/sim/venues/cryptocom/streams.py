@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 from zlib import crc32
 
-from msgspec import DecodeError, Struct, ValidationError, field, json
+from msgspec import Struct, field
 
 from feeds.sim.twin import (
     ABNORMAL,
@@ -19,18 +19,18 @@ from feeds.sim.twin import (
     Close,
     Out,
     SimInstrument,
-    SimLiquidation,
     SimMark,
     SimTrade,
     TextLevel,
     Top,
+    TwinSession,
     World,
 )
 from feeds.sim.venues.cryptocom import rest
+from feeds.sim.wire.commands import reader
 from feeds.sim.wire.depth_window import DepthWindow
-from feeds.sim.wire.formats import ms, text
+from feeds.sim.wire.formats import S, ms, text
 
-S = 1_000_000_000
 HEARTBEAT_S, ANSWER_S = 30, 5
 IDLE_BOOK_S = 5
 """After so long without a change a book that is told by changes says so."""
@@ -48,13 +48,13 @@ class _Params(Struct):
     """As ccxt writes it."""
 
 
-class _Ask(Struct):
+class _Command(Struct):
     id: int | str | None = None
     method: str = ""
     params: _Params = field(default_factory=_Params)
 
 
-_read = json.Decoder(_Ask, strict=False).decode
+_read = reader(_Command, strict=False)
 
 
 class _Book:
@@ -110,7 +110,7 @@ class _Book:
         return {"t": ms(push_ns), "tt": ms(self.engine_ns), "u": self.told, "cs": checksum}
 
 
-class CryptocomSession:
+class CryptocomSession(TwinSession):
     """One connection to ``/exchange/v1/market``."""
 
     def __init__(self, world: World) -> None:
@@ -129,46 +129,45 @@ class CryptocomSession:
         return ()
 
     def receive(self, raw: bytes, now_ns: int) -> Sequence[Out]:
-        try:
-            ask = _read(raw)
-        except (DecodeError, ValidationError, UnicodeDecodeError):
+        command = _read(raw)
+        if command is None:
             told = raw[:200].decode(errors="replace")
             return (text({"id": -1, "method": "ERROR", "code": 40001, "message": "BAD_REQUEST", "original": told}),)
-        if ask.method == "public/respond-heartbeat":
-            if ask.id == self._unanswered:
+        if command.method == "public/respond-heartbeat":
+            if command.id == self._unanswered:
                 self._unanswered = None
             return ()
         self._budget = min(MOST_A_SECOND, self._budget + (now_ns - self._budget_ns) / S * MOST_A_SECOND)
         self._budget_ns = now_ns
         if self._budget < 1:
-            return (_answer(ask, 42901, "TOO_MANY_REQUESTS"),)
+            return (_answer(command, 42901, "TOO_MANY_REQUESTS"),)
         self._budget -= 1
-        channels = list(dict.fromkeys(ask.params.channels))
-        match ask.method:
+        channels = list(dict.fromkeys(command.params.channels))
+        match command.method:
             case "subscribe":
-                return self._subscribe(ask, channels)
+                return self._subscribe(command, channels)
             case "unsubscribe":
                 for channel in channels:
                     self._books.pop(channel, None)
                     self._plain.pop(channel, None)
-                return (_answer(ask),)
-        return (_answer(ask, 40002, "METHOD_NOT_FOUND"),)
+                return (_answer(command),)
+        return (_answer(command, 40002, "METHOD_NOT_FOUND"),)
 
-    def _subscribe(self, ask: _Ask, channels: list[str]) -> Sequence[Out]:
+    def _subscribe(self, command: _Command, channels: list[str]) -> Sequence[Out]:
         found = {channel: self._find(channel) for channel in channels}
         unknown = [channel for channel, one in found.items() if one is None]
         if unknown or not channels:
-            return (_answer(ask, 10004, f"invalid channel {text({'channels': unknown})}"),)
+            return (_answer(command, 10004, f"invalid channel {text({'channels': unknown})}"),)
         new = [channel for channel in channels if channel not in self._plain]
         if not new:
-            return (_answer(ask, 40003, "Duplicate subscription"),)
+            return (_answer(command, 40003, "Duplicate subscription"),)
         if len({*self._books, *self._plain, *new}) > MOST_CHANNELS:
-            return (_answer(ask, 40107, "EXCEED_MAX_SUBSCRIPTIONS"),)
-        out: list[Out] = [_answer(ask)]
+            return (_answer(command, 40107, "EXCEED_MAX_SUBSCRIPTIONS"),)
+        out: list[Out] = [_answer(command)]
         for channel in new:
             one = found[channel]
             assert one is not None
-            out += self._begin(channel, one, ask)
+            out += self._begin(channel, one, command)
         return out
 
     def _find(self, channel: str) -> SimInstrument | None:
@@ -188,11 +187,11 @@ class CryptocomSession:
                 return next((one for one in swaps if rest.index_of(one) == rest_of), None)
         return None
 
-    def _begin(self, channel: str, one: SimInstrument, ask: _Ask) -> Sequence[Out]:
+    def _begin(self, channel: str, one: SimInstrument, command: _Command) -> Sequence[Out]:
         """How things stand; values carry the id of the request."""
         kind, world = channel.partition(".")[0], self._world
         if kind == "book":
-            by_changes = "SNAPSHOT_AND_UPDATE" in (ask.params.kind, ask.params.camel_kind)
+            by_changes = "SNAPSHOT_AND_UPDATE" in (command.params.kind, command.params.camel_kind)
             book = self._books[channel] = _Book(one, int(channel.rpartition(".")[2]), by_changes, world)
             return (_push(channel, one, "book", book.snapshot(world.now_ns()), depth=book.depth),)
         self._plain[channel] = one
@@ -203,7 +202,7 @@ class CryptocomSession:
             row = rest.trade_row(one, world.last_trade(one))
         else:
             row = rest.values(world.mark(one))[kind]
-            return (_push(channel, one, kind, row, request=ask.id),)
+            return (_push(channel, one, kind, row, request=command.id),)
         return (_push(channel, one, kind, row),)
 
     # -- what is pushed
@@ -232,10 +231,6 @@ class CryptocomSession:
         if channel not in self._plain or not trades:
             return ()
         return (_push(channel, instrument, "trade", *(rest.trade_row(instrument, one) for one in reversed(trades))),)
-
-    def liquidation(self, instrument: SimInstrument, liquidation: SimLiquidation) -> Sequence[Out]:
-        """There is no channel."""
-        return ()
 
     def mark(self, instrument: SimInstrument, mark: SimMark) -> Sequence[Out]:
         rows = rest.values(mark)
@@ -266,9 +261,13 @@ class CryptocomSession:
         return (Close(RESTARTING if planned else ABNORMAL),)
 
 
-def _answer(ask: _Ask, code: int = 0, words: str = "") -> str:
+def _answer(command: _Command, code: int = 0, words: str = "") -> str:
     """What a request leaves out is answered -1 and ERROR."""
-    said: dict[str, Any] = {"id": -1 if ask.id is None else ask.id, "code": code, "method": ask.method or "ERROR"}
+    said: dict[str, Any] = {
+        "id": -1 if command.id is None else command.id,
+        "code": code,
+        "method": command.method or "ERROR",
+    }
     return text(said | ({"message": words} if words else {}))
 
 

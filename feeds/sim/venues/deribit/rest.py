@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from msgspec import DecodeError, ValidationError
-
 from feeds.sim.twin import Request, Response, World
 from feeds.sim.venues.deribit import rpc
-from feeds.sim.wire.formats import json_response
+from feeds.sim.wire.formats import html_page, json_response
 
 
 def answer(request: Request, world: World) -> Response | None:
     """``GET /api/v2/<method>?…``, or ``POST`` with a JSON-RPC request in the body."""
     if request.method == "POST" and request.path.startswith("/api/v2"):
-        try:
-            ask = rpc.read(request.body)
-        except (DecodeError, ValidationError, UnicodeDecodeError):
+        command = rpc.read(request.body)
+        if command is None:
             return _call("", {}, world)
-        return _call(ask.method, ask.params or {}, world, ask.id)
+        return _call(command.method, command.params or {}, world, command.id)
     method = request.path.removeprefix("/api/v2/")
     if request.method != "GET" or method == request.path:
         return None
@@ -45,7 +42,7 @@ def failure(kind: str, status: int) -> Response:
         case "geo" | "ban":
             why = "has banned the country or region your IP address is in" if kind == "geo" else "has banned your IP"
             page = f"<html><head><title>Access denied | www.deribit.com</title></head><body>The owner of this website (www.deribit.com) {why}.</body></html>"  # noqa: E501 - one page as the CDN sends it
-            return Response(body=page, status=status, headers={"content-type": "text/html", "server": "cloudflare"})
+            return html_page(page, status, "cloudflare")
         case _:
             code, words = (11094, "internal_server_error") if status == 500 else (10047, "matching_engine_queue_full")
     return json_response({"jsonrpc": "2.0", "error": {"message": words, "code": code}, "testnet": False}, status)

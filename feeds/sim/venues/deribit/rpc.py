@@ -11,9 +11,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from zlib import crc32
 
-from msgspec import Struct, json
+from msgspec import Struct
 
 from feeds.sim.twin import BookImage, SimInstrument, SimMark, SimTrade, TextLevel, World
+from feeds.sim.wire.commands import reader
 from feeds.sim.wire.formats import ms
 
 Row = dict[str, Any]
@@ -27,14 +28,14 @@ _CONTRACTS: Mapping[str, float] = {"BTC": 10.0, "ETH": 1.0}
 """Dollars of an inverse contract; books count dollars all the same."""
 
 
-class Ask(Struct):
+class Command(Struct):
     jsonrpc: str = ""
     id: int | str | None = None
     method: str = ""
     params: dict[str, Any] | None = None
 
 
-read = json.Decoder(Ask).decode
+read = reader(Command)
 
 
 class RpcError(Exception):

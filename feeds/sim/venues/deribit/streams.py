@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from msgspec import DecodeError, ValidationError
-
 from feeds.sim.twin import (
     ABNORMAL,
     Change,
@@ -20,12 +18,12 @@ from feeds.sim.twin import (
     SimTrade,
     TextLevel,
     Top,
+    TwinSession,
     World,
 )
 from feeds.sim.venues.deribit import rpc
-from feeds.sim.wire.formats import ms, text
+from feeds.sim.wire.formats import S, ms, text
 
-S = 1_000_000_000
 MOST_CHANNELS = 500
 LEAST_HEARTBEAT_S = 10
 CALL_CREDITS, CREDITS, REFILL_S = 500.0, 50_000.0, 10_000.0
@@ -119,7 +117,7 @@ class _Book:
         return self._head() | {"bids": ranked(self._true[0], -1), "asks": ranked(self._true[1], 1)}
 
 
-class DeribitSession:
+class DeribitSession(TwinSession):
     """One connection to ``/ws/api/v2``."""
 
     def __init__(self, world: World) -> None:
@@ -135,19 +133,15 @@ class DeribitSession:
 
     # -- the client's frames
 
-    def opened(self, now_ns: int) -> Sequence[Out]:
-        return ()
-
     def receive(self, raw: bytes, now_ns: int) -> Sequence[Out]:
-        try:
-            ask = rpc.read(raw)
-        except (DecodeError, ValidationError, UnicodeDecodeError):
+        command = rpc.read(raw)
+        if command is None:
             return (text(rpc.envelope(self._world, error=rpc.RpcError(-32700, "Parse error"))),)
-        params, after = ask.params or {}, list[Out]()
+        params, after = command.params or {}, list[Out]()
         try:
             if not self._calls.take(CALL_CREDITS, now_ns):
                 raise rpc.RpcError(10028, "too_many_requests")
-            match ask.method:
+            match command.method:
                 case "public/subscribe":
                     if not self._subscribes.take(SUBSCRIBE_CREDITS, now_ns):
                         raise rpc.RpcError(10028, "too_many_requests")
@@ -159,13 +153,13 @@ class DeribitSession:
                     self._plain.clear()
                     result = "ok"
                 case "public/set_heartbeat" | "public/disable_heartbeat":
-                    result = self._set_heartbeat(ask.method, params, now_ns)
+                    result = self._set_heartbeat(command.method, params, now_ns)
                 case method:
                     result = rpc.call(method, params, self._world)
                     self._tested = self._tested and method != "public/test"
         except rpc.RpcError as error:
-            return (text(rpc.envelope(self._world, ask.id, error=error)),)
-        return (text(rpc.envelope(self._world, ask.id, result=result)), *after)
+            return (text(rpc.envelope(self._world, command.id, error=error)),)
+        return (text(rpc.envelope(self._world, command.id, result=result)), *after)
 
     def _set_heartbeat(self, method: str, params: Mapping[str, object], now_ns: int) -> object:
         interval = params.get("interval") if method == "public/set_heartbeat" else 0

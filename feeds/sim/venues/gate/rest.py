@@ -15,7 +15,7 @@ from zlib import crc32
 from feeds.model import Product
 from feeds.sim.market.listing import decimals_of
 from feeds.sim.twin import Request, Response, SimInstrument, SimMark, SimTrade, TextLevel, World
-from feeds.sim.wire.formats import bare, count_in, json_response, ms, times
+from feeds.sim.wire.formats import bare, count_in, html_page, json_response, ms, times
 
 Row = dict[str, Any]
 
@@ -277,4 +277,4 @@ def _bad(label: str, words: str) -> Response:
 def _page(status: int, words: str) -> Response:
     head = f"<html>\r\n<head><title>{status}</title></head>\r\n"
     page = f"{head}<body>\r\n<center><h1>{words}</h1></center>\r\n</body>\r\n</html>"
-    return Response(body=page, status=status, headers={"content-type": "text/html"})
+    return html_page(page, status)

@@ -10,7 +10,7 @@ from itertools import count
 from typing import Any
 from zlib import crc32
 
-from msgspec import DecodeError, Struct, ValidationError, json
+from msgspec import Struct
 
 from feeds.model import Product
 from feeds.sim.twin import (
@@ -24,13 +24,14 @@ from feeds.sim.twin import (
     SimTrade,
     TextLevel,
     Top,
+    TwinSession,
     World,
 )
 from feeds.sim.venues.gate import rest
+from feeds.sim.wire.commands import reader
 from feeds.sim.wire.depth_window import DepthWindow
-from feeds.sim.wire.formats import bare, ms, text
+from feeds.sim.wire.formats import S, bare, ms, text
 
-S = 1_000_000_000
 IDLE_NS = 30_500_000_000
 OBU_LEVELS = ("50", "400")
 UPDATE_LEVELS: Mapping[str, str] = {"20ms": "20", "100ms": "100"}
@@ -44,7 +45,7 @@ PLAIN: Mapping[str, tuple[str, ...]] = {
 ALL = "!all"
 
 
-class _Ask(Struct):
+class _Command(Struct):
     time: int
     channel: str
     event: str = ""
@@ -52,7 +53,7 @@ class _Ask(Struct):
     payload: list[str] | None = None
 
 
-_read = json.Decoder(_Ask).decode
+_read = reader(_Command)
 
 
 class _RefusedError(Exception):
@@ -83,7 +84,7 @@ class _Book:
         self._since = 0
 
 
-class GateSession:
+class GateSession(TwinSession):
     """One connection to ``/ws/v4/`` (spot) or ``/v4/ws/usdt`` (futures)."""
 
     def __init__(self, world: World, product: Product, conn_id: str) -> None:
@@ -109,24 +110,23 @@ class GateSession:
 
     def receive(self, raw: bytes, now_ns: int) -> Sequence[Out]:
         self._active_ns = now_ns
-        try:
-            ask = _read(raw)
-        except (DecodeError, ValidationError, UnicodeDecodeError):
-            return (self._reply(_Ask(time=0, channel=""), (1, "invalid argument struct")),)
-        kind, _, channel = ask.channel.partition(".")
+        command = _read(raw)
+        if command is None:
+            return (self._reply(_Command(time=0, channel=""), (1, "invalid argument struct")),)
+        kind, _, channel = command.channel.partition(".")
         if kind == self._kind and channel == "ping":
             head = self._head(now_ns) | {"channel": f"{kind}.pong", "event": "", "error": None, "result": None}
             return (text(head),)
-        if ask.event not in ("subscribe", "unsubscribe"):
-            return (self._reply(ask, (1, f"unknown event {ask.event}")),)
+        if command.event not in ("subscribe", "unsubscribe"):
+            return (self._reply(command, (1, f"unknown event {command.event}")),)
         try:
             if kind != self._kind:
-                raise _RefusedError(f"unknown channel {ask.channel}")
-            answer = self._subscribe if ask.event == "subscribe" else self._unsubscribe
-            first = answer(channel, ask.payload or [])
+                raise _RefusedError(f"unknown channel {command.channel}")
+            answer = self._subscribe if command.event == "subscribe" else self._unsubscribe
+            first = answer(channel, command.payload or [])
         except _RefusedError as refused:
-            return (self._reply(ask, (2, str(refused))),)
-        return (*first, self._reply(ask))
+            return (self._reply(command, (2, str(refused))),)
+        return (*first, self._reply(command))
 
     def _subscribe(self, channel: str, payload: Sequence[str]) -> Sequence[Out]:
         """All of a payload or nothing. What ``obu`` begins with comes before the acknowledgement."""
@@ -290,12 +290,12 @@ class GateSession:
         head = self._head(pushed_ns) | {"channel": f"{self._kind}.{channel}", "event": "update"}
         return text(head | {"result": result})
 
-    def _reply(self, ask: _Ask, error: tuple[int, str] | None = None) -> str:
+    def _reply(self, command: _Command, error: tuple[int, str] | None = None) -> str:
         trace = f"{crc32(self._conn_id.encode()):08x}{next(self._traces):024x}"
         message: dict[str, Any] = self._head(self._world.now_ns())
-        message |= {} if ask.id is None else {"id": ask.id}
-        message |= {"conn_id": self._conn_id, "trace_id": trace, "channel": ask.channel, "event": ask.event}
-        message |= {"payload": ask.payload or []}
+        message |= {} if command.id is None else {"id": command.id}
+        message |= {"conn_id": self._conn_id, "trace_id": trace, "channel": command.channel, "event": command.event}
+        message |= {"payload": command.payload or []}
         if error is None:
             return text(message | {"result": {"status": "success"}, "requestId": trace})
         said = {"error": {"code": error[0], "message": error[1]}, "result": {"status": "fail"}}

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from feeds.sim.twin import Close
-from feeds.sim.wire.formats import ms
+from feeds.sim.wire.formats import S, ms
 
-S = 1_000_000_000
 EVERY_NS, EVERY_MISSED_NS = 5 * S, 1 * S
 """One that is not answered is followed by one a second, as measured."""
 

@@ -17,7 +17,7 @@ from msgspec import Raw
 from feeds.model import Product, StatusNotice
 from feeds.sim.market.listing import decimals_of
 from feeds.sim.twin import Request, Response, SimInstrument, SimMark, SimTrade, TextLevel, World
-from feeds.sim.wire.formats import bare, json_response, ms, ms_text, times
+from feeds.sim.wire.formats import bare, html_page, json_response, ms, ms_text, times
 
 Row = dict[str, Any]
 
@@ -368,4 +368,4 @@ def _unknown_contract(now_ms: int) -> Response:
 def _page(status: int, words: str) -> Response:
     head = "<html><head><title>ERROR: The request could not be satisfied</title></head>"
     page = f"{head}<body><h1>{status} ERROR</h1>{words}</body></html>"
-    return Response(body=page, status=status, headers={"content-type": "text/html", "server": "CloudFront"})
+    return html_page(page, status, "CloudFront")

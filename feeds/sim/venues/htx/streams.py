@@ -12,28 +12,28 @@ from collections.abc import Mapping, Sequence
 from itertools import count
 from typing import Any
 
-from msgspec import DecodeError, Raw, Struct, ValidationError, json
+from msgspec import Raw, Struct, json
 
 from feeds.model import Product
 from feeds.sim.twin import (
-    ABNORMAL,
     Change,
     Close,
     Out,
     SimInstrument,
-    SimLiquidation,
     SimMark,
     SimTrade,
     Top,
+    TwinSession,
     World,
 )
 from feeds.sim.venues.htx import rest
 from feeds.sim.venues.htx.pings import Pings
+from feeds.sim.wire.commands import reader
 from feeds.sim.wire.depth_window import DepthWindow
 from feeds.sim.wire.encode_once import Once
-from feeds.sim.wire.formats import ms
+from feeds.sim.wire.formats import S, ms
+from feeds.sim.wire.limits import SlidingLimit
 
-S = 1_000_000_000
 BEHIND = 3
 """A requested book is that of so many batches ago: 10 to 14 of the 20 deltas before it were newer, as measured."""
 REQUESTS_A_SECOND = 23
@@ -53,7 +53,7 @@ KINDS: Mapping[str, re.Pattern[str]] = {
 """What can be subscribed to on which path, after ``market.<name>.``"""
 
 
-class _Ask(Struct):
+class _Command(Struct):
     sub: str = ""
     unsub: str = ""
     req: str = ""
@@ -63,7 +63,7 @@ class _Ask(Struct):
     pong: int | None = None
 
 
-_read = json.Decoder(_Ask).decode
+_read = reader(_Command)
 
 
 class _Mbp:
@@ -146,7 +146,7 @@ class _Images:
         return True
 
 
-class MarketSession:
+class MarketSession(TwinSession):
     """One connection to anything but the notifications."""
 
     def __init__(self, world: World, product: Product, path: str, once: Once[bytes], number: int) -> None:
@@ -157,7 +157,7 @@ class MarketSession:
         self._plain: set[str] = set()
         self._versions = count(1_000_000 + 7_919 * number, 5_000_011)
         self._pings = Pings(world.now_ns(), PATIENCE_NS[product])
-        self._requests: deque[int] = deque()
+        self._requests = SlidingLimit(REQUESTS_A_SECOND, S)
 
     # -- the client's frames
 
@@ -166,39 +166,43 @@ class MarketSession:
         return ()
 
     def receive(self, raw: bytes, now_ns: int) -> Sequence[Out]:
-        try:
-            ask = _read(raw)
-        except (DecodeError, ValidationError, UnicodeDecodeError):
-            return (self._error(_Ask(), "not json, is not json string"),)
-        if ask.pong is not None:
-            self._pings.answered(ask.pong, now_ns)
+        command = _read(raw)
+        if command is None:
+            return (self._error(_Command(), "not json, is not json string"),)
+        if command.pong is not None:
+            self._pings.answered(command.pong, now_ns)
             return ()
-        if ask.ping is not None:
+        if command.ping is not None:
             if self._product != "spot":
                 return ()  # documented, and never answered when measured
             self._pings.heard(now_ns)
-            return (pack({"pong": ask.ping}),)
-        if ask.unsub:
-            return (self._unsubscribe(ask),)
-        topic = ask.sub or ask.req
+            return (pack({"pong": command.ping}),)
+        if command.unsub:
+            return (self._unsubscribe(command),)
+        topic = command.sub or command.req
         market, _, rest_of = topic.partition(".")
         name, _, kind = rest_of.partition(".")
         if market != "market" or not self._kinds.fullmatch(kind):
-            return (self._error(ask, f"invalid topic {topic}"),)
+            return (self._error(command, f"invalid topic {topic}"),)
         one = self._world.find(rest.VENUE, name.upper() if self._product == "linear" else name, self._product)
         if one is None:
-            return (self._error(ask, f"invalid {'symbol ' + name if self._product == 'spot' else 'topic ' + topic}"),)
-        if ask.req:
-            return (self._requested(ask, one, kind, now_ns),)
-        return (pack(self._head(ask) | {"status": "ok", "subbed": topic, "ts": ms(now_ns)}), *self._sub(ask, one, kind))
+            return (
+                self._error(command, f"invalid {'symbol ' + name if self._product == 'spot' else 'topic ' + topic}"),
+            )
+        if command.req:
+            return (self._requested(command, one, kind, now_ns),)
+        return (
+            pack(self._head(command) | {"status": "ok", "subbed": topic, "ts": ms(now_ns)}),
+            *self._sub(command, one, kind),
+        )
 
-    def _sub(self, ask: _Ask, one: SimInstrument, kind: str) -> Sequence[Out]:
+    def _sub(self, command: _Command, one: SimInstrument, kind: str) -> Sequence[Out]:
         topic = f"market.{one.venue_id}.{kind}"
         if diffs := _DIFFS.fullmatch(kind):
             self._mbps.setdefault(topic, _Mbp(one, int(diffs[1]), self._world))
             return ()
         high_freq, images = _HIGH_FREQ.fullmatch(kind), _IMAGES.fullmatch(kind)
-        if high_freq and ask.data_type == "incremental":
+        if high_freq and command.data_type == "incremental":
             known = self._incremental.get(topic)
             book = known or _Incremental(one, topic, int(high_freq[1]), next(self._versions))
             self._incremental[topic] = book
@@ -217,29 +221,26 @@ class MarketSession:
         self._plain.add(topic)
         return ()
 
-    def _unsubscribe(self, ask: _Ask) -> Out:
-        market, _, rest_of = ask.unsub.partition(".")
+    def _unsubscribe(self, command: _Command) -> Out:
+        market, _, rest_of = command.unsub.partition(".")
         name, _, kind = rest_of.partition(".")
         topic = f"{market}.{name.upper() if self._product == 'linear' else name}.{kind}"
         known = False
         for held in (self._mbps, self._incremental, self._images):
             known = held.pop(topic, None) is not None or known
         if not known and topic not in self._plain:
-            return self._error(ask, "unsub with not subbed topic")
+            return self._error(command, "unsub with not subbed topic")
         self._plain.discard(topic)
-        return pack(self._head(ask) | {"status": "ok", "unsubbed": ask.unsub, "ts": ms(self._world.now_ns())})
+        return pack(self._head(command) | {"status": "ok", "unsubbed": command.unsub, "ts": ms(self._world.now_ns())})
 
-    def _requested(self, ask: _Ask, one: SimInstrument, kind: str, now_ns: int) -> Out:
-        while self._requests and now_ns - self._requests[0] >= S:
-            self._requests.popleft()
-        if len(self._requests) >= REQUESTS_A_SECOND:
-            return self._error(ask, f"429 too many request topic is {ask.req}")
-        self._requests.append(now_ns)
+    def _requested(self, command: _Command, one: SimInstrument, kind: str, now_ns: int) -> Out:
+        if not self._requests.allows(now_ns):
+            return self._error(command, f"429 too many request topic is {command.req}")
         diffs = _DIFFS.fullmatch(kind)
         if diffs is None:
-            return self._error(ask, f"invalid topic {ask.req}")
-        book = self._mbps.get(ask.req) or _Mbp(one, int(diffs[1]), self._world)
-        return pack(self._head(ask) | {"status": "ok", "ts": ms(now_ns), "rep": ask.req, "data": book.whole()})
+            return self._error(command, f"invalid topic {command.req}")
+        book = self._mbps.get(command.req) or _Mbp(one, int(diffs[1]), self._world)
+        return pack(self._head(command) | {"status": "ok", "ts": ms(now_ns), "rep": command.req, "data": book.whole()})
 
     # -- what is pushed
 
@@ -279,9 +280,6 @@ class MarketSession:
 
         return self._shared(instrument, _TRADES, trades, last.gateway_ns, row)
 
-    def liquidation(self, instrument: SimInstrument, liquidation: SimLiquidation) -> Sequence[Out]:
-        return ()
-
     def mark(self, instrument: SimInstrument, mark: SimMark) -> Sequence[Out]:
         return self._shared(instrument, _MARK, mark, mark.gateway_ns, lambda: rest.mark_tick(mark))
 
@@ -294,10 +292,6 @@ class MarketSession:
         out += [self._image(topic, held, now_ns) for topic, held in self._images.items() if held.due(now_ns)]
         due = self._pings.due(now_ns)
         return [*out, due if isinstance(due, Close) else pack({"ping": due})] if due is not None else out
-
-    def farewell(self, planned: bool) -> Sequence[Out]:
-        """No notice is known."""
-        return (Close(ABNORMAL),)
 
     # -- forms
 
@@ -313,11 +307,11 @@ class MarketSession:
     def _push(self, topic: str, sent_ns: int, tick: rest.Row) -> bytes:
         return pack({"ch": topic, "ts": ms(sent_ns), "tick": tick})
 
-    def _head(self, ask: _Ask) -> rest.Row:
-        return {"id": ask.id} if bytes(ask.id) != b'""' else {}
+    def _head(self, command: _Command) -> rest.Row:
+        return {"id": command.id} if bytes(command.id) != b'""' else {}
 
-    def _error(self, ask: _Ask, words: str) -> bytes:
-        head = {"status": "error", "ts": ms(self._world.now_ns())} | self._head(ask)
+    def _error(self, command: _Command, words: str) -> bytes:
+        head = {"status": "error", "ts": ms(self._world.now_ns())} | self._head(command)
         return pack(head | {"err-code": "bad-request", "err-msg": words})
 
 

@@ -9,15 +9,23 @@ import re
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from msgspec import DecodeError, Raw, Struct, ValidationError, json
+from msgspec import Raw, Struct
 
-from feeds.sim.twin import ABNORMAL, Change, Close, Out, SimInstrument, SimLiquidation, SimMark, SimTrade, Top, World
+from feeds.sim.twin import (
+    Close,
+    Out,
+    SimInstrument,
+    SimLiquidation,
+    SimMark,
+    TwinSession,
+    World,
+)
 from feeds.sim.venues.htx import rest
 from feeds.sim.venues.htx.pings import Pings
+from feeds.sim.wire.commands import reader
 from feeds.sim.wire.encode_once import Once
-from feeds.sim.wire.formats import ms, ms_text, times
+from feeds.sim.wire.formats import S, ms, ms_text, times
 
-S = 1_000_000_000
 PATIENCE_NS = 25 * S
 """Five pings, as documented."""
 FUNDING_EVERY_NS = 5 * S
@@ -25,17 +33,17 @@ FUNDING_EVERY_NS = 5 * S
 _TOPIC = re.compile(r"public\.([^.]+)\.(funding_rate|liquidation_orders)")
 
 
-class _Ask(Struct):
+class _Command(Struct):
     op: str
     topic: str = ""
     cid: str = ""
     ts: str | int = 0
 
 
-_read = json.Decoder(_Ask).decode
+_read = reader(_Command)
 
 
-class NotificationSession:
+class NotificationSession(TwinSession):
     def __init__(self, world: World, once: Once[bytes], pack: Callable[[object], bytes]) -> None:
         self._world, self._once, self._pack = world, once, pack
         self._topics: set[str] = set()
@@ -47,28 +55,31 @@ class NotificationSession:
         return ()
 
     def receive(self, raw: bytes, now_ns: int) -> Sequence[Out]:
-        try:
-            ask = _read(raw)
-        except (DecodeError, ValidationError, UnicodeDecodeError):
+        command = _read(raw)
+        if command is None:
             return (self._pack({"op": "error", "ts": ms(now_ns), "err-code": 2040, "err-msg": "Illegal request."}),)
-        match ask.op:
+        match command.op:
             case "pong":
-                if str(ask.ts).isdecimal():
-                    self._pings.answered(int(ask.ts), now_ns)
+                if str(command.ts).isdecimal():
+                    self._pings.answered(int(command.ts), now_ns)
                 return ()
             case "sub" | "unsub":
-                code, words = self._wants(ask)
+                code, words = self._wants(command)
             case _:
                 return (self._pack({"op": "error", "ts": ms(now_ns)}),)
-        said = {"op": ask.op} | ({"cid": ask.cid} if ask.cid else {}) | {"topic": ask.topic, "ts": ms(now_ns)}
+        said = (
+            {"op": command.op}
+            | ({"cid": command.cid} if command.cid else {})
+            | {"topic": command.topic, "ts": ms(now_ns)}
+        )
         return (self._pack(said | {"err-code": code} | ({"err-msg": words} if words else {})),)
 
-    def _wants(self, ask: _Ask) -> tuple[int, str]:
-        named = _TOPIC.fullmatch(ask.topic)
+    def _wants(self, command: _Command) -> tuple[int, str]:
+        named = _TOPIC.fullmatch(command.topic)
         if named is None:
             return 2010, "Topic error."
         code, topic = named[1].upper(), f"public.{named[1].upper()}.{named[2]}"
-        if ask.op == "unsub":
+        if command.op == "unsub":
             if topic not in self._topics:
                 return 2012, "Topic not subscribed."
             self._topics.discard(topic)
@@ -77,15 +88,6 @@ class NotificationSession:
         else:
             self._topics.add(topic)
         return 0, ""
-
-    def change(self, instrument: SimInstrument, change: Change) -> Sequence[Out]:
-        return ()
-
-    def top(self, instrument: SimInstrument, top: Top) -> Sequence[Out]:
-        return ()
-
-    def trades(self, instrument: SimInstrument, trades: Sequence[SimTrade]) -> Sequence[Out]:
-        return ()
 
     def liquidation(self, instrument: SimInstrument, liquidation: SimLiquidation) -> Sequence[Out]:
         def row() -> rest.Row:
@@ -120,9 +122,6 @@ class NotificationSession:
         if due is None or isinstance(due, Close):
             return () if due is None else (due,)
         return (self._pack({"op": "ping", "ts": str(due)}),)
-
-    def farewell(self, planned: bool) -> Sequence[Out]:
-        return (Close(ABNORMAL),)
 
     def _tell(
         self, one: SimInstrument, kind: str, event: object, sent_ns: int, row: Callable[[], rest.Row]

@@ -16,7 +16,7 @@ from msgspec import MsgspecError, json
 
 from feeds.sim.market.listing import decimals_of
 from feeds.sim.twin import Request, Response, SimInstrument, SimMark, SimTrade, TextLevel, World
-from feeds.sim.wire.formats import bare, json_response, ms
+from feeds.sim.wire.formats import bare, html_page, json_response, ms
 
 Row = dict[str, Any]
 
@@ -77,14 +77,14 @@ def failure(kind: str, status: int) -> Response:
             "<HTML><HEAD><TITLE>ERROR: The request could not be satisfied</TITLE></HEAD><BODY><H1>403 ERROR</H1>\n"
             "The Amazon CloudFront distribution is configured to block access from your country.\n</BODY></HTML>"
         )
-        return Response(body=page, status=status, headers={"content-type": "text/html", "server": "CloudFront"})
+        return html_page(page, status, "CloudFront")
     if kind == "maintenance":
         return Response(body="Service unavailable: network upgrade", status=status, headers=_PLAIN)
     if kind == "ban":
         return Response(body="Forbidden", status=status, headers=_PLAIN)
     if kind == "timeout":
         page = "<HTML><HEAD><TITLE>ERROR</TITLE></HEAD><BODY><H1>504 Gateway Timeout ERROR</H1></BODY></HTML>"
-        return Response(body=page, status=status, headers={"content-type": "text/html", "server": "CloudFront"})
+        return html_page(page, status, "CloudFront")
     return Response(body="null", status=status, headers={"content-type": "application/json", **_CDN})
 
 

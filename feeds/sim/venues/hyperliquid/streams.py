@@ -17,18 +17,17 @@ from feeds.sim.twin import (
     Close,
     Out,
     SimInstrument,
-    SimLiquidation,
     SimMark,
     SimTrade,
     TextLevel,
     Top,
+    TwinSession,
     World,
 )
 from feeds.sim.venues.hyperliquid import rest
 from feeds.sim.wire.encode_once import Once
-from feeds.sim.wire.formats import ms, text
+from feeds.sim.wire.formats import S, ms, text
 
-S = 1_000_000_000
 FAST_LEVELS = 5
 SLOT_NS = 5 * S
 """The usual books of all sockets are pushed by one clock with this interval."""
@@ -38,14 +37,14 @@ MAX_SUBSCRIPTIONS = 1_000
 _COIN_FEEDS = frozenset({"l2Book", "bbo", "trades", "activeAssetCtx"})
 
 
-class _Ask(Struct):
+class _Command(Struct):
     method: str
     subscription: dict[str, Any] | None = None
     id: int | None = None
     request: dict[str, Any] | None = None
 
 
-_read = json.Decoder(_Ask).decode
+_read = json.Decoder(_Command).decode
 
 
 class _Feed:
@@ -60,7 +59,7 @@ class _Feed:
         """Of the book that was pushed last."""
 
 
-class HyperliquidSession:
+class HyperliquidSession(TwinSession):
     """One connection to ``/ws``."""
 
     def __init__(self, world: World, once: Once[str]) -> None:
@@ -76,8 +75,8 @@ class HyperliquidSession:
 
     def receive(self, raw: bytes, now_ns: int) -> Sequence[Out]:
         try:
-            ask = _read(raw)
-            out = self._answer(ask, now_ns)
+            command = _read(raw)
+            out = self._answer(command, now_ns)
         except (MsgspecError, UnicodeDecodeError):
             out = None
         if out is None:
@@ -85,15 +84,15 @@ class HyperliquidSession:
             out = (_error(f"Error parsing JSON into valid websocket request: {shown}"),)
         return self._told(out, now_ns)
 
-    def _answer(self, ask: _Ask, now_ns: int) -> Sequence[Out] | None:
+    def _answer(self, command: _Command, now_ns: int) -> Sequence[Out] | None:
         """None: not a request."""
-        match ask.method:
+        match command.method:
             case "ping":
                 return (text({"channel": "pong"}),)
-            case "subscribe" | "unsubscribe" if ask.subscription is not None:
-                return self._subscription(ask.method, ask.subscription, now_ns)
-            case "post" if ask.id is not None and ask.request is not None:
-                return (self._post(ask.id, ask.request),)
+            case "subscribe" | "unsubscribe" if command.subscription is not None:
+                return self._subscription(command.method, command.subscription, now_ns)
+            case "post" if command.id is not None and command.request is not None:
+                return (self._post(command.id, command.request),)
             case _:
                 return None
 
@@ -170,10 +169,6 @@ class HyperliquidSession:
         rows = [rest.trade_row(instrument, trade) for trade in trades]
         return self._told((_message("trades", rows),), trades[-1].gateway_ns)
 
-    def liquidation(self, instrument: SimInstrument, liquidation: SimLiquidation) -> Sequence[Out]:
-        """Only the liquidated are told."""
-        return ()
-
     def mark(self, instrument: SimInstrument, mark: SimMark) -> Sequence[Out]:
         if not self._of(instrument, "activeAssetCtx"):
             return ()
@@ -195,10 +190,6 @@ class HyperliquidSession:
         if not out and now_ns - self._sent_ns >= IDLE_NS:
             return (Close(ABNORMAL),)
         return self._told(out, now_ns)
-
-    def farewell(self, planned: bool) -> Sequence[Out]:
-        """Drops are never announced."""
-        return (Close(ABNORMAL),)
 
     # -- forms
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from zlib import crc32
 
-from msgspec import DecodeError, Struct, ValidationError, json
+from msgspec import Struct
 
 from feeds.model import Product
 from feeds.sim.market.listing import decimals_of
@@ -21,14 +21,14 @@ from feeds.sim.twin import (
     Close,
     Out,
     SimInstrument,
-    SimLiquidation,
-    SimMark,
     SimTrade,
     TextLevel,
     Top,
+    TwinSession,
     World,
 )
 from feeds.sim.venues.kraken import rest
+from feeds.sim.wire.commands import reader
 from feeds.sim.wire.depth_window import DepthWindow
 from feeds.sim.wire.formats import iso, text
 
@@ -50,13 +50,13 @@ class _Params(Struct):
     event_trigger: str = "trades"
 
 
-class _Ask(Struct):
+class _Command(Struct):
     method: str
     params: _Params | None = None
     req_id: int | None = None
 
 
-_read = json.Decoder(_Ask).decode
+_read = reader(_Command)
 
 
 class _Book:
@@ -96,7 +96,7 @@ def spelled(one: SimInstrument) -> str:
     return one.symbol if one.product == "spot" else one.venue_id
 
 
-class KrakenSession:
+class KrakenSession(TwinSession):
     """One connection to ``/v2``, or for derivatives to ``/v2/public``, where every request names its asset class."""
 
     def __init__(self, world: World, connection_id: int, product: Product = "spot") -> None:
@@ -113,24 +113,25 @@ class KrakenSession:
 
     def receive(self, raw: bytes, now_ns: int) -> Sequence[Out]:
         self._active_ns = now_ns
-        try:
-            ask = _read(raw)
-        except (DecodeError, ValidationError, UnicodeDecodeError):
-            return (self._answer(_Ask(method=""), {"error": "Malformed request", "success": False}),)
-        if ask.method == "ping":
-            return (self._answer(ask, {}),)
-        if ask.method not in ("subscribe", "unsubscribe") or ask.params is None:
-            return (self._answer(ask, {"error": "Malformed request", "success": False}),)
-        if self._product != "spot" and ask.params.asset_class != "derivatives":
-            return (self._answer(ask, {"error": "Asset class not supported", "success": False}),)
-        if ask.params.channel == "instrument":
-            return self._listing(ask)
-        if ask.params.channel not in ("book", "ticker", "trade"):
-            return (self._answer(ask, {"error": f"Channel not supported {ask.params.channel}", "success": False}),)
-        answer = self._subscribe if ask.method == "subscribe" else self._unsubscribe
-        return [out for symbol in ask.params.symbol for out in answer(ask, ask.params, symbol)]
+        command = _read(raw)
+        if command is None:
+            return (self._answer(_Command(method=""), {"error": "Malformed request", "success": False}),)
+        if command.method == "ping":
+            return (self._answer(command, {}),)
+        if command.method not in ("subscribe", "unsubscribe") or command.params is None:
+            return (self._answer(command, {"error": "Malformed request", "success": False}),)
+        if self._product != "spot" and command.params.asset_class != "derivatives":
+            return (self._answer(command, {"error": "Asset class not supported", "success": False}),)
+        if command.params.channel == "instrument":
+            return self._listing(command)
+        if command.params.channel not in ("book", "ticker", "trade"):
+            return (
+                self._answer(command, {"error": f"Channel not supported {command.params.channel}", "success": False}),
+            )
+        answer = self._subscribe if command.method == "subscribe" else self._unsubscribe
+        return [out for symbol in command.params.symbol for out in answer(command, command.params, symbol)]
 
-    def _subscribe(self, ask: _Ask, params: _Params, symbol: str) -> Sequence[Out]:
+    def _subscribe(self, command: _Command, params: _Params, symbol: str) -> Sequence[Out]:
         one = next((o for o in self._world.instruments(rest.VENUE, self._product) if spelled(o) == symbol), None)
         wrong = None
         if one is None:
@@ -142,7 +143,7 @@ class KrakenSession:
         elif (params.channel, symbol) in self._subscribed():
             wrong = "Already subscribed"
         if wrong is not None or one is None:
-            return (self._answer(ask, {"error": wrong, "success": False, "symbol": symbol}),)
+            return (self._answer(command, {"error": wrong, "success": False, "symbol": symbol}),)
         result: rest.Row = {"channel": params.channel, "symbol": symbol, "snapshot": params.snapshot}
         first: list[Out] = []
         match params.channel:
@@ -160,12 +161,12 @@ class KrakenSession:
             case _:
                 self._trades.add(symbol)
                 first = [self._push("trade", "snapshot", [_trade(one, self._world.last_trade(one))])]
-        done = self._answer(ask, {"result": result, "success": True})
+        done = self._answer(command, {"result": result, "success": True})
         return (done, *first) if params.snapshot else (done,)
 
-    def _listing(self, ask: _Ask) -> Sequence[Out]:
+    def _listing(self, command: _Command) -> Sequence[Out]:
         """Everything there is, once; nothing is ever listed or taken off."""
-        done = self._answer(ask, {"result": {"channel": "instrument", "snapshot": True}, "success": True})
+        done = self._answer(command, {"result": {"channel": "instrument", "snapshot": True}, "success": True})
         pairs = [_pair(one) for one in self._world.instruments(rest.VENUE, self._product)]
         data = {"assets": [], "pairs": pairs}
         return (done, text({"channel": "instrument", "type": "snapshot", "data": data}))
@@ -174,7 +175,7 @@ class KrakenSession:
         names = (("book", self._books), ("ticker", self._tickers), ("trade", self._trades))
         return {(channel, symbol) for channel, symbols in names for symbol in symbols}
 
-    def _unsubscribe(self, ask: _Ask, params: _Params, symbol: str) -> Sequence[Out]:
+    def _unsubscribe(self, command: _Command, params: _Params, symbol: str) -> Sequence[Out]:
         match params.channel:
             case "book":
                 known = self._books.pop(symbol, None) is not None
@@ -184,8 +185,8 @@ class KrakenSession:
                 known = symbol in self._trades
                 self._trades.discard(symbol)
         if not known:
-            return (self._answer(ask, {"error": "Subscription Not Found", "success": False, "symbol": symbol}),)
-        return (self._answer(ask, {"result": {"channel": params.channel, "symbol": symbol}, "success": True}),)
+            return (self._answer(command, {"error": "Subscription Not Found", "success": False, "symbol": symbol}),)
+        return (self._answer(command, {"result": {"channel": params.channel, "symbol": symbol}, "success": True}),)
 
     # -- what is pushed
 
@@ -213,12 +214,6 @@ class KrakenSession:
             out.append(self._push("ticker", "update", [row]))
         return out
 
-    def liquidation(self, instrument: SimInstrument, liquidation: SimLiquidation) -> Sequence[Out]:
-        return ()
-
-    def mark(self, instrument: SimInstrument, mark: SimMark) -> Sequence[Out]:
-        return ()
-
     def tick(self, now_ns: int) -> Sequence[Out]:
         """A heartbeat when nothing else was sent for a second, once anything is subscribed."""
         if not (self._books or self._tickers or self._trades):
@@ -241,11 +236,11 @@ class KrakenSession:
         self._sent_ns = self._world.now_ns()
         return text({"channel": channel, "type": kind, "data": rows})
 
-    def _answer(self, ask: _Ask, body: Mapping[str, Any]) -> str:
+    def _answer(self, command: _Command, body: Mapping[str, Any]) -> str:
         now_ns = self._world.now_ns()
-        method = {"ping": "pong"}.get(ask.method, ask.method)
+        method = {"ping": "pong"}.get(command.method, command.method)
         message = {"method": method, **body, "time_in": iso(now_ns), "time_out": iso(now_ns + SERVED_NS)}
-        return text(message if ask.req_id is None else message | {"req_id": ask.req_id})
+        return text(message if command.req_id is None else message | {"req_id": command.req_id})
 
     def _ticker(self, one: SimInstrument, bid: TextLevel, ask: TextLevel, at_ns: int) -> rest.Row:
         last = rest.number(self._world.last_trade(one).price)

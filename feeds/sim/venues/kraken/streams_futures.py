@@ -11,7 +11,7 @@ from itertools import count
 from uuid import UUID
 from zlib import crc32
 
-from msgspec import DecodeError, Struct, ValidationError, json
+from msgspec import Struct
 
 from feeds.sim.twin import (
     ABNORMAL,
@@ -23,22 +23,23 @@ from feeds.sim.twin import (
     SimMark,
     SimTrade,
     TextLevel,
-    Top,
+    TwinSession,
     World,
 )
 from feeds.sim.venues.kraken import rest
+from feeds.sim.wire.commands import reader
 from feeds.sim.wire.formats import ms, text
 
 BY_PRODUCT = ("book", "trade", "ticker", "ticker_lite")
 
 
-class _Ask(Struct):
+class _Command(Struct):
     event: str
     feed: str = ""
     product_ids: list[str] | None = None
 
 
-_read = json.Decoder(_Ask).decode
+_read = reader(_Command)
 
 
 class _Book:
@@ -71,7 +72,7 @@ class _Book:
         return made
 
 
-class KrakenFuturesSession:
+class KrakenFuturesSession(TwinSession):
     def __init__(self, world: World) -> None:
         self._world = world
         self._books: dict[str, _Book] = {}
@@ -83,19 +84,18 @@ class KrakenFuturesSession:
         return (text({"event": "info", "version": 1}),)
 
     def receive(self, raw: bytes, now_ns: int) -> Sequence[Out]:
-        try:
-            ask = _read(raw)
-        except (DecodeError, ValidationError, UnicodeDecodeError):
+        command = _read(raw)
+        if command is None:
             return (_error("Json Error"),)
-        if ask.event not in ("subscribe", "unsubscribe"):
+        if command.event not in ("subscribe", "unsubscribe"):
             return (_error("Invalid event"),)
-        if ask.feed == "heartbeat":
-            self._beats = ask.event == "subscribe"
-            return (text({"event": f"{ask.event}d", "feed": "heartbeat"}),)
-        if ask.feed not in self._feeds:
+        if command.feed == "heartbeat":
+            self._beats = command.event == "subscribe"
+            return (text({"event": f"{command.event}d", "feed": "heartbeat"}),)
+        if command.feed not in self._feeds:
             return (_error("Invalid feed"),)
-        answer = self._subscribe if ask.event == "subscribe" else self._unsubscribe
-        return [out for name in ask.product_ids or [""] for out in answer(ask.feed, name)]
+        answer = self._subscribe if command.event == "subscribe" else self._unsubscribe
+        return [out for name in command.product_ids or [""] for out in answer(command.feed, name)]
 
     def _subscribe(self, feed: str, name: str) -> Sequence[Out]:
         one = rest.find_futures(self._world, name)
@@ -143,9 +143,6 @@ class KrakenFuturesSession:
             )
             for side, (price, size), seq in book.rows(change)
         ]
-
-    def top(self, instrument: SimInstrument, top: Top) -> Sequence[Out]:
-        return ()
 
     def trades(self, instrument: SimInstrument, trades: Sequence[SimTrade]) -> Sequence[Out]:
         if not self._wants("trade", instrument):

@@ -13,10 +13,9 @@ from typing import Any
 from feeds.model import Product
 from feeds.sim.twin import Request, Response, SimInstrument, World
 from feeds.sim.venues.kucoin.books import Numbers, Row, lots, texts
-from feeds.sim.wire.formats import bare, json_response, ms
+from feeds.sim.wire.formats import S, bare, html_page, json_response, ms
 
 VENUE = "kucoin"
-S = 1_000_000_000
 TOKEN_NS = 24 * 3600 * S
 PING_MS = 18_000
 PONG_MS = 10_000
@@ -186,7 +185,7 @@ def failure(kind: str, status: int) -> Response:
     match kind, status:
         case "ban", _:
             page = "<html><head><title>Access denied | api.kucoin.com used Cloudflare</title></head><body>Error 1015 You are being rate limited</body></html>"  # noqa: E501 - one page as the CDN sends it
-            return Response(body=page, status=status, headers={"content-type": "text/html", "server": "cloudflare"})
+            return html_page(page, status, "cloudflare")
         case "geo", _:
             words = "Our services are currently unavailable in the U.S. To ensure a seamless experience, please access our platform from a non-restricted country/region."  # noqa: E501 - one text as KuCoin sends it
             return _coded("400302", words, status)

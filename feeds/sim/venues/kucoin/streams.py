@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from msgspec import DecodeError, Struct, ValidationError, json
+from msgspec import Struct, json
 
 from feeds.model import Product
 from feeds.sim.twin import (
@@ -18,18 +18,19 @@ from feeds.sim.twin import (
     Close,
     Out,
     SimInstrument,
-    SimLiquidation,
     SimMark,
     SimTrade,
     Top,
+    TwinSession,
     World,
 )
 from feeds.sim.venues.kucoin.books import Increments, Numbers, Row, nanos, obu, trade_type, uta
 from feeds.sim.venues.kucoin.rest import PING_MS, PONG_MS, VENUE
+from feeds.sim.wire.commands import reader
 from feeds.sim.wire.encode_once import Once
-from feeds.sim.wire.formats import bare, ms
+from feeds.sim.wire.formats import S, bare, ms
+from feeds.sim.wire.limits import FixedLimit
 
-S = 1_000_000_000
 BARE_NS = 60 * S
 """A socket without subscriptions is closed after this."""
 MESSAGES, MESSAGES_NS = 300, 10 * S
@@ -42,7 +43,7 @@ FUTURES_ONLY = ("mark-price", "funding-fee", "funding-fee-all-symbols")
 ALL = "funding-fee-all-symbols"
 
 
-class _Ask(Struct, rename={"trade_type": "tradeType"}):
+class _Command(Struct, rename={"trade_type": "tradeType"}):
     id: str | int = ""
     action: str = ""
     channel: str = ""
@@ -54,7 +55,7 @@ class _Ask(Struct, rename={"trade_type": "tradeType"}):
     op: str = ""
 
 
-_read = json.Decoder(_Ask).decode
+_read = reader(_Command)
 
 
 class Books:
@@ -74,7 +75,7 @@ class Books:
         return self._increments.get(key) or self._increments.setdefault(key, Increments(one, self.numbers(one)))
 
 
-class UtaSession:
+class UtaSession(TwinSession):
     """One connection to ``x-push-spot`` or ``x-push-futures``."""
 
     def __init__(self, world: World, product: Product, books: Books, session_id: str) -> None:
@@ -83,7 +84,7 @@ class UtaSession:
         """(channel with depth, symbol) -> when it was last told."""
         self._bare_ns = world.now_ns()
         self._ping_ns = 0
-        self._window, self._messages = 0, 0
+        self._messages = FixedLimit(MESSAGES, MESSAGES_NS)
 
     # -- the client's frames
 
@@ -93,27 +94,23 @@ class UtaSession:
         return (json.encode(hello),)
 
     def receive(self, raw: bytes, now_ns: int) -> Sequence[Out]:
-        if now_ns // MESSAGES_NS != self._window:
-            self._window, self._messages = now_ns // MESSAGES_NS, 0
-        self._messages += 1
-        if self._messages > MESSAGES:
+        if not self._messages.allows(now_ns):
             return (Close(1008, "too many messages"),)
-        try:
-            ask = _read(raw)
-        except (DecodeError, ValidationError, UnicodeDecodeError):
+        command = _read(raw)
+        if command is None:
             return (_answer("", False, message="invalid request data"),)
-        if "ping" in (ask.type, ask.op):
-            return self._pong(ask.id, now_ns)
-        match ask.action.upper():
+        if "ping" in (command.type, command.op):
+            return self._pong(command.id, now_ns)
+        match command.action.upper():
             case "SUBSCRIBE":
-                return self._subscribe(ask, now_ns)
+                return self._subscribe(command, now_ns)
             case "UNSUBSCRIBE":
-                for name in ask.symbols or [ask.symbol]:
-                    self._feeds.pop((_key(ask), str(name)), None)
+                for name in command.symbols or [command.symbol]:
+                    self._feeds.pop((_key(command), str(name)), None)
                 self._bare_ns = now_ns
-                return (_answer(ask.id, True),)
+                return (_answer(command.id, True),)
             case _:
-                return (_answer(ask.id, False, message="invalid request data"),)
+                return (_answer(command.id, False, message="invalid request data"),)
 
     def _pong(self, ping_id: str | int, now_ns: int) -> Sequence[Out]:
         last, self._ping_ns = self._ping_ns, now_ns
@@ -121,32 +118,32 @@ class UtaSession:
             return (Close(ABNORMAL),)  # more than one a second
         return (json.encode({"id": str(ping_id), "type": "pong", "ts": now_ns}),)
 
-    def _subscribe(self, ask: _Ask, now_ns: int) -> Sequence[Out]:
-        channel = ask.channel
-        if channel not in ("obu", ALL, *PLAIN) or (channel == "obu" and ask.depth not in DEPTHS):
-            return (_answer(ask.id, False, message="invalid request data"),)
+    def _subscribe(self, command: _Command, now_ns: int) -> Sequence[Out]:
+        channel = command.channel
+        if channel not in ("obu", ALL, *PLAIN) or (channel == "obu" and command.depth not in DEPTHS):
+            return (_answer(command.id, False, message="invalid request data"),)
         futures = self._product != "spot"
         if (channel in FUTURES_ONLY and not futures) or (
-            ask.trade_type not in (("FUTURES" if futures else "SPOT"), "")
-            or (not ask.trade_type and channel in PLAIN[:2])
+            command.trade_type not in (("FUTURES" if futures else "SPOT"), "")
+            or (not command.trade_type and channel in PLAIN[:2])
         ):
-            return (_answer(ask.id, False, message="invalid request data"),)
-        if channel == "obu" and ask.symbols:
-            return (_answer(ask.id, False, reason="symbols are not supported for topic obu"),)
-        names = [str(name) for name in ask.symbols or ([ask.symbol] if ask.symbol else [])]
+            return (_answer(command.id, False, message="invalid request data"),)
+        if channel == "obu" and command.symbols:
+            return (_answer(command.id, False, reason="symbols are not supported for topic obu"),)
+        names = [str(name) for name in command.symbols or ([command.symbol] if command.symbol else [])]
         if channel == ALL:
             names = [one.venue_id for one in self._world.instruments(VENUE, self._product)]
         if not names:
-            return (_answer(ask.id, False, reason=f"missing `symbol` for topic: {channel}"),)
+            return (_answer(command.id, False, reason=f"missing `symbol` for topic: {channel}"),)
         if len(self._feeds) + len(names) > TOPICS:
-            return (_answer(ask.id, False, reason="exceed max subscription count limitation of 600 per session"),)
-        out: list[Out] = [_answer(ask.id, True)]
+            return (_answer(command.id, False, reason="exceed max subscription count limitation of 600 per session"),)
+        out: list[Out] = [_answer(command.id, True)]
         for name in names:
-            fresh = (_key(ask), name) not in self._feeds
-            self._feeds[_key(ask), name] = now_ns
+            fresh = (_key(command), name) not in self._feeds
+            self._feeds[_key(command), name] = now_ns
             one = self._world.find(VENUE, name, self._product)
             if one is not None and fresh:
-                out += self._first(one, _key(ask))
+                out += self._first(one, _key(command))
         return out
 
     # -- what is pushed
@@ -207,10 +204,6 @@ class UtaSession:
             for trade in trades
         ]  # fmt: skip
 
-    def liquidation(self, instrument: SimInstrument, liquidation: SimLiquidation) -> Sequence[Out]:
-        """There is no public channel of liquidations."""
-        return ()
-
     def mark(self, instrument: SimInstrument, mark: SimMark) -> Sequence[Out]:
         out: list[Out] = []
         if self._has(instrument, "mark-price"):
@@ -233,10 +226,6 @@ class UtaSession:
                 out.append(self._depth(one, key.removeprefix("obu ")))
         return out
 
-    def farewell(self, planned: bool) -> Sequence[Out]:
-        """No word of warning."""
-        return (Close(ABNORMAL),)
-
     def _has(self, instrument: SimInstrument, key: str) -> bool:
         return instrument.product == self._product and (key, instrument.venue_id) in self._feeds
 
@@ -248,12 +237,12 @@ class UtaSession:
         return obu(one, depth, "snapshot", push_ns, number, number, image.engine_ns, image.bids, image.asks)
 
 
-def _key(ask: _Ask) -> str:
-    return f"obu {ask.depth}" if ask.channel == "obu" else ask.channel
+def _key(command: _Command) -> str:
+    return f"obu {command.depth}" if command.channel == "obu" else command.channel
 
 
-def _answer(ask_id: str | int, result: bool, **why: str) -> bytes:
-    return json.encode({"id": str(ask_id), "result": result, **why})
+def _answer(command_id: str | int, result: bool, **why: str) -> bytes:
+    return json.encode({"id": str(command_id), "result": result, **why})
 
 
 def _mark(one: SimInstrument, mark: SimMark) -> bytes:

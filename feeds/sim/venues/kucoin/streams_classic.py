@@ -8,13 +8,24 @@ from typing import Any
 from msgspec import DecodeError, Raw, Struct, ValidationError, json
 
 from feeds.model import Product
-from feeds.sim.twin import ABNORMAL, Change, Close, Out, SimInstrument, SimLiquidation, SimMark, SimTrade, Top, World
+from feeds.sim.twin import (
+    ABNORMAL,
+    Change,
+    Close,
+    Out,
+    SimInstrument,
+    SimMark,
+    SimTrade,
+    Top,
+    TwinSession,
+    World,
+)
 from feeds.sim.venues.kucoin.books import Numbers, Row, futures_updates, lots, spot_update, texts
 from feeds.sim.venues.kucoin.rest import VENUE
 from feeds.sim.wire.encode_once import Once
-from feeds.sim.wire.formats import bare, ms, text
+from feeds.sim.wire.formats import S, bare, ms, text
+from feeds.sim.wire.limits import FixedLimit
 
-S = 1_000_000_000
 SILENT_NS = 60 * S
 """A client that says nothing is cut after this, also while data flows."""
 MESSAGES, MESSAGES_NS = 100, 10 * S
@@ -33,17 +44,17 @@ _NAMES: Mapping[Product, Sequence[str]] = {
 }  # fmt: skip
 
 
-class _Ask(Struct):
+class _Command(Struct):
     id: Raw = Raw(b'""')
     type: str = ""
     topic: str = ""
     response: bool = False
 
 
-_read = json.Decoder(_Ask).decode
+_read = json.Decoder(_Command).decode
 
 
-class ClassicSession:
+class ClassicSession(TwinSession):
     """One connection, made with a token of its product (``refusal``: why the token is none)."""
 
     def __init__(
@@ -60,7 +71,7 @@ class ClassicSession:
         self._topics: dict[str, int] = {}
         """Topic -> when it was last told."""
         self._said_ns = world.now_ns()
-        self._window, self._messages = 0, 0
+        self._messages = FixedLimit(MESSAGES, MESSAGES_NS)
 
     # -- the client's frames
 
@@ -72,38 +83,36 @@ class ClassicSession:
 
     def receive(self, raw: bytes, now_ns: int) -> Sequence[Out]:
         self._said_ns = now_ns
-        if now_ns // MESSAGES_NS != self._window:
-            self._window, self._messages = now_ns // MESSAGES_NS, 0
-        self._messages += 1
+        allowed = self._messages.allows(now_ns)
         try:
-            ask = _read(raw)
-            ask_id = json.decode(ask.id, type=str | int)
+            command = _read(raw)
+            command_id = json.decode(command.id, type=str | int)
         except (DecodeError, ValidationError, UnicodeDecodeError):
             return (_error("", 400, "bad request"),)
-        if self._messages > MESSAGES:
-            return (_error(ask_id, 509, "exceed max permits per second"),)
-        match ask.type:
+        if not allowed:
+            return (_error(command_id, 509, "exceed max permits per second"),)
+        match command.type:
             case "ping":
-                return (text({"id": str(ask_id), "type": "pong", "timestamp": now_ns // 1_000}),)
+                return (text({"id": str(command_id), "type": "pong", "timestamp": now_ns // 1_000}),)
             case "subscribe":
-                return self._subscribe(ask, str(ask_id), now_ns)
+                return self._subscribe(command, str(command_id), now_ns)
             case "unsubscribe":
-                for topic in _topics(ask.topic):
+                for topic in _topics(command.topic):
                     self._topics.pop(topic, None)
-                return (text({"id": str(ask_id), "type": "ack"}),) if ask.response else ()
+                return (text({"id": str(command_id), "type": "ack"}),) if command.response else ()
             case _:
-                return (_error(ask_id, 415, "type is not supported"),)
+                return (_error(command_id, 415, "type is not supported"),)
 
-    def _subscribe(self, ask: _Ask, ask_id: str, now_ns: int) -> Sequence[Out]:
-        asked = _topics(ask.topic)
-        if not asked or ask.topic.partition(":")[0] not in _NAMES[self._product]:
-            return (_error(ask_id, 404, "topic does not exist"),)
+    def _subscribe(self, command: _Command, command_id: str, now_ns: int) -> Sequence[Out]:
+        asked = _topics(command.topic)
+        if not asked or command.topic.partition(":")[0] not in _NAMES[self._product]:
+            return (_error(command_id, 404, "topic does not exist"),)
         if len(asked) > AT_ONCE:
-            return (_error(ask_id, 509, f"exceed max subscription count limitation of {AT_ONCE} per time"),)
+            return (_error(command_id, 509, f"exceed max subscription count limitation of {AT_ONCE} per time"),)
         if len(set(self._topics).union(asked)) > TOPICS:
-            return (_error(ask_id, 509, f"exceed max subscription count limitation of {TOPICS} per session"),)
+            return (_error(command_id, 509, f"exceed max subscription count limitation of {TOPICS} per session"),)
         self._topics.update(dict.fromkeys(asked, now_ns))
-        out: list[Out] = [text({"id": ask_id, "type": "ack"})] if ask.response else []
+        out: list[Out] = [text({"id": command_id, "type": "ack"})] if command.response else []
         for topic in asked:
             one = self._world.find(VENUE, topic.partition(":")[2], self._product)
             if one is not None and topic.startswith("/contract/instrument"):
@@ -163,10 +172,6 @@ class ClassicSession:
             ]
         return ()
 
-    def liquidation(self, instrument: SimInstrument, liquidation: SimLiquidation) -> Sequence[Out]:
-        """There is no public channel of liquidations."""
-        return ()
-
     def mark(self, instrument: SimInstrument, mark: SimMark) -> Sequence[Out]:
         topic = self._has(instrument, "/contract/instrument")
         if topic is None:
@@ -189,10 +194,6 @@ class ClassicSession:
                 self._topics[topic] = now_ns
                 out.append(self._depth(topic, one, 50 if name.endswith("50") else 5))
         return out
-
-    def farewell(self, planned: bool) -> Sequence[Out]:
-        """No word of warning."""
-        return (Close(ABNORMAL),)
 
     def _has(self, instrument: SimInstrument, name: str) -> str | None:
         topic = f"{name}:{instrument.venue_id}"
@@ -233,8 +234,8 @@ def _message(topic: str, subject: str, data: Row, **more: int) -> str:
     return text({"topic": topic, "type": "message", "subject": subject, **more, "data": data})
 
 
-def _error(ask_id: str | int, code: int, words: str) -> str:
-    return text({"id": str(ask_id), "type": "error", "code": code, "data": words})
+def _error(command_id: str | int, code: int, words: str) -> str:
+    return text({"id": str(command_id), "type": "error", "code": code, "data": words})
 
 
 def _spot_match(one: SimInstrument, trade: SimTrade) -> Row:

@@ -13,7 +13,7 @@ from zlib import crc32
 
 from feeds.sim.market.listing import decimals_of
 from feeds.sim.twin import BookImage, Request, Response, SimInstrument, TextLevel, World
-from feeds.sim.wire.formats import bare, count_in, json_response, ms
+from feeds.sim.wire.formats import bare, count_in, html_page, json_response, ms
 
 Row = dict[str, Any]
 
@@ -61,7 +61,7 @@ def failure(kind: str, status: int) -> Response:
         case "limit":
             said, headers = (510, "Requests are too frequent, please try again later!"), {"retry-after": "2"}
         case "geo" | "ban":
-            return Response(body=_WAF, status=status, headers={"content-type": "text/html", "server": "AkamaiGHost"})
+            return html_page(_WAF, status, "AkamaiGHost")
         case "maintenance":
             said, headers = (500, "Under maintenance"), {}
         case "timeout":

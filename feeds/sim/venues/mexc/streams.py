@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from msgspec import DecodeError, Struct, ValidationError, json
+from msgspec import Struct
 
 from feeds.sim.twin import (
     ABNORMAL,
@@ -12,16 +12,15 @@ from feeds.sim.twin import (
     Close,
     Out,
     SimInstrument,
-    SimLiquidation,
     SimMark,
     SimTrade,
-    Top,
+    TwinSession,
     World,
 )
 from feeds.sim.venues.mexc import rest
-from feeds.sim.wire.formats import ms, text
+from feeds.sim.wire.commands import reader
+from feeds.sim.wire.formats import S, ms, text
 
-S = 1_000_000_000
 UNPINGED_NS = 62 * S
 """A client that does not ping is cut after 60 to 68 s, also while data flows."""
 FULL_NS = 300_000_000
@@ -35,12 +34,12 @@ class _Param(Struct, frozen=True):
     limit: int = 20
 
 
-class _Ask(Struct):
+class _Command(Struct):
     method: str
     param: _Param = _Param()
 
 
-_read = json.Decoder(_Ask).decode
+_read = reader(_Command)
 
 
 class _Subscription:
@@ -49,7 +48,7 @@ class _Subscription:
         self.pushed_ns = 0
 
 
-class LinearSession:
+class LinearSession(TwinSession):
     """One connection to ``/edge``. A method it does not know gets no answer at all."""
 
     def __init__(self, world: World) -> None:
@@ -64,26 +63,25 @@ class LinearSession:
         return ()
 
     def receive(self, raw: bytes, now_ns: int) -> Sequence[Out]:
-        try:
-            ask = _read(raw)
-        except (DecodeError, ValidationError, UnicodeDecodeError):
+        command = _read(raw)
+        if command is None:
             return ()
-        if ask.method == "ping":
+        if command.method == "ping":
             self._pinged_ns = now_ns
             return (self._say("pong", ms(now_ns)),)
-        action, _, name = ask.method.partition(".")
+        action, _, name = command.method.partition(".")
         if action not in ("sub", "unsub") or name not in NAMES:
             return ()
-        symbol = ask.param.symbol
+        symbol = command.param.symbol
         one = self._world.find(rest.VENUE, symbol, "linear")
         if one is None:
             return (self._say("rs.error", f"Contract [{symbol}] not exists"),)
-        if name == "depth.full" and ask.param.limit not in (5, 10, 20, 50):
+        if name == "depth.full" and command.param.limit not in (5, 10, 20, 50):
             return (self._say("rs.error", "Parameter error"),)
         if action == "unsub":
             self._known.pop((name, symbol), None)
             return (self._say(f"rs.unsub.{name}", "success"),)
-        subscription = self._known[name, symbol] = _Subscription(one, ask.param)
+        subscription = self._known[name, symbol] = _Subscription(one, command.param)
         acknowledged = self._say(f"rs.sub.{name}", "success")
         if name in ("fair.price", "index.price", "funding.rate"):
             return (acknowledged, self._price(name, subscription, self._world.mark(one)))
@@ -113,10 +111,6 @@ class LinearSession:
             for n in range(count)
         ]
 
-    def top(self, instrument: SimInstrument, top: Top) -> Sequence[Out]:
-        """There is no channel of best prices."""
-        return ()
-
     def trades(self, instrument: SimInstrument, trades: Sequence[SimTrade]) -> Sequence[Out]:
         if self._of("deal", instrument) is None:
             return ()
@@ -128,10 +122,6 @@ class LinearSession:
             for trade in trades
         ]  # fmt: skip
         return (self._push("deal", instrument, rows, trades[-1].gateway_ns),)
-
-    def liquidation(self, instrument: SimInstrument, liquidation: SimLiquidation) -> Sequence[Out]:
-        """Nobody is told."""
-        return ()
 
     def mark(self, instrument: SimInstrument, mark: SimMark) -> Sequence[Out]:
         out: list[Out] = []
@@ -155,9 +145,6 @@ class LinearSession:
                 row = rest.contract_book(subscription.instrument, image, now_ns)
                 out.append(self._push("depth.full", subscription.instrument, row, now_ns))
         return out
-
-    def farewell(self, planned: bool) -> Sequence[Out]:
-        return (Close(ABNORMAL),)
 
     def _of(self, name: str, instrument: SimInstrument) -> _Subscription | None:
         return self._known.get((name, instrument.venue_id))

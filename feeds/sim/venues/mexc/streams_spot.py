@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from msgspec import DecodeError, Struct, ValidationError, json
+from msgspec import Struct
 
 from feeds.sim.twin import (
     ABNORMAL,
@@ -17,17 +17,17 @@ from feeds.sim.twin import (
     Close,
     Out,
     SimInstrument,
-    SimLiquidation,
-    SimMark,
     SimTrade,
     TextLevel,
     Top,
+    TwinSession,
     World,
 )
 from feeds.sim.venues.mexc.rest import VENUE, version
-from feeds.sim.wire.formats import bare, ms, text
+from feeds.sim.wire.commands import reader
+from feeds.sim.wire.formats import S, bare, ms, text
+from feeds.sim.wire.limits import FixedLimit
 
-S = 1_000_000_000
 TOPICS = 30
 """A connection's subscriptions, counted over its life."""
 MESSAGES_A_SECOND = 100
@@ -40,13 +40,13 @@ _TOPIC = re.compile(
 )
 
 
-class _Ask(Struct):
+class _Command(Struct):
     method: str
     params: list[str] = []
     id: int = 0
 
 
-_read = json.Decoder(_Ask).decode
+_read = reader(_Command)
 
 
 def varint(value: int) -> bytes:
@@ -89,7 +89,7 @@ class _Topic:
         return now_ns - self.pushed_ns >= self.interval_ns
 
 
-class SpotSession:
+class SpotSession(TwinSession):
     """One connection to ``/ws``."""
 
     def __init__(self, world: World) -> None:
@@ -99,7 +99,7 @@ class SpotSession:
         self._newest_ns: dict[str, int] = {}
         """By instrument: when its newest order was made. A change that only removes brings none."""
         self._opened_ns = self._heard_ns = world.now_ns()
-        self._second, self._messages = 0, 0
+        self._messages = FixedLimit(MESSAGES_A_SECOND, S)
 
     # -- the client's frames
 
@@ -108,27 +108,23 @@ class SpotSession:
         return ()
 
     def receive(self, raw: bytes, now_ns: int) -> Sequence[Out]:
-        if now_ns // S != self._second:
-            self._second, self._messages = now_ns // S, 0
-        self._messages += 1
-        if self._messages > MESSAGES_A_SECOND:
+        if not self._messages.allows(now_ns):
             return (Close(ABNORMAL),)
         self._heard_ns = now_ns
-        try:
-            ask = _read(raw)
-        except (DecodeError, ValidationError, UnicodeDecodeError):
+        command = _read(raw)
+        if command is None:
             return (self._say(0, "msg format invalid"),)
-        match ask.method:
+        match command.method:
             case "PING":
-                return (self._say(ask.id, "PONG"),)
-            case "SUBSCRIPTION" if ask.params:
-                return (self._say(ask.id, self._subscribe(ask.params)),)
-            case "UNSUBSCRIPTION" if ask.params:
-                for name in ask.params:
+                return (self._say(command.id, "PONG"),)
+            case "SUBSCRIPTION" if command.params:
+                return (self._say(command.id, self._subscribe(command.params)),)
+            case "UNSUBSCRIPTION" if command.params:
+                for name in command.params:
                     self._topics.pop(name, None)
-                return (self._say(ask.id, ",".join(ask.params)),)
+                return (self._say(command.id, ",".join(command.params)),)
             case _:
-                return (self._say(ask.id, "msg format invalid"),)
+                return (self._say(command.id, "msg format invalid"),)
 
     def _subscribe(self, names: Sequence[str]) -> str:
         """What is refused is told in the words of a good answer: ``code`` stays 0."""
@@ -195,13 +191,6 @@ class SpotSession:
                 out.append(self._deals(topic))
         return out
 
-    def liquidation(self, instrument: SimInstrument, liquidation: SimLiquidation) -> Sequence[Out]:
-        """Nobody is told."""
-        return ()
-
-    def mark(self, instrument: SimInstrument, mark: SimMark) -> Sequence[Out]:
-        return ()
-
     def tick(self, now_ns: int) -> Sequence[Out]:
         if not self._topics and now_ns - self._opened_ns >= UNUSED_NS:
             return (Close(ABNORMAL),)
@@ -217,10 +206,6 @@ class SpotSession:
             elif topic.waiting:
                 out.append(self._flush(topic))
         return out
-
-    def farewell(self, planned: bool) -> Sequence[Out]:
-        """No word of warning, and no close frame."""
-        return (Close(ABNORMAL),)
 
     def _of(self, instrument: SimInstrument, kind: str) -> list[_Topic]:
         return [t for t in self._topics.values() if t.kind == kind and t.instrument.venue_id == instrument.venue_id]

@@ -12,7 +12,8 @@ from zlib import crc32
 
 from feeds.model import StatusNotice
 from feeds.sim.twin import BookImage, Request, Response, SimInstrument, SimMark, SimTrade, TextLevel, World
-from feeds.sim.wire.formats import bare, count_in, json_response, ms_text, times
+from feeds.sim.wire.best import first
+from feeds.sim.wire.formats import bare, count_in, html_page, json_response, ms_text, times
 
 Row = dict[str, Any]
 
@@ -67,7 +68,7 @@ def failure(kind: str, status: int) -> Response:
         case ("geo", _) | ("ban", _):
             # Public paths are refused by the CDN in front, not by OKX's own code table.
             page = "<html><head><title>403 Forbidden</title></head><body><center><h1>403 Forbidden</h1></center><hr><center>cloudflare</center></body></html>"  # noqa: E501 - one page as the CDN sends it
-            return Response(body=page, status=status, headers={"content-type": "text/html", "server": "cloudflare"})
+            return html_page(page, status, "cloudflare")
         case _, 429:
             code, words = "50013", "Systems are busy. Please try again later."
         case _, 500:
@@ -118,10 +119,6 @@ def ticker_row(one: SimInstrument, bid: TextLevel | None, ask: TextLevel | None,
 def ticker_of(one: SimInstrument, world: World) -> Row:
     best = world.book(one, 1)
     return ticker_row(one, first(best.bids), first(best.asks), world.last_trade(one), world.now_ns())
-
-
-def first(side: Sequence[TextLevel]) -> TextLevel | None:
-    return side[0] if side else None
 
 
 def trade_row(one: SimInstrument, trade: SimTrade) -> Row:

@@ -5,12 +5,11 @@ Prices and sizes have no trailing zeros, and all times are milliseconds as text.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from zlib import crc32
 
-from msgspec import DecodeError, Struct, ValidationError, json, to_builtins
+from msgspec import Struct, to_builtins
 
 from feeds.sim.twin import (
     Change,
@@ -22,13 +21,16 @@ from feeds.sim.twin import (
     SimTrade,
     TextLevel,
     Top,
+    TwinSession,
     World,
 )
 from feeds.sim.venues.okx import rest
+from feeds.sim.wire.best import first
+from feeds.sim.wire.commands import reader
 from feeds.sim.wire.depth_window import DepthWindow
-from feeds.sim.wire.formats import bare, ms_text, text
+from feeds.sim.wire.formats import S, bare, ms_text, text
+from feeds.sim.wire.limits import SlidingLimit
 
-S = 1_000_000_000
 BOOK_DEPTHS: Mapping[str, int] = {"books": 400, "books5": 5}
 LOGIN_CHANNELS = ("books-l2-tbt", "books50-l2-tbt")
 CONTRACT_CHANNELS = ("mark-price", "funding-rate")
@@ -58,13 +60,13 @@ class Arg(Struct, frozen=True, omit_defaults=True):
         return ",".join(f"{key}:{value}" for key, value in to_builtins(self).items())
 
 
-class _Ask(Struct):
+class _Command(Struct):
     op: str = ""
     args: list[Arg] = []
     id: str | None = None
 
 
-_read = json.Decoder(_Ask).decode
+_read = reader(_Command)
 
 
 def seq_id(instrument: SimInstrument, seq: int) -> int:
@@ -86,14 +88,14 @@ class _Feed:
         self.sent: list[Any] = []
 
 
-class OkxSession:
+class OkxSession(TwinSession):
     """One connection to ``/ws/v5/public`` or ``/ws/v5/business``."""
 
     def __init__(self, world: World, endpoint: str, conn_id: str) -> None:
         self._world, self._endpoint, self._conn_id = world, endpoint, conn_id
         self._feeds: dict[Arg, _Feed] = {}
         self._sent_ns = world.now_ns()
-        self._requests: deque[int] = deque()
+        self._requests = SlidingLimit(REQUESTS_PER_HOUR, 3600 * S)
         self._seqs: dict[str, int] = {}
         self._last: dict[str, SimTrade] = {}
         self._best: dict[str, tuple[TextLevel | None, TextLevel | None]] = {}
@@ -110,19 +112,15 @@ class OkxSession:
         self._sent_ns = now_ns
         if raw == b"ping":
             return ("pong",)
-        try:
-            ask = _read(raw)
-        except (DecodeError, ValidationError, UnicodeDecodeError):
+        command = _read(raw)
+        if command is None:
             return (self._error("60012", f"Illegal request: {raw.decode('utf-8', 'replace')}", None),)
-        if ask.op not in ("subscribe", "unsubscribe") or not ask.args:
-            return (self._error("60012", f"Illegal request: {raw.decode('utf-8', 'replace')}", ask.id),)
-        while self._requests and now_ns - self._requests[0] >= 3600 * S:
-            self._requests.popleft()
-        if len(self._requests) >= REQUESTS_PER_HOUR:
-            return (self._error("60014", "Requests too frequent.", ask.id),)
-        self._requests.append(now_ns)
-        answer = self._subscribe if ask.op == "subscribe" else self._unsubscribe
-        return [frame for arg in ask.args for frame in answer(arg, ask.id, now_ns)]
+        if command.op not in ("subscribe", "unsubscribe") or not command.args:
+            return (self._error("60012", f"Illegal request: {raw.decode('utf-8', 'replace')}", command.id),)
+        if not self._requests.allows(now_ns):
+            return (self._error("60014", "Requests too frequent.", command.id),)
+        answer = self._subscribe if command.op == "subscribe" else self._unsubscribe
+        return [frame for arg in command.args for frame in answer(arg, command.id, now_ns)]
 
     def _subscribe(self, arg: Arg, request_id: str | None, now_ns: int) -> Iterable[Out]:
         refusal = self._refusal(arg)
@@ -334,7 +332,7 @@ class OkxSession:
                 best = self._best.get(name)
                 if best is None:
                     image = self._world.book(instrument, 1)
-                    best = rest.first(image.bids), rest.first(image.asks)
+                    best = first(image.bids), first(image.asks)
                 trade = self._last.get(name) or self._world.last_trade(instrument)
                 out += self._push(feed, [rest.ticker_row(instrument, *best, trade, now_ns)])
         return out
