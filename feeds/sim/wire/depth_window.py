@@ -27,7 +27,7 @@ class _Side:
     def shown(self) -> list[TextLevel]:
         return list(self._shown.values())
 
-    def absorb(self, changes: Sequence[TextLevel]) -> None:
+    def apply(self, changes: Sequence[TextLevel]) -> None:
         for price, size in changes:
             rank = self._sign * float(price)
             if float(size) == 0.0:
@@ -38,7 +38,7 @@ class _Side:
                     insort(self._ranks, rank)
                 self._levels[rank] = (price, size)
 
-    def news(self) -> list[TextLevel]:
+    def take_changes(self) -> list[TextLevel]:
         """Best first: what a client that was told everything until the last news must be told now."""
         before, after = self._shown, self._top()
         self._shown = after
@@ -62,15 +62,15 @@ class DepthWindow:
     def asks(self) -> list[TextLevel]:
         return self._asks.shown()
 
-    def absorb(self, change: Change) -> bool:
+    def apply(self, change: Change) -> bool:
         """False, and nothing done, for a change that the window already has."""
         if change.seq <= self.seq:
             return False
         self.seq = change.seq
-        self._bids.absorb(change.bids)
-        self._asks.absorb(change.asks)
+        self._bids.apply(change.bids)
+        self._asks.apply(change.asks)
         return True
 
-    def news(self) -> tuple[list[TextLevel], list[TextLevel]]:
+    def take_changes(self) -> tuple[list[TextLevel], list[TextLevel]]:
         """(bids, asks) that changed in the window since the last news; both empty when only others did."""
-        return self._bids.news(), self._asks.news()
+        return self._bids.take_changes(), self._asks.take_changes()

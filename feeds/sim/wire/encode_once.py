@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 Made = TypeVar("Made")
 
 
-class Once(Generic[Made]):
+class EncodeOnce(Generic[Made]):
     """Remembers what was made of the latest event of each key (an instrument and a form, say).
 
     A twin keeps one and its sessions share it: all clients are told of the same event object in a row, so the

@@ -106,7 +106,7 @@ def _limit(query: Mapping[str, str]) -> int:
 
 
 def depth(product: Product, instrument: SimInstrument, limit: int, world: World) -> dict[str, Any]:
-    """A depth answer. Its id lies inside the next event's range, as a snapshot taken between two events has it."""
+    """A depth answer. Its id lies inside the id range of the next event, as in a snapshot taken between two events."""
     image = world.book(instrument, min(limit, 5_000))
     body: dict[str, Any] = {"lastUpdateId": book_id(image.seq) + 1}
     if product == "inverse":
@@ -226,14 +226,14 @@ def _linear_symbol(one: SimInstrument) -> dict[str, Any]:
 
 
 def _inverse_symbol(one: SimInstrument) -> dict[str, Any]:
-    """As of USD-M, with other words for the state, and a contract of so many dollars."""
+    """As USD-M's, but with another key for the state, and a contract worth a fixed number of dollars."""
     row = _linear_symbol(one) | {"pair": pair_of(one), "marginAsset": one.base, "filters": _filters(one)}
     del row["status"]
     return row | {"contractStatus": "TRADING", "contractSize": int(one.contract_size), "equalQtyPrecision": 4}
 
 
 def _weight(product: Product, name: str, query: Mapping[str, str]) -> int | None:
-    """Of one call, None for a path that does not exist."""
+    """Request weight of one call. None: no such path."""
     single = "symbol" in query
     if name == "depth":
         limit = _limit(query)
@@ -254,7 +254,7 @@ def _answer(product: Product, name: str, query: Mapping[str, str], world: World)
     if name == "exchangeInfo":
         return _json(_exchange_info(product, world))
     if name == "fundingInfo":
-        # lists only symbols that differ from 8 h; none does here
+        # lists only symbols whose interval is not 8 h; there is none
         return _json([])
     symbol = query.get("symbol")
     if symbol is None:
@@ -273,7 +273,7 @@ def _answer(product: Product, name: str, query: Mapping[str, str], world: World)
 
 
 def _system_status(world: World) -> dict[str, Any]:
-    """Status 1 during maintenance; any other official word is only text beside status 0 (assumed)."""
+    """Status 1 during maintenance. An incident is only a text beside status 0 (assumed)."""
     for notice in world.notices("binance"):
         if notice.state == "ongoing":
             return {"status": 1, "msg": notice.text or "system_maintenance"}

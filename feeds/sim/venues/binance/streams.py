@@ -23,13 +23,16 @@ from feeds.sim.twin import (
     TwinSession,
     World,
 )
-from feeds.sim.wire.encode_once import Once
+from feeds.sim.wire.encode_once import EncodeOnce
 from feeds.sim.wire.formats import MS, S
 from feeds.sim.wire.limits import SlidingLimit
 
 ID_BASE = 35_346_000_000
 ID_STEP = 16
-"""Ids between two batches of a book; on futures they are not contiguous between events, which is why ``pu`` exists."""
+"""Update ids from one batch of a book to the next.
+
+On futures, ids are not contiguous between events; that is why ``pu`` exists.
+"""
 MAX_STREAMS = 1_024
 SENDS_PER_S: Mapping[Product, int] = {"spot": 5, "linear": 10, "inverse": 10}
 PUBLIC = ("depth", "bookTicker", "rpiDepth", "trade")
@@ -70,7 +73,7 @@ _decode_params = msgspec.json.Decoder(list[str]).decode
 
 
 class _Slow:
-    """A diff or partial stream slower than the book's own pace: batches merged until their time has come."""
+    """A diff or partial stream that is slower than the book: batches are merged until the next push is due."""
 
     def __init__(self, instrument: SimInstrument, kind: str, interval_ms: int) -> None:
         self.instrument, self.kind, self.interval_ms = instrument, kind, interval_ms
@@ -97,8 +100,11 @@ class _Slow:
 
 
 class StreamSession(TwinSession):
-    """``category`` is ``public``, ``market``, ``private`` or empty (the un-routed URL, which delivers nothing on
-    futures since 2026-04-23); ``combined`` wraps every event with its stream's name."""
+    """One connection to market streams.
+
+    ``category`` is ``public``, ``market``, ``private`` or empty: the URL without a category, which delivers nothing on
+    futures since 2026-04-23. ``combined`` wraps every event with the name of its stream.
+    """
 
     def __init__(
         self,
@@ -107,7 +113,7 @@ class StreamSession(TwinSession):
         combined: bool,
         streams: Sequence[str],
         world: World,
-        encoded: Once[str],
+        encoded: EncodeOnce[str],
     ) -> None:
         self._product: Product = product
         self._category = category
@@ -122,7 +128,7 @@ class StreamSession(TwinSession):
         self._add(streams)
 
     def tick(self, now_ns: int) -> Sequence[Out]:
-        """What waits for its time is sent when nothing more comes, too."""
+        """Merged batches are also sent on time when no further batch comes."""
         late = [
             (stream, slow, slow.latest)
             for stream, slow in self._slow.items()
@@ -230,7 +236,7 @@ class StreamSession(TwinSession):
         self._slow.pop(stream, None)
 
     def _parse(self, stream: str) -> tuple[str, str, str] | None:
-        """(symbol or "!", kind, pace); None for a name that is acknowledged and never delivers."""
+        """(symbol or "!", kind, pace). None: a name that is acknowledged and never gets data."""
         name, _, rest = stream.partition("@")
         kind, _, pace = rest.partition("@")
         if name.startswith("!"):
@@ -269,7 +275,7 @@ class StreamSession(TwinSession):
             slow = self._slow[stream] = _Slow(instrument, kind, interval_ms)
         event = None
         if slow.first_seq and change.seq != slow.last_seq + 1:
-            # a batch is missing: what was merged so far must go before the hole, or the hole would be hidden
+            # a batch is missing: push what was merged before it, or the gap would be hidden
             event = self._merged(slow, change)
         slow.merge(change)
         if event is None and change.gateway_ns - slow.sent_ns >= (slow.interval_ms - 50) * MS:

@@ -33,7 +33,7 @@ _decode = msgspec.json.Decoder(_Call).decode
 
 
 class ApiSession(TwinSession):
-    """Answers calls; carries no streams."""
+    """Answers calls. There are no subscriptions."""
 
     def __init__(self, product: Product, world: World) -> None:
         self._product: Product = product

@@ -13,11 +13,11 @@ from feeds.sim.twin import Request, Response, SimInstrument, TwinFacts, TwinSess
 from feeds.sim.venues.binance import rest
 from feeds.sim.venues.binance.streams import StreamSession
 from feeds.sim.venues.binance.streams_api import ApiSession
-from feeds.sim.wire.encode_once import Once
+from feeds.sim.wire.encode_once import EncodeOnce
 
 
 class BinanceTwin:
-    """One for all products. Keeps the used weight of the running minute, as the venue does for one IP."""
+    """Spot, USD-M and COIN-M. Counts the used request weight of the running minute, as the venue does for one IP."""
 
     name = "binance"
     facts: Mapping[Product, TwinFacts] = {
@@ -57,7 +57,7 @@ class BinanceTwin:
             lots=dict.fromkeys(COINS, "1"),
             contract_sizes={**dict.fromkeys(COINS, "10"), "BTC": "100"},
         )
-        self._encoded: Once[str] = Once()
+        self._encoded: EncodeOnce[str] = EncodeOnce()
         self._weights = rest.Weights()
 
     def instruments(self) -> Sequence[SimInstrument]:

@@ -79,7 +79,7 @@ def answer(request: Request, world: World) -> Response | None:
 
 
 def failure(kind: str, status: int) -> Response:
-    """BingX's body for a fault; what stands before its servers speaks HTML."""
+    """BingX's body for a fault. The front before its servers answers with HTML pages."""
     match kind:
         case "limit":
             return _bad(100410, "rate limited", status)
@@ -96,20 +96,20 @@ def failure(kind: str, status: int) -> Response:
 
 
 def update_id(one: SimInstrument, seq: int) -> int:
-    """Counts up by one on spot, as documented; on perpetuals by 4 to 8, as measured (2 to 9)."""
+    """On spot it grows by one a batch, as documented; on perpetuals by 4 to 8, within what was measured (2 to 9)."""
     base = 13_565_000_000 + crc32(one.route.encode()) % 90_000
     return base + (seq if one.product == "spot" else 5 * seq + 7 * seq % 4)
 
 
 def levels(one: SimInstrument, side: Sequence[TextLevel]) -> list[tuple[str, str]]:
-    """A removed level has a size of zero with all its decimals."""
+    """A removed level has size zero, written with all decimals of the lot."""
     digits = decimals_of(one.lot)
     none = f"0.{'0' * digits}" if digits else "0"
     return [(price, none if not size.strip("0.") else size) for price, size in side]
 
 
 def sides(one: SimInstrument, bids: Sequence[TextLevel], asks: Sequence[TextLevel]) -> Row:
-    """Worst asks first on spot."""
+    """Both sides; on spot, asks come worst price first."""
     return {"bids": levels(one, bids), "asks": levels(one, asks[::-1] if one.product == "spot" else asks)}
 
 

@@ -30,16 +30,16 @@ from feeds.sim.twin import (
 from feeds.sim.venues.bingx import rest
 from feeds.sim.wire.commands import reader
 from feeds.sim.wire.depth_window import DepthWindow
-from feeds.sim.wire.encode_once import Once
+from feeds.sim.wire.encode_once import EncodeOnce
 from feeds.sim.wire.formats import S, iso, ms, times
 
 PING_NS, PATIENCE_NS = 5 * S, 30 * S + S // 2
 MOST_TOPICS = 200
 LEVELS: Mapping[Product, int] = {"spot": 1_000, "linear": 1_024}
 STALE_NS = 22 * 60 * S
-"""How old the best prices were that once followed a subscription."""
+"""Age of the best prices that were once seen right after a subscription."""
 FAST = ("BTC", "ETH")
-"""Perpetuals pushed every 200 ms; the others wait for the second change."""
+"""Perpetuals pushed every 200 ms. The others are pushed at every second change."""
 _IMAGES = re.compile(r"depth(5|10|20|50|100)(?:@(?:100|200|500)ms)?")
 _PLAIN: Mapping[Product, frozenset[str]] = {
     "spot": frozenset({"bookTicker", "trade", "lastPrice", "ticker"}),
@@ -58,7 +58,10 @@ _read = reader(_Command)
 
 
 class _Incremental:
-    """A first book and what changes of it. A loss cannot be seen by the ids, so none is told of."""
+    """One incremental book: a snapshot, then changes.
+
+    The ids do not show a lost change, so the session does not report one.
+    """
 
     def __init__(self, instrument: SimInstrument) -> None:
         self.instrument = instrument
@@ -74,35 +77,35 @@ class _Incremental:
         window = self._window
         if window is None or change.seq <= window.seq:
             return None
-        if change.seq > window.seq + 1:  # what was lost on the way is in their book and never in the client's
+        if change.seq > window.seq + 1:  # a lost change is in the venue's book and never reaches the client's
             self._window = DepthWindow(image(), self._levels)
             bids, asks = list(change.bids), list(change.asks)
         else:
-            window.absorb(change)
+            window.apply(change)
             slow = self.instrument.product == "linear" and self.instrument.base not in FAST
             self._waited = slow and not self._waited
             if self._waited:
                 return None
-            bids, asks = window.news()
-        told = {"bids": rest.levels(self.instrument, bids), "asks": rest.levels(self.instrument, asks[::-1])}
-        return self._row("update", change.seq, change.engine_ns, told)
+            bids, asks = window.take_changes()
+        levels = {"bids": rest.levels(self.instrument, bids), "asks": rest.levels(self.instrument, asks[::-1])}
+        return self._row("update", change.seq, change.engine_ns, levels)
 
-    def _row(self, action: str, seq: int, engine_ns: int, told: rest.Row) -> rest.Row:
+    def _row(self, action: str, seq: int, engine_ns: int, levels: rest.Row) -> rest.Row:
         at = {"time": ms(engine_ns)} if self.instrument.product == "linear" else {}
-        return {"action": action, "lastUpdateId": rest.update_id(self.instrument, seq)} | at | told
+        return {"action": action, "lastUpdateId": rest.update_id(self.instrument, seq)} | at | levels
 
 
 class BingxSession(TwinSession):
     """One connection."""
 
-    def __init__(self, world: World, product: Product, once: Once[bytes]) -> None:
+    def __init__(self, world: World, product: Product, once: EncodeOnce[bytes]) -> None:
         self._world, self._product, self._once = world, product, once
         self._books: dict[str, _Incremental] = {}
         self._images: dict[str, tuple[SimInstrument, int]] = {}
         self._plain: dict[str, SimInstrument] = {}
         self._heard_ns = self._pinged_ns = world.now_ns()
 
-    # -- the client's frames
+    # -- messages from the client
 
     def opened(self, now_ns: int) -> Sequence[Out]:
         self._heard_ns = self._pinged_ns = now_ns
@@ -114,11 +117,11 @@ class BingxSession(TwinSession):
             return ()
         command = _read(raw)
         if command is None:
-            return ()  # as for arrays of topics: no answer
+            return ()  # no answer, as for an array of topics
         if command.pong:
             self._heard_ns = now_ns
             return ()
-        # spot clients leave the verb out
+        # spot clients leave ``reqType`` out
         verb = command.verb or ("sub" if self._product == "spot" else "")
         name, _, kind = command.topic.partition("@")
         one = self._world.find(rest.VENUE, name, self._product)
@@ -136,7 +139,7 @@ class BingxSession(TwinSession):
         return (self._ack(command, now_ns), *self._first(command.topic, one, kind, images))
 
     def _first(self, topic: str, one: SimInstrument, kind: str, images: re.Match[str] | None) -> Sequence[Out]:
-        """What follows the answer at once."""
+        """What is pushed right after the acknowledgement."""
         now_ns = self._world.now_ns()
         if kind == "incrDepth":
             book = self._books[topic] = _Incremental(one)
@@ -175,7 +178,7 @@ class BingxSession(TwinSession):
     def _answer(self, command: _Command, code: int, words: str, now_ns: int) -> bytes:
         return pack({"id": command.id, "code": code, "msg": words, "dataType": "", "data": None})
 
-    # -- what is pushed
+    # -- pushed messages
 
     def change(self, instrument: SimInstrument, change: Change) -> Sequence[Out]:
         out: list[Out] = []
@@ -192,7 +195,7 @@ class BingxSession(TwinSession):
 
     def trades(self, instrument: SimInstrument, trades: Sequence[SimTrade]) -> Sequence[Out]:
         out: list[Out] = []
-        if instrument.product == "spot":  # one a frame
+        if instrument.product == "spot":  # one trade a frame
             for trade in trades:
                 out += self._shared(instrument, "trade", trade, partial(self._trade_rows, instrument, [trade]))
         else:
@@ -214,7 +217,7 @@ class BingxSession(TwinSession):
             out.append(self._ping(now_ns))
         return out
 
-    # -- forms
+    # -- how messages are written
 
     def _ping(self, now_ns: int) -> bytes:
         if self._product == "linear":
@@ -256,7 +259,7 @@ class BingxSession(TwinSession):
         return rows[0] | {"e": "trade", "E": ms(trade.gateway_ns), "t": str(trade.trade_id)}
 
     def _day(self, one: SimInstrument, now_ns: int) -> rest.Row:
-        """Of a day on which nothing but the last trade happened: the market has no yesterday."""
+        """The simulated market has no yesterday: the 24 h figures are those of a day with one trade, the last one."""
         trade, image = self._world.last_trade(one), self._world.book(one, 1)
         prices = dict.fromkeys(("c", "h", "l", "o"), trade.price)
         best = dict(zip("BbAa", (*(image.bids or [("0", "0")])[0], *(image.asks or [("0", "0")])[0]), strict=True))

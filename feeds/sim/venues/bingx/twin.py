@@ -19,23 +19,23 @@ from feeds.sim.twin import (
 )
 from feeds.sim.venues.bingx import rest
 from feeds.sim.venues.bingx.streams import FAST, BingxSession
-from feeds.sim.wire.encode_once import Once
+from feeds.sim.wire.encode_once import EncodeOnce
 
 PATHS: Mapping[str, Product] = {"/market": "spot", "/swap-market": "linear"}
 
 
 class BingxTwin:
-    """Spot, and perpetuals settled in USDT and USDC on one socket."""
+    """Spot, and perpetuals in USDT and USDC, which share a websocket."""
 
     name = rest.VENUE
     facts: Mapping[Product, TwinFacts] = {"spot": TwinFacts(book_ms=500.0), "linear": TwinFacts(book_ms=200.0)}
     ws_paths: Mapping[Product, str] = {"spot": "/market", "linear": "/swap-market"}
 
     def __init__(self) -> None:
-        self._once: Once[bytes] = Once()
+        self._once: EncodeOnce[bytes] = EncodeOnce()
 
     def instruments(self) -> Sequence[SimInstrument]:
-        """Decimals of BTC and ETH as in frames of 2024 to 2026. Fees: tier 0."""
+        """Decimals of BTC and ETH: frames of 2024 to 2026. Fees: tier 0."""
         swap_lots = {"BTC": "0.0001", "ETH": "0.01"}
         return (
             *listed(

@@ -19,7 +19,7 @@ from feeds.sim.wire.formats import html_page, json_response, ms
 VENUE = "bitfinex"
 REST_LENGTHS = ("1", "25", "100")
 _NAMES: Mapping[str, str] = {"USDT": "UST", "USDC": "UDC"}
-"""The venue's own words for coins."""
+"""The venue's own names of coins."""
 _METHODS: Mapping[str, tuple[str, ...]] = {
     "BITCOIN": ("BTC",), "LIGHTNING": ("LNX",), "ETHEREUM": ("ETH",), "SOL": ("SOL",), "RIPPLE": ("XRP",),
     "DOGE": ("DOGE",), "TETHERUSE": ("UST",), "TETHERUSX": ("UST",), "USDCOIN": ("UDC",),
@@ -32,7 +32,7 @@ def coin(base: str) -> str:
 
 
 def pair(base: str, quote: str) -> str:
-    """Without its ``t``: glued where both are three letters long."""
+    """The name without its leading ``t``. No colon where both names have three letters."""
     first, second = coin(base), coin(quote)
     return f"{first}{second}" if len(first) == len(second) == 3 else f"{first}:{second}"
 
@@ -65,7 +65,7 @@ def answer(request: Request, world: World) -> Response | None:
 
 
 def failure(kind: str, status: int) -> Response:
-    """The venue's body for a fault; closed countries and timeouts are the affair of Cloudflare in front of it."""
+    """The venue's body for a fault. Cloudflare in front of it answers for blocked countries and timeouts."""
     match kind:
         case "limit":
             return json_response({"error": "ERR_RATE_LIMIT"}, status=status)
@@ -89,13 +89,13 @@ def ongoing(world: World) -> bool:
 
 
 def number(text: str) -> int | float:
-    """Decimal text as the JSON number that it is."""
+    """Decimal text as a JSON number."""
     value = float(text)
     return int(value) if value.is_integer() else value
 
 
-def javascript(text: str) -> str:
-    """Decimal text as JavaScript prints the number: exponents below a millionth only."""
+def javascript_number(text: str) -> str:
+    """Decimal text as JavaScript prints the number: with an exponent only below one millionth."""
     value = float(text)
     if value and abs(value) < 1e-6:
         return re.sub(r"e-0", "e-", str(value).replace(".0e", "e"))
@@ -103,7 +103,7 @@ def javascript(text: str) -> str:
 
 
 def level(price: str, size: str, sign: int) -> Row:
-    """[price, count, amount]; a size of 0 removes."""
+    """[price, count, amount]. Size 0 removes the level."""
     if float(size) == 0.0:
         return [number(price), 0, sign]
     return [number(price), 1 + crc32(f"{price} {size}".encode()) % 5, sign * number(size)]
@@ -114,11 +114,11 @@ def image(bids: Sequence[TextLevel], asks: Sequence[TextLevel]) -> list[Row]:
 
 
 def checksum(bids: Sequence[TextLevel], asks: Sequence[TextLevel]) -> int:
-    """Signed CRC32 over the best 25 of both sides in turns; best first."""
+    """Signed CRC32 over the best 25 levels of each side, bid and ask in turn, best first."""
     parts = []
     for n in range(25):
-        parts += [javascript(text) for text in bids[n]] if n < len(bids) else []
-        parts += [javascript(asks[n][0]), "-" + javascript(asks[n][1])] if n < len(asks) else []
+        parts += [javascript_number(text) for text in bids[n]] if n < len(bids) else []
+        parts += [javascript_number(asks[n][0]), "-" + javascript_number(asks[n][1])] if n < len(asks) else []
     crc = crc32(":".join(parts).encode())
     return crc - (1 << 32) if crc >> 31 else crc
 
@@ -174,7 +174,7 @@ def _refused(words: str) -> Response:
 
 
 def _conf(key: str, world: World) -> Any:
-    """What is configured under one key; a key that is not there gives an empty list."""
+    """The value of one configuration key. An unknown key gives an empty list."""
     spot, linear = (world.instruments(VENUE, product) for product in ("spot", "linear"))
     coins = [*COINS, "UST", "UDC", "USD"]
     futures = [f"{name}F0" for name in [*COINS, "UST"]]

@@ -38,7 +38,7 @@ Asked = dict[str, Any]
 
 
 class _Feed:
-    """One subscription: what it is of, and when it was last told anything."""
+    """One subscription: its instrument, its book window, and when it was last pushed."""
 
     def __init__(self, chan: int, echo: Asked, instrument: SimInstrument | None) -> None:
         self.chan, self.echo, self.instrument = chan, echo, instrument
@@ -65,7 +65,7 @@ class BitfinexSession(TwinSession):
         self._seq = 0
         self._paused = False
 
-    # -- the client's frames
+    # -- messages from the client
 
     def opened(self, now_ns: int) -> Sequence[Out]:
         self._paused = rest.ongoing(self._world)
@@ -117,7 +117,7 @@ class BitfinexSession(TwinSession):
         return (text(said), *self._first(feed, now_ns))
 
     def _echo(self, asked: Asked) -> Asked:
-        """A subscription with its defaults written out, all values text."""
+        """A subscription with its defaults filled in; all values are text."""
         match asked.get("channel"):
             case "book":
                 prec, freq = str(asked.get("prec", "P0")), str(asked.get("freq", "F0"))
@@ -141,16 +141,16 @@ class BitfinexSession(TwinSession):
         raise _RefusedError(10302, "channel: unknown")
 
     def _unsubscribe(self, chan: object) -> str:
-        # clients write the number as text, too
+        # clients also write the number as text
         feed = self._feeds.pop(int(chan), None) if isinstance(chan, int | str) and str(chan).isdecimal() else None
         if feed is None:
             return _error({}, 10400, "unsubscribe: invalid")
         return text({"event": "unsubscribed", "status": "OK", "chanId": feed.chan})
 
-    # -- what is pushed
+    # -- pushed messages
 
     def _first(self, feed: _Feed, now_ns: int) -> Sequence[Out]:
-        """What a new subscription is told at once."""
+        """What a new subscription gets at once."""
         feed.sent_ns = feed.pushed_ns = now_ns
         one = feed.instrument
         if one is None:
@@ -172,16 +172,16 @@ class BitfinexSession(TwinSession):
             if feed.window is None or change.seq <= feed.window.seq:
                 continue
             if change.seq != feed.window.seq + 1:
-                self._seq += 1  # what was lost on the way had a number
-            feed.window.absorb(change)
+                self._seq += 1  # the lost message also had a sequence number
+            feed.window.apply(change)
             if not feed.pace_ns or change.gateway_ns - feed.pushed_ns >= feed.pace_ns:
                 out += self._book(feed, feed.window, change.gateway_ns, wrong=change.wrong_checksum)
         return out
 
     def _book(self, feed: _Feed, window: DepthWindow, now_ns: int, *, wrong: bool) -> Iterable[Out]:
-        """One message a level, those that go first; then the checksum of them all."""
+        """One message for each level, removed levels first; then the checksum of the book."""
         feed.pushed_ns = now_ns
-        bids, asks = window.news()
+        bids, asks = window.take_changes()
         rows = [*(rest.level(*one, 1) for one in bids), *(rest.level(*one, -1) for one in asks)]
         out = [self._array(feed, now_ns, row) for row in sorted(rows, key=lambda row: row[1] > 0)]
         return [*out, *self._checked(feed, now_ns, wrong=wrong)] if out else out
@@ -201,7 +201,7 @@ class BitfinexSession(TwinSession):
         return out
 
     def trades(self, instrument: SimInstrument, trades: Sequence[SimTrade]) -> Sequence[Out]:
-        """Each is told twice: executed, then confirmed."""
+        """Every trade is sent twice: executed (``te``), then confirmed (``tu``)."""
         return [
             self._array(feed, trade.gateway_ns, tag, rest.trade(trade))
             for feed in self._of(instrument, "trades")
@@ -210,7 +210,7 @@ class BitfinexSession(TwinSession):
         ]
 
     def liquidation(self, instrument: SimInstrument, liquidation: SimLiquidation) -> Sequence[Out]:
-        """The trigger, and the order that it met."""
+        """Two rows: the trigger, and the order that was matched."""
         number = liquidation.engine_ns // 1000 % 1_000_000_000
         return [
             self._array(feed, liquidation.gateway_ns, [rest.liquidation(instrument, liquidation, number, match=match)])
@@ -245,7 +245,7 @@ class BitfinexSession(TwinSession):
         return [feed for feed in self._feeds.values() if feed.kind == kind and feed.instrument == instrument]
 
     def _array(self, feed: _Feed, now_ns: int, *payload: Any) -> str:
-        """SEQ before TS, each where its flag is set."""
+        """The sequence number, then the time stamp, each only where its flag is set."""
         feed.sent_ns = now_ns
         tail: list[int] = []
         if self._flags & SEQ_ALL:
@@ -257,5 +257,5 @@ class BitfinexSession(TwinSession):
 
 
 def _error(asked: Asked, code: int, words: str) -> str:
-    """What was asked for is repeated."""
+    """An error repeats the request."""
     return text({"event": "error", "msg": words, "code": code} | {k: v for k, v in asked.items() if k != "event"})

@@ -37,7 +37,7 @@ class BitfinexTwin:
         self._connections, self._chans = count(1), count(10_092, 7)
 
     def instruments(self) -> Sequence[SimInstrument]:
-        """Prices of five significant digits at today's prices, amounts of eight decimals."""
+        """Prices have five significant digits at today's prices, amounts eight decimals."""
         free: dict[str, Any] = {"taker_fee": "0", "maker_fee": "0", "ticks": TICKS}
         free["lots"] = dict.fromkeys([*COINS, "USDC"], "0.00000001")
 

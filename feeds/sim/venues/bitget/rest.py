@@ -23,20 +23,20 @@ EMPTY_CATEGORIES = ("COIN-FUTURES", "USDC-FUTURES", "SUSDT-FUTURES", "SCOIN-FUTU
 CALLS_PER_SECOND = 20
 NARROW_PATHS: Mapping[str, int] = {"/api/v2/spot/public/coins": 3}
 OPEN_INTEREST = "29539.3825"
-"""In base coin; the market knows none."""
+"""In base coin; the simulated market has no open interest."""
 _MERGE_LIMITS = ("1", "5", "15", "50", "max")
 _CHAINS: Mapping[str, str] = {"BTC": "BTC", "SOL": "SOL", "XRP": "XRP", "DOGE": "DOGE"}
 
 
 class Calls:
-    """Calls a second and path, as the header of every answer tells them."""
+    """Calls per second on each path. The header of every answer carries what is left."""
 
     def __init__(self) -> None:
         self._second = 0
         self._made: dict[str, int] = {}
 
     def left(self, path: str, now_ns: int) -> int:
-        """After this call; negative: refused."""
+        """What is left after this call. Negative: refused."""
         second = now_ns // 1_000_000_000
         if second != self._second:
             self._second = second
@@ -95,7 +95,7 @@ def limited(left: int) -> Response:
 
 
 def failure(kind: str, status: int) -> Response:
-    """Bitget's body for a fault. Countries and repeated abuse are refused by CloudFront in front of it."""
+    """Bitget's body for a fault. CloudFront in front of it refuses countries and repeated abuse."""
     match kind, status:
         case ("geo", _) | ("ban", _):
             blocked = "The Amazon CloudFront distribution is configured to block access from your country."
@@ -148,7 +148,7 @@ def trade_id(trade: SimTrade) -> str:
 def ticker(
     one: SimInstrument, best: tuple[TextLevel | None, TextLevel | None], trade: SimTrade, mark: SimMark | None
 ) -> Row:
-    """v3's. 24 h figures are those of a day on which nothing but the last trade happened: there is no yesterday."""
+    """v3's. The simulated market has no yesterday: the 24 h figures are those of a day with one trade, the last one."""
     last = bare(trade.price)
     bid, ask = (("", "") if level is None else (bare(level[0]), bare(level[1])) for level in best)
     row: Row = {
@@ -228,7 +228,7 @@ def contract_row(one: SimInstrument) -> Row:
 
 
 def unified_row(one: SimInstrument) -> Row:
-    """v3's; ccxt takes the price step from its decimals alone, so ticks here must be powers of ten."""
+    """v3's. ccxt reads the price step from the number of decimals, so ticks here must be powers of ten."""
     row: Row = {
         "symbol": one.venue_id, "category": category(one), "baseCoin": one.base, "quoteCoin": one.quote,
         "buyLimitPriceRatio": "0.05", "sellLimitPriceRatio": "0.05", "minOrderQty": one.min_size, "maxOrderQty": "0",
@@ -280,7 +280,7 @@ def _announcement(words: str, begin_ns: int | None) -> Row:
 
 
 def _coins(request: Request, world: World) -> Response:
-    """Yes and no are text here."""
+    """Booleans are text here."""
     listed = {coin for one in world.instruments(VENUE) for coin in (one.base, one.quote)}
     wanted = request.query.get("coin", "")
     if wanted and wanted not in listed:
@@ -306,7 +306,10 @@ def _coins(request: Request, world: World) -> Response:
 
 
 def _listed(request: Request, world: World, fixed: str | None) -> Sequence[SimInstrument] | Response:
-    """What a request asks for by kind and perhaps ``symbol``, or what refuses it. v2 calls kinds ``productType``."""
+    """The instruments of a request, by kind and optional ``symbol``, or its refusal.
+
+    v2 calls the kind ``productType``.
+    """
     key = "category" if request.path.startswith("/api/v3/") else "productType"
     kind = fixed or request.query.get(key, "").upper()
     symbol = request.query.get("symbol", "")

@@ -38,15 +38,15 @@ KINDS: Mapping[str, Mapping[str, Product | None]] = {
     "v2": {"SPOT": "spot", "USDT-FUTURES": "linear", "COIN-FUTURES": None, "USDC-FUTURES": None},
     "v3": {"spot": "spot", "usdt-futures": "linear", "coin-futures": None, "usdc-futures": None},
 }
-"""By version; case matters. None: kinds of which nothing is simulated."""
+"""Kinds (``instType``) by version; case matters. None: a kind without simulated instruments."""
 DEPTHS: Mapping[str, Mapping[str, int]] = {
     "v2": {"books": 500, "books5": 5, "books15": 15},
     "v3": {"books": 1000, "books5": 5, "books50": 50},
 }
 PUSH_NS: Mapping[str, int] = {"v2": S // 10, "v3": 0}
-"""Least time between two pushes of a book; the market moves every 50 ms."""
+"""Shortest time between two pushes of a book. The market moves every 50 ms."""
 TICKER_NS = S * 3 // 10
-"""Assumed: no interval is published for v3."""
+"""Assumed. v3's interval is not published."""
 MESSAGES_PER_SECOND = 10
 SUBSCRIPTIONS_PER_HOUR = 240
 ARGS_BYTES = 4096
@@ -56,7 +56,7 @@ SILENT_NS = 120 * S
 
 
 class Arg(Struct, frozen=True, omit_defaults=True):
-    """What names a subscription; echoed in its acknowledgement and in every push."""
+    """Identifies a subscription. The acknowledgement and every push repeat it."""
 
     instType: str = ""  # noqa: N815 - the venue's own field names, here and below
     channel: str = ""
@@ -77,20 +77,20 @@ _read = reader(_Command)
 
 
 def seq_id(instrument: SimInstrument, seq: int) -> int:
-    """The same on every connection, channel and version; beyond what a double can hold, and in steps other than one."""
+    """The same on every connection, channel and version. Too large for a double, and it does not grow by one."""
     return 1_304_314_508_780_744_705 + (crc32(instrument.route.encode()) << 8) + 7 * seq + 3 * seq % 5
 
 
 class _Feed:
-    """One subscription: what its client has been told."""
+    """One subscription: what its client has been sent."""
 
     def __init__(self, arg: Arg, instrument: SimInstrument | None) -> None:
         self.arg, self.instrument = arg, instrument
         self.topic = arg.topic or arg.channel
         self.pushed_ns = 0
         self.window: DepthWindow | None = None
-        self.told = 0
-        """The batch of the last push."""
+        self.pushed_seq = 0
+        """The batch number of the last push."""
         self.engine_ns = 0
         self.held = False
         self.largest: dict[tuple[str, str], SimLiquidation] = {}
@@ -110,7 +110,7 @@ class BitgetSession(TwinSession):
         self._best: dict[SimInstrument, tuple[TextLevel, TextLevel]] = {}
         self._marks: dict[SimInstrument, SimMark] = {}
 
-    # -- the client's frames
+    # -- messages from the client
 
     def opened(self, now_ns: int) -> Sequence[Out]:
         self._pinged_ns = now_ns
@@ -158,10 +158,10 @@ class BitgetSession(TwinSession):
         known = topic in ("books1", "ticker", "trade" if self._classic else "publicTrade")
         return (known or topic in DEPTHS[self._version]) and self._world.find(rest.VENUE, name) is not None
 
-    # -- what is pushed
+    # -- pushed messages
 
     def _first(self, feed: _Feed) -> Iterable[Out]:
-        """What a new subscription is told at once."""
+        """What a new subscription gets at once."""
         one = feed.instrument
         if one is None:
             return ()
@@ -176,7 +176,7 @@ class BitgetSession(TwinSession):
             case _:
                 image = self._world.book(one)
                 feed.window = DepthWindow(image, DEPTHS[self._version][feed.topic])
-                feed.told, feed.engine_ns = image.seq, image.engine_ns
+                feed.pushed_seq, feed.engine_ns = image.seq, image.engine_ns
                 return self._image(feed, one, feed.window, self._world.now_ns())
 
     def change(self, instrument: SimInstrument, change: Change) -> Sequence[Out]:
@@ -186,30 +186,30 @@ class BitgetSession(TwinSession):
             if feed is None or feed.window is None or change.seq <= feed.window.seq:
                 continue
             if change.seq != feed.window.seq + 1:
-                feed.told = change.seq - 1  # a batch was lost on the way: its number is the one that is missed
-            feed.window.absorb(change)
+                feed.pushed_seq = change.seq - 1  # a batch was lost: its number must show as missing
+            feed.window.apply(change)
             feed.engine_ns, feed.held = change.engine_ns, True
             if change.gateway_ns - feed.pushed_ns >= PUSH_NS[self._version]:
                 out += self._depth(feed, instrument, feed.window, change.gateway_ns)
         return out
 
     def _depth(self, feed: _Feed, one: SimInstrument, window: DepthWindow, at_ns: int) -> list[Out]:
-        """One push of all that was held back; none when it lies beyond the window."""
+        """One push of all changes since the last one. Nothing when they lie outside the window."""
         feed.held = False
-        bids, asks = window.news()
+        bids, asks = window.take_changes()
         if not bids and not asks:
             return []
         feed.pushed_ns = at_ns
         if feed.topic != "books":
             return self._image(feed, one, window, at_ns)
         row = self._levels(bids, asks) | {
-            "seq": seq_id(one, window.seq), "pseq": seq_id(one, feed.told), "ts": ms_text(feed.engine_ns),
+            "seq": seq_id(one, window.seq), "pseq": seq_id(one, feed.pushed_seq), "ts": ms_text(feed.engine_ns),
         }  # fmt: skip
-        feed.told = window.seq
+        feed.pushed_seq = window.seq
         return self._push(feed, [row], "update", at_ns)
 
     def _image(self, feed: _Feed, one: SimInstrument, window: DepthWindow, at_ns: int) -> list[Out]:
-        """A whole window: the first push of ``books``, every push of the others."""
+        """The whole window: the first push of ``books``, and every push of the other book channels."""
         row = self._levels(window.bids(), window.asks()) | {
             "seq": seq_id(one, window.seq), "pseq": 0, "ts": ms_text(feed.engine_ns),
         }  # fmt: skip
@@ -218,12 +218,12 @@ class BitgetSession(TwinSession):
     def top(self, instrument: SimInstrument, top: Top) -> Sequence[Out]:
         self._best[instrument] = top.bid, top.ask
         feed = self._feed(instrument, "books1")
-        if feed is None or top.seq < feed.told:
+        if feed is None or top.seq < feed.pushed_seq:
             return self._tickers(instrument)
         return [*self._top(feed, instrument, top), *self._tickers(instrument)]
 
     def _top(self, feed: _Feed, one: SimInstrument, top: Top) -> list[Out]:
-        feed.told = top.seq
+        feed.pushed_seq = top.seq
         row = self._levels((top.bid,), (top.ask,)) | {
             "seq": seq_id(one, top.seq), "pseq": 0, "ts": ms_text(top.engine_ns),
         }  # fmt: skip
@@ -232,16 +232,16 @@ class BitgetSession(TwinSession):
     def trades(self, instrument: SimInstrument, trades: Sequence[SimTrade]) -> Sequence[Out]:
         self._last[instrument] = trades[-1]
         feed = self._feed(instrument, "trade" if self._classic else "publicTrade")
-        told = [] if feed is None else self._trades(feed, instrument, trades, "update")
-        return [*told, *self._tickers(instrument)]
+        pushed = [] if feed is None else self._trades(feed, instrument, trades, "update")
+        return [*pushed, *self._tickers(instrument)]
 
     def _trades(self, feed: _Feed, one: SimInstrument, trades: Sequence[SimTrade], action: str) -> list[Out]:
-        """Newest first; what a subscription begins with is history."""
+        """Newest first. The first push of a subscription is history."""
         form = rest.classic_trade if self._classic else rest.unified_trade
         return self._push(feed, [form(one, trade) for trade in reversed(trades)], action, trades[-1].gateway_ns)
 
     def liquidation(self, instrument: SimInstrument, liquidation: SimLiquidation) -> Sequence[Out]:
-        """Told once a second: the largest of either side of every symbol."""
+        """Pushed once a second: for every symbol, the largest of each side."""
         for feed in self._feeds.values():
             if feed.topic == "liquidation" and KINDS[self._version][feed.arg.instType] == instrument.product:
                 key = instrument.venue_id, liquidation.side
@@ -274,7 +274,7 @@ class BitgetSession(TwinSession):
 
     def tick(self, now_ns: int) -> Sequence[Out]:
         if now_ns - self._pinged_ns >= SILENT_NS:
-            return (Close(ABNORMAL),)  # whatever else flows
+            return (Close(ABNORMAL),)  # also while data flows
         out: list[Out] = []
         for feed in self._feeds.values():
             if feed.held and feed.window is not None and feed.instrument is not None:
@@ -285,7 +285,7 @@ class BitgetSession(TwinSession):
                 out += self._push(feed, rows, "update", now_ns)
         return out
 
-    # -- forms
+    # -- how messages are written
 
     def _feed(self, one: SimInstrument, topic: str) -> _Feed | None:
         kind = rest.category(one)
@@ -294,13 +294,13 @@ class BitgetSession(TwinSession):
         return self._feeds.get(Arg(instType=kind.lower(), topic=topic, symbol=one.venue_id))
 
     def _levels(self, bids: Iterable[TextLevel], asks: Iterable[TextLevel]) -> rest.Row:
-        """v2 keeps the decimals of tick and lot, v3 writes no trailing zeros."""
+        """v2 keeps the decimals of tick and lot. v3 writes no trailing zeros."""
         if self._classic:
             return {"asks": list(asks), "bids": list(bids)}
         return {side: [(bare(p), bare(s)) for p, s in levels] for side, levels in (("a", asks), ("b", bids))}
 
     def _liquidated(self, name: str, one: SimLiquidation) -> rest.Row:
-        """``side`` is that of the position, ``amount`` is in the quote currency."""
+        """``side`` is the side of the position. ``amount`` is in the quote currency."""
         return {
             "symbol": name, "side": "buy" if one.side == "sell" else "sell", "price": bare(one.price),
             "amount": times(one.price, one.size), "ts": ms_text(one.engine_ns),

@@ -26,7 +26,7 @@ from feeds.sim.venues.bitget.streams import BitgetSession
 
 
 class BitgetTwin:
-    """Spot and USDT futures. One socket serves both products."""
+    """Spot and USDT futures. One websocket serves both products."""
 
     name = rest.VENUE
     facts: Mapping[Product, TwinFacts] = {"spot": TwinFacts(book_ms=50.0), "linear": TwinFacts(book_ms=50.0)}
@@ -37,7 +37,7 @@ class BitgetTwin:
         self._calls = rest.Calls()
 
     def instruments(self) -> Sequence[SimInstrument]:
-        """Steps as in captured messages of 2026-04, fees of the default tier."""
+        """Steps: captured messages of 2026-04. Fees: the default tier."""
         return (
             *listed(
                 self.name, "spot", venue_id="{}{}".format, taker_fee="0.001", maker_fee="0.001", ticks={"BTC": "0.01"},

@@ -16,9 +16,9 @@ from feeds.sim.wire.depth_window import DepthWindow
 from feeds.sim.wire.formats import S, ms, text
 
 PUSH_NS: Mapping[str, int] = {"50": 0, "200": S // 10, "1000": S // 5}
-"""By depth: at most one message in so long."""
+"""Shortest time between two messages of a topic, by depth."""
 KEPT = 16
-"""Messages kept for the connections that have not been told yet: each is, at the next change or tick."""
+"""Messages kept for connections that have not had them yet. Each connection catches up at the next change or tick."""
 
 
 class DepthTopic:
@@ -26,7 +26,7 @@ class DepthTopic:
 
     def __init__(self, instrument: SimInstrument, depth: str) -> None:
         self.number = 0
-        """Of the last message; counts them without gaps."""
+        """``u`` of the last message; it grows by one a message."""
         self._one, self._depth, self._every_ns = instrument, int(depth), PUSH_NS[depth]
         self._topic = f"orderbook.{depth}.{instrument.venue_id}"
         self._messages: deque[tuple[int, str]] = deque(maxlen=KEPT)
@@ -39,11 +39,11 @@ class DepthTopic:
         self._engine_ns = 0
 
     def snapshot(self, world: World) -> str:
-        """What a new subscription is told; the messages after ``number`` follow on it."""
+        """The first message of a subscription. The messages after ``number`` continue from it."""
         image = world.book(self._one)
         window = self._window
         if window is None or not self._whole or window.seq != image.seq:
-            # nobody listened, or a change was lost on the way to everybody
+            # nobody listened, or a change was lost for every client
             window = self._window = DepthWindow(image, self._depth)
             self._u = max(self._u, rest.update_id(self._one, image.seq))
             self._whole, self._held = True, False
@@ -52,7 +52,7 @@ class DepthTopic:
         return self._message("snapshot", window.bids(), window.asks(), world.now_ns())
 
     def change(self, change: Change) -> None:
-        """Known changes are ignored, so every connection may bring the same one."""
+        """Ignores a change that it already has, so every connection may pass the same one."""
         window = self._window
         if window is None or change.seq <= window.seq:
             return
@@ -60,7 +60,7 @@ class DepthTopic:
         if lost:
             self._u += lost
             self._whole = False
-        window.absorb(change)
+        window.apply(change)
         self._held, self._engine_ns = True, change.engine_ns
         slot = self._slot_of(change.gateway_ns)
         if not self._every_ns or slot > self._slot:
@@ -68,12 +68,12 @@ class DepthTopic:
             self.push(change.gateway_ns)
 
     def push(self, push_ns: int) -> None:
-        """One message of everything held back, none when it lies beyond the window."""
+        """One message of all changes since the last one. Nothing when they lie outside the window."""
         window = self._window
         if window is None or not self._held:
             return
         self._held = False
-        bids, asks = window.news()
+        bids, asks = window.take_changes()
         self._pushed_seq = window.seq
         if bids or asks:
             self._u += 1
@@ -81,11 +81,11 @@ class DepthTopic:
             self._messages.append((self.number, self._message("delta", bids, asks, push_ns)))
 
     def after(self, number: int) -> Iterator[str]:
-        """Messages that a connection which has had ``number`` of them lacks."""
+        """The messages after ``number``, for a connection that has had those up to it."""
         return (message for at, message in self._messages if at > number)
 
     def _slot_of(self, time_ns: int) -> int:
-        """Times of pushing lie on a grid of the venue's clock."""
+        """Pushes lie on a time grid of the venue's clock."""
         return time_ns // self._every_ns if self._every_ns else 0
 
     def _message(self, kind: str, bids: Sequence[TextLevel], asks: Sequence[TextLevel], push_ns: int) -> str:

@@ -22,7 +22,7 @@ Row = dict[str, Any]
 VENUE = "bybit"
 CATEGORIES: Mapping[str, Product] = {"spot": "spot", "linear": "linear", "inverse": "inverse"}
 OPEN_INTEREST = "50000"
-"""In base coin; the market knows none. Never empty: by it ccxt tells a contract's ticker from a spot pair's."""
+"""In base coin; the simulated market has no open interest. Never empty: ccxt recognizes a contract's ticker by it."""
 _LAUNCHED_MS = "1585526400000"
 _STATES: Mapping[str, str] = {
     "scheduled": "scheduled",
@@ -61,7 +61,7 @@ def answer(request: Request, world: World) -> Response | None:
 
 
 def failure(kind: str, status: int) -> Response:
-    """Bybit's body for a fault. 403 is either its IP limit or, with the CDN's page, a closed country."""
+    """Bybit's body for a fault. 403 is its IP limit or, with the CDN's page, a blocked country."""
     if kind == "geo":
         page = (
             '<!DOCTYPE HTML PUBLIC "-//W3C//DTD HTML 4.01 Transitional//EN" "http://www.w3.org/TR/html4/loose.dtd">\n'
@@ -87,7 +87,7 @@ def failure(kind: str, status: int) -> Response:
 
 
 def cross_seq(instrument: SimInstrument, seq: int) -> int:
-    """The engine's sequence: monotonic, the same on every depth, with steps other than one."""
+    """The engine's sequence number: the same on every depth. It grows, but not by one."""
     return (crc32(instrument.venue_id.encode()) << 7) + 9 * seq + 4 * seq % 7
 
 
@@ -109,13 +109,13 @@ def levels(one: SimInstrument, side: Sequence[TextLevel]) -> list[tuple[str, str
 
 
 def head(spot: bool, topic: str, kind: str, push_ns: int) -> Row:
-    """How a websocket message begins: spot writes ``ts`` before ``type``, linear after."""
+    """The first keys of a websocket message. Spot writes ``ts`` before ``type``, linear after it."""
     at = {"ts": ms(push_ns)}
     return {"topic": topic} | (at | {"type": kind} if spot else {"type": kind} | at)
 
 
 def linear_ticker(one: SimInstrument, top: Top | None, trade: SimTrade, mark: SimMark) -> Row:
-    """24 h figures are those of a day on which nothing but the last trade happened: the market has no yesterday."""
+    """The simulated market has no yesterday: the 24 h figures are those of a day with one trade, the last one."""
     return {
         "symbol": one.venue_id, "tickDirection": "ZeroPlusTick", "price24hPcnt": "0", "lastPrice": trade.price,
         "prevPrice24h": trade.price, "highPrice24h": trade.price, "lowPrice24h": trade.price,
@@ -147,7 +147,7 @@ def _best(one: SimInstrument, top: Top | None) -> Row:
 
 
 def trade_id(one: SimInstrument, trade: SimTrade) -> str:
-    """Spot ids are numbers as text, linear ones UUIDs."""
+    """Spot ids are numbers as text. Linear ids are UUIDs."""
     if one.product == "spot":
         return str(2_280_000_000_000_000_000 + trade.trade_id)
     return str(uuid5(NAMESPACE_DNS, f"{one.venue_id}.{trade.trade_id}"))
@@ -200,7 +200,7 @@ def instrument_row(one: SimInstrument) -> Row:
 
 
 def _listed(request: Request, world: World) -> Sequence[SimInstrument] | Response:
-    """The instruments a request asks for by ``category`` and perhaps ``symbol``, or what refuses it."""
+    """The instruments of a request, by ``category`` and optional ``symbol``, or its refusal."""
     category, symbol = request.query.get("category", ""), request.query.get("symbol", "")
     if category == "option":
         return ()
@@ -236,7 +236,7 @@ def _book(request: Request, world: World, most: int) -> Response:
 
 
 def _instruments(request: Request, world: World) -> Response:
-    """Pages of ``limit`` (500 unless told), except on spot, which has one page and no cursor."""
+    """Pages of ``limit`` instruments (default 500). Spot has one page and no cursor."""
     found = _listed(request, world)
     if isinstance(found, Response):
         return found

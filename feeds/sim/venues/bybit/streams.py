@@ -40,31 +40,31 @@ TRADES_A_MESSAGE = 1024
 
 
 Depths: TypeAlias = dict[tuple[SimInstrument, str], DepthTopic]
-"""By instrument and depth; all connections share them."""
+"""Depth topics by instrument and depth. All connections share them."""
 
 
 class _Command(Struct):
     op: str = ""
     args: list[Any] | None = None
     req_id: str | int | None = None
-    """Clients send numbers too; the answer carries text."""
+    """Clients may send a number; the answer carries text."""
 
 
 _read = reader(_Command)
 
 
 class _Feed:
-    """One subscribed topic: what its client holds and when it was last told."""
+    """One subscribed topic: what its client has, and when it was last pushed."""
 
     def __init__(self, topic: str, instrument: SimInstrument | None) -> None:
         self.topic, self.instrument = topic, instrument
         self.kind = topic.rpartition(".")[0] if instrument is not None else topic
         self.depth: DepthTopic | None = None
         self.number = 0
-        """Of the depth topic's messages, the last one sent here."""
+        """``u`` of the last message of the depth topic that this client got."""
         self.pushed_ns = 0
         self.top: Top | None = None
-        self.told: rest.Row = {}
+        self.ticker: rest.Row = {}
         self.sent: list[rest.Row] = []
 
 
@@ -84,7 +84,7 @@ class BybitSession(TwinSession):
         self._direction: dict[str, str] = {}
         self._seqs: dict[str, int] = {}
 
-    # -- the client's frames
+    # -- messages from the client
 
     def opened(self, now_ns: int) -> Sequence[Out]:
         self._active_ns = now_ns
@@ -111,7 +111,7 @@ class BybitSession(TwinSession):
                 return (self._reply(command.op, False, "error:invalid op", req_id),)
 
     def _subscribe(self, command: _Command, req_id: str | None) -> Sequence[Out]:
-        """All topics or none: one that cannot be had refuses the whole request."""
+        """All topics or none: one unknown topic refuses the whole request."""
         topics = [str(topic) for topic in command.args or ()]
         refusal = self._refusal(topics)
         if refusal is not None:
@@ -159,10 +159,10 @@ class BybitSession(TwinSession):
         product = rest.CATEGORIES.get(self._category)
         return None if product is None else self._world.find(rest.VENUE, topic.rpartition(".")[2], product)
 
-    # -- what is pushed
+    # -- pushed messages
 
     def _first(self, feed: _Feed) -> Iterable[Out]:
-        """What a new subscription is told at once; trades and liquidations wait for the next one."""
+        """What a new subscription gets at once. Trades and liquidations begin with the next one."""
         one = feed.instrument
         if one is None:
             return self._status(feed)
@@ -248,13 +248,13 @@ class BybitSession(TwinSession):
             return (Close(ABNORMAL),)
         return out
 
-    # -- forms
+    # -- how messages are written
 
     def _ours(self, instrument: SimInstrument) -> bool:
         return instrument.product == rest.CATEGORIES.get(self._category)
 
     def _seq(self, instrument: SimInstrument) -> int:
-        """The number of the last batch of the book."""
+        """The batch number of the book."""
         name = instrument.venue_id
         if name not in self._seqs:
             self._seqs[name] = self._world.book(instrument, 1).seq
@@ -264,11 +264,11 @@ class BybitSession(TwinSession):
         return self._feeds.get(f"{kind}.{instrument.venue_id}") if self._ours(instrument) else None
 
     def _depth(self, feed: _Feed, depth: DepthTopic) -> list[Out]:
-        told = list(depth.after(feed.number))
+        messages = list(depth.after(feed.number))
         feed.number = depth.number
-        if told:
+        if messages:
             self._active_ns = self._world.now_ns()
-        return list(told)
+        return list(messages)
 
     def _message(self, feed: _Feed, kind: str, push_ns: int, data: object, tail: rest.Row | None = None) -> str:
         self._active_ns = feed.pushed_ns = self._world.now_ns()
@@ -287,7 +287,8 @@ class BybitSession(TwinSession):
         return [self._message(feed, "snapshot", push_ns, data, {"cts": ms(top.engine_ns)})]
 
     def _again(self, feed: _Feed, now_ns: int) -> list[Out]:
-        """Best prices that have stood for three seconds are sent again; a channel that lost its news is not."""
+        """Best prices that have not changed for three seconds are sent again, unless a fault lost the last change of
+        them."""
         top, one = feed.top, feed.instrument
         if top is None or one is None or now_ns - feed.pushed_ns < REPEAT_NS:
             return []
@@ -317,7 +318,7 @@ class BybitSession(TwinSession):
         return self._ticker(feed, "delta")
 
     def _ticker(self, feed: _Feed, kind: str) -> list[Out]:
-        """Linear: everything, then only what changed. Spot: everything, whenever something changed."""
+        """Linear: all fields once, then only changed ones. Spot: all fields, whenever one changed."""
         one = feed.instrument
         if one is None:
             return []
@@ -329,10 +330,10 @@ class BybitSession(TwinSession):
         else:
             mark = self._marks.get(name) or self._world.mark(one)
             row = rest.linear_ticker(one, top, trade, mark) | {"tickDirection": self._direction.get(name, "PlusTick")}
-        changed = {key: value for key, value in row.items() if feed.told.get(key) != value}
+        changed = {key: value for key, value in row.items() if feed.ticker.get(key) != value}
         if not changed:
             return []
-        feed.told = row
+        feed.ticker = row
         now_ns = self._world.now_ns()
         self._active_ns = feed.pushed_ns = now_ns
         cross, at = {"cs": rest.cross_seq(one, self._seq(one))}, {"ts": ms(now_ns)}
@@ -349,7 +350,7 @@ class BybitSession(TwinSession):
         return [text({"topic": STATUS_TOPIC, "ts": ms(now_ns), "data": fresh})] if fresh else []
 
     def _pong(self, req_id: str | None) -> str:
-        """Spot does not echo ``req_id``; linear does, as "" where none was sent."""
+        """Spot does not echo ``req_id``. Linear does, as "" when none was sent."""
         head = {"success": True, "ret_msg": "pong", "conn_id": self._conn_id}
         return text(head | ({} if self._spot else {"req_id": req_id or ""}) | {"op": "ping"})
 

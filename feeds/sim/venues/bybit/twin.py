@@ -24,7 +24,7 @@ from feeds.sim.venues.bybit.streams import BybitSession, Depths
 
 
 class BybitTwin:
-    """Spot, linear and inverse perpetuals, each on a socket of its own."""
+    """Spot, linear and inverse perpetuals, each on a websocket of its own."""
 
     name = rest.VENUE
     facts: Mapping[Product, TwinFacts] = {
@@ -39,7 +39,7 @@ class BybitTwin:
         self._depths: Depths = {}
 
     def instruments(self) -> Sequence[SimInstrument]:
-        """Ticks and lots as captured in August 2026, fees of the default tier."""
+        """Ticks and lots: captured in August 2026. Fees: the default tier."""
         return (
             *listed(
                 self.name, "spot", venue_id="{}{}".format, taker_fee="0.001", maker_fee="0.001",
@@ -49,7 +49,7 @@ class BybitTwin:
                 self.name, "linear", venue_id="{}{}".format, taker_fee="0.00055", maker_fee="0.0002",
                 ticks={"BTC": "0.10"}, lots={"ETH": "0.01"},
             ),
-            *listed(  # a contract is a dollar
+            *listed(  # a contract is one dollar
                 self.name, "inverse", venue_id="{}{}".format, quote="USD", taker_fee="0.00055", maker_fee="0.0002",
                 ticks={"BTC": "0.10"}, lots=dict.fromkeys(COINS, "1"),
             ),

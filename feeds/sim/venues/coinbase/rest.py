@@ -24,7 +24,7 @@ _NETWORKS: Mapping[str, Sequence[str]] = {
 
 
 def find(world: World, name: str) -> SimInstrument | None:
-    """A pair in USDC is another name of the one in dollars."""
+    """``BTC-USDC`` is another name of ``BTC-USD``."""
     return world.find(VENUE, name.removesuffix("C") if name.endswith("-USDC") else name, "spot")
 
 
@@ -121,7 +121,7 @@ def _coin(coin: str) -> Row:
 
 
 def _exchange_coin(coin: str, *, shut: bool) -> Row:
-    """Of the Exchange API, a host of its own at the venue. One word stands for both directions."""
+    """A row of the Exchange API, which has its own host at the venue. One status covers deposits and withdrawals."""
     state = "offline" if shut else "online"
     networks = [
         {"id": name, "name": name, "status": state, "min_withdrawal_amount": 0.001, "network_confirmations": 10}

@@ -26,12 +26,12 @@ from feeds.sim.wire.commands import reader
 from feeds.sim.wire.formats import S, bare, iso, text
 
 UNUSED_NS = 5 * S
-"""By then something must be subscribed."""
+"""A connection without a subscription is closed after this."""
 SILENT_NS = 90 * S
-"""A connection that says nothing for so long is cut; heartbeats prevent it."""
+"""A connection on which the server sends nothing for this long is closed. Heartbeats prevent it."""
 CHANNELS = ("level2", "market_trades", "ticker")
 _MAKER = {"buy": "SELL", "sell": "BUY"}
-"""A trade is told with the maker's side."""
+"""A trade carries the side of the maker."""
 
 
 class _Command(Struct):
@@ -49,8 +49,8 @@ class CoinbaseSession(TwinSession):
     def __init__(self, world: World) -> None:
         self._world = world
         self._subscribed: dict[str, dict[str, SimInstrument]] = {channel: {} for channel in CHANNELS}
-        self._heard: dict[str, int] = {}
-        """The last batch of each book that its client was told of."""
+        self._sent_seq: dict[str, int] = {}
+        """Batch number that the client has, by book."""
         self._beats = False
         self._counter = 0
         self._number = 0
@@ -87,22 +87,22 @@ class CoinbaseSession(TwinSession):
         now_ns = self._world.now_ns()
         if channel == "level2":
             image = self._world.book(one)
-            self._heard[one.venue_id] = image.seq
+            self._sent_seq[one.venue_id] = image.seq
             return self._book("snapshot", one, image.bids, image.asks, image.engine_ns, now_ns)
         trade = self._world.last_trade(one)
         if channel == "ticker":
             return self._push("ticker", now_ns, {"type": "snapshot", "tickers": [self._ticker(one, trade)]})
         return self._push("market_trades", now_ns, {"type": "snapshot", "trades": [_trade(one, trade)]})
 
-    # -- what is pushed
+    # -- pushed messages
 
     def change(self, instrument: SimInstrument, change: Change) -> Sequence[Out]:
         name = instrument.venue_id
-        if name not in self._subscribed["level2"] or change.seq <= self._heard[name]:
+        if name not in self._subscribed["level2"] or change.seq <= self._sent_seq[name]:
             return ()
-        if change.seq != self._heard[name] + 1:
+        if change.seq != self._sent_seq[name] + 1:
             self._number += 1
-        self._heard[name] = change.seq
+        self._sent_seq[name] = change.seq
         times = change.engine_ns, change.gateway_ns
         return (self._book("update", instrument, change.bids, change.asks, *times),)
 
@@ -128,10 +128,10 @@ class CoinbaseSession(TwinSession):
         return (Close(ABNORMAL),) if now_ns - self._sent_ns >= SILENT_NS else ()
 
     def farewell(self, planned: bool) -> Sequence[Out]:
-        """No word of warning is known."""
+        """No warning is known."""
         return (Close(1001, "going away"),) if planned else (Close(ABNORMAL),)
 
-    # -- forms
+    # -- how messages are written
 
     def _acknowledge(self) -> str:
         subscribed = {channel: list(names) for channel, names in self._subscribed.items() if names}

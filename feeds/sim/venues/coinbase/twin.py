@@ -22,14 +22,14 @@ from feeds.sim.venues.coinbase.streams import CoinbaseSession
 
 
 class CoinbaseTwin:
-    """Spot in dollars; every pair is listed in USDC too, as another name."""
+    """Spot in dollars. Every pair has a second name in USDC."""
 
     name = rest.VENUE
     facts: Mapping[Product, TwinFacts] = {"spot": TwinFacts(book_ms=50.0)}
     ws_paths: Mapping[Product, str] = {"spot": "/"}
 
     def instruments(self) -> Sequence[SimInstrument]:
-        """Fees: tier 0 of the sheet. There is no pair of USDC and dollars: they are exchanged one to one."""
+        """Fees: tier 0 of the sheet. There is no pair USDC-USD: Coinbase exchanges them one to one."""
         return listed(
             self.name, "spot", venue_id="{}-{}".format, quote="USD", taker_fee="0.012", maker_fee="0.006",
             bases=("BTC", "ETH", "SOL", "XRP", "DOGE"), ticks={"BTC": "0.01"},

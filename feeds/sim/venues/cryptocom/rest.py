@@ -24,7 +24,7 @@ _DECLARED = {"BTC": "50", "ETH": "50"}
 
 
 class RefusedError(Exception):
-    """An answer with another code than 0."""
+    """An answer with a code other than 0."""
 
     def __init__(self, code: int, words: str) -> None:
         super().__init__(words)
@@ -35,7 +35,7 @@ class RefusedError(Exception):
 
 
 def update_id(one: SimInstrument, seq: int) -> int:
-    """Beyond 2^46 and rising by more than one."""
+    """Above 2^46, and it grows by more than one."""
     return 78_795_598_000_000 + crc32(one.venue_id.encode()) % 1_000_000 * 64 + seq * 160
 
 
@@ -45,7 +45,7 @@ def levels(side: Sequence[TextLevel]) -> list[tuple[str, str, str]]:
 
 
 def ticker_row(one: SimInstrument, image: BookImage, last: SimTrade, sizes: bool) -> Row:
-    """``t`` is the trade's; ``sizes`` of the best prices stand in the socket's rows only."""
+    """``t`` is the time of the last trade. Only the websocket's rows have the ``sizes`` of the best prices."""
     bid, ask = (side[0] if side else None for side in (image.bids, image.asks))
     row: Row = {
         "i": one.venue_id, "h": last.price, "l": last.price, "a": last.price, "v": "879.5024", "vv": "26370000.12",
@@ -65,7 +65,7 @@ def trade_row(one: SimInstrument, trade: SimTrade) -> Row:
 
 
 def values(mark: SimMark) -> Mapping[str, Row]:
-    """By channel. Funding is per hour; times are whole seconds."""
+    """Rows by channel. Funding is per hour; times are whole seconds."""
     t = mark.gateway_ns // 1_000_000_000 * 1000
     hourly = f"{float(mark.funding_rate) / mark.interval_h:.8f}"
     return {
@@ -192,7 +192,7 @@ def answer(request: Request, world: World) -> Response | None:
 
 
 def failure(kind: str, status: int) -> Response:
-    """The venue's body for a fault; countries and addresses are shut out by the CDN in front of it."""
+    """The venue's body for a fault. The CDN in front of it blocks countries and addresses."""
     match kind:
         case "limit":
             code, words = 42901, "TOO_MANY_REQUESTS"

@@ -33,10 +33,10 @@ from feeds.sim.wire.formats import S, ms, text
 
 HEARTBEAT_S, ANSWER_S = 30, 5
 IDLE_BOOK_S = 5
-"""After so long without a change a book that is told by changes says so."""
+"""A book subscribed by changes sends an empty update after this time without a change."""
 RESTARTING = 1013
 MOST_A_SECOND, AT_FIRST = 100.0, 20.0
-"""Requests; a connection begins with a part of its first second's."""
+"""Requests a second. A new connection starts with only part of them."""
 DEPTHS = ("10", "50")
 MOST_CHANNELS = 400
 
@@ -45,7 +45,7 @@ class _Params(Struct):
     channels: list[str] = []
     kind: str = field(name="book_subscription_type", default="")
     camel_kind: str = field(name="bookSubscriptionType", default="")
-    """As ccxt writes it."""
+    """The spelling of ccxt."""
 
 
 class _Command(Struct):
@@ -58,31 +58,31 @@ _read = reader(_Command, strict=False)
 
 
 class _Book:
-    """One book subscription: the window that its client should hold, and the ``u`` told last."""
+    """One book subscription: the window that its client should have, and the last ``u`` sent."""
 
     def __init__(self, one: SimInstrument, depth: int, by_changes: bool, world: World) -> None:
         self.one, self.depth, self.by_changes = one, depth, by_changes
         image = world.book(one)
         self.window = DepthWindow(image, depth)
-        self.told = rest.update_id(one, image.seq)
+        self.last_u = rest.update_id(one, image.seq)
         self.engine_ns = image.engine_ns
         self.changed = False
         self.said_ns = 0
 
     def snapshot(self, now_ns: int) -> rest.Row:
-        self.told = rest.update_id(self.one, self.window.seq)
+        self.last_u = rest.update_id(self.one, self.window.seq)
         self.said_ns = now_ns
         return self._row(self.window.bids(), self.window.asks()) | self._foot(now_ns)
 
-    def absorb(self, change: Change) -> rest.Row | None:
-        """None: nothing that this client must be told now. A lost batch leaves a hole in the chain of ids."""
+    def apply(self, change: Change) -> rest.Row | None:
+        """The update to send, None for nothing. A lost batch leaves a gap in the chain of ids."""
         if change.seq <= self.window.seq:
             return None
         if change.seq != self.window.seq + 1:
-            self.told = rest.update_id(self.one, change.seq - 1)
-        self.window.absorb(change)
+            self.last_u = rest.update_id(self.one, change.seq - 1)
+        self.window.apply(change)
         self.engine_ns = change.engine_ns
-        bids, asks = self.window.news()
+        bids, asks = self.window.take_changes()
         if not bids and not asks:
             return None
         self.changed = True
@@ -91,13 +91,13 @@ class _Book:
         return self._update(bids, asks, change.gateway_ns, change.wrong_checksum)
 
     def idle(self, now_ns: int, world: World) -> rest.Row | None:
-        """A change of nothing when nothing changed for a while; None else. What was lost on the way is no idleness."""
+        """An empty update when nothing changed for a while, else None. A lost batch does not count as no change."""
         if not self.by_changes or now_ns - self.said_ns < IDLE_BOOK_S * S:
             return None
         return None if world.book(self.one, 1).seq != self.window.seq else self._update((), (), now_ns, False)
 
     def _update(self, bids: Sequence[TextLevel], asks: Sequence[TextLevel], push_ns: int, wrong: bool) -> rest.Row:
-        before, self.told = self.told, rest.update_id(self.one, self.window.seq)
+        before, self.last_u = self.last_u, rest.update_id(self.one, self.window.seq)
         self.said_ns = push_ns
         update: rest.Row = {"update": self._row(bids, asks)}
         return update | self._foot(push_ns, wrong) | {"pu": before}
@@ -106,8 +106,8 @@ class _Book:
         return {"asks": rest.levels(asks), "bids": rest.levels(bids)}
 
     def _foot(self, push_ns: int, wrong: bool = False) -> rest.Row:
-        checksum = (crc32(str(self.told).encode()) ^ wrong) - (1 << 31)
-        return {"t": ms(push_ns), "tt": ms(self.engine_ns), "u": self.told, "cs": checksum}
+        checksum = (crc32(str(self.last_u).encode()) ^ wrong) - (1 << 31)
+        return {"t": ms(push_ns), "tt": ms(self.engine_ns), "u": self.last_u, "cs": checksum}
 
 
 class CryptocomSession(TwinSession):
@@ -122,7 +122,7 @@ class CryptocomSession(TwinSession):
         self._beat_ns = now_ns
         self._unanswered: int | None = None
 
-    # -- the client's frames
+    # -- messages from the client
 
     def opened(self, now_ns: int) -> Sequence[Out]:
         self._beat_ns = self._budget_ns = now_ns
@@ -131,8 +131,8 @@ class CryptocomSession(TwinSession):
     def receive(self, raw: bytes, now_ns: int) -> Sequence[Out]:
         command = _read(raw)
         if command is None:
-            told = raw[:200].decode(errors="replace")
-            return (text({"id": -1, "method": "ERROR", "code": 40001, "message": "BAD_REQUEST", "original": told}),)
+            original = raw[:200].decode(errors="replace")
+            return (text({"id": -1, "method": "ERROR", "code": 40001, "message": "BAD_REQUEST", "original": original}),)
         if command.method == "public/respond-heartbeat":
             if command.id == self._unanswered:
                 self._unanswered = None
@@ -171,7 +171,7 @@ class CryptocomSession(TwinSession):
         return out
 
     def _find(self, channel: str) -> SimInstrument | None:
-        """Whose channel this is; None where there is no such channel."""
+        """The instrument of a channel. None: no such channel."""
         kind, _, rest_of = channel.partition(".")
         world = self._world
         match kind:
@@ -188,7 +188,7 @@ class CryptocomSession(TwinSession):
         return None
 
     def _begin(self, channel: str, one: SimInstrument, command: _Command) -> Sequence[Out]:
-        """How things stand; values carry the id of the request."""
+        """The first message of a channel. Those of mark, index and funding carry the id of the request."""
         kind, world = channel.partition(".")[0], self._world
         if kind == "book":
             by_changes = "SNAPSHOT_AND_UPDATE" in (command.params.kind, command.params.camel_kind)
@@ -205,14 +205,14 @@ class CryptocomSession(TwinSession):
             return (_push(channel, one, kind, row, request=command.id),)
         return (_push(channel, one, kind, row),)
 
-    # -- what is pushed
+    # -- pushed messages
 
     def change(self, instrument: SimInstrument, change: Change) -> Sequence[Out]:
         out: list[Out] = []
         for channel, book in self._books.items():
             if book.one.venue_id != instrument.venue_id:
                 continue
-            row = book.absorb(change)
+            row = book.apply(change)
             if row is not None:
                 out.append(_push(channel, instrument, "book.update", row, depth=book.depth))
         return out
@@ -262,7 +262,7 @@ class CryptocomSession(TwinSession):
 
 
 def _answer(command: _Command, code: int = 0, words: str = "") -> str:
-    """What a request leaves out is answered -1 and ERROR."""
+    """A missing id is answered as -1, a missing method as ERROR."""
     said: dict[str, Any] = {
         "id": -1 if command.id is None else command.id,
         "code": code,

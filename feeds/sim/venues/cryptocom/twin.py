@@ -24,18 +24,18 @@ PATH = "/exchange/v1/market"
 
 
 class CryptocomTwin:
-    """Spot and dollar perpetuals. ``ws_paths`` are the same for both: one socket serves all instruments."""
+    """Spot and dollar perpetuals. One websocket serves all instruments."""
 
     name = rest.VENUE
     facts: Mapping[Product, TwinFacts] = {
-        # 10 ms on the wire; less often spares a small machine
+        # the venue pushes every 10 ms; less often spares a small machine
         "spot": TwinFacts(book_ms=50.0, tick_s=0.5),
         "linear": TwinFacts(book_ms=50.0, tick_s=0.5),
     }
     ws_paths: Mapping[Product, str] = {"spot": PATH, "linear": PATH}
 
     def instruments(self) -> Sequence[SimInstrument]:
-        """Sizes are base coin."""
+        """Sizes are in base coin."""
         spot = [
             listed(self.name, "spot", venue_id="{}_{}".format, quote=quote, bases=COINS, taker_fee="0.005",
                    maker_fee="0.0025", ticks={"BTC": "0.01"})

@@ -23,7 +23,7 @@ def answer(request: Request, world: World) -> Response | None:
 
 
 def _call(method: str, params: Mapping[str, object], world: World, request_id: object = None) -> Response:
-    """Over REST; errors come with HTTP 400."""
+    """One method call. Errors come with HTTP 400."""
     try:
         return json_response(rpc.envelope(world, request_id, result=rpc.call(method, params, world)))
     except rpc.RpcError as error:
@@ -31,7 +31,7 @@ def _call(method: str, params: Mapping[str, object], world: World, request_id: o
 
 
 def failure(kind: str, status: int) -> Response:
-    """Deribit's body for a fault; countries and addresses are shut out by the CDN in front of it."""
+    """Deribit's body for a fault. The CDN in front of it blocks countries and addresses."""
     match kind:
         case "limit":
             code, words = 10028, "too_many_requests"

@@ -25,7 +25,7 @@ _CREATED_MS = 1_534_242_287_000
 _WORK_US = 48
 _DEPTHS = (1, 5, 10, 20, 50, 100, 1000, 10_000)
 _CONTRACTS: Mapping[str, float] = {"BTC": 10.0, "ETH": 1.0}
-"""Dollars of an inverse contract; books count dollars all the same."""
+"""Dollars of one inverse contract. Sizes in books are dollars, not contracts."""
 
 
 class Command(Struct):
@@ -51,7 +51,7 @@ def invalid(param: str, reason: str) -> RpcError:
 
 
 def call(method: str, params: Mapping[str, object], world: World) -> object:
-    """The result of a public method that asks nothing of the connection. Raises RpcError."""
+    """The result of a public method that does not change the connection. Raises RpcError."""
     if method.startswith("private/"):
         raise RpcError(13009, "unauthorized", {"reason": "required_scope", "param": "access_token"})
     known = _METHODS.get(method)
@@ -75,7 +75,7 @@ def envelope(world: World, request_id: object = None, *, result: object = None, 
 
 
 def change_id(one: SimInstrument, seq: int) -> int:
-    """Numbers of a counter that all instruments share: they rise by more than one, unevenly."""
+    """All instruments share one counter, so the ids of one book grow by more than one, unevenly."""
     return 10_000_000_000 + crc32(one.venue_id.encode()) % 1_000_000 + seq * 17 + seq % 3
 
 
@@ -104,7 +104,7 @@ def quote_row(one: SimInstrument, bid: TextLevel | None, ask: TextLevel | None, 
 
 
 def ticker_row(one: SimInstrument, image: BookImage, trade: SimTrade, mark: SimMark) -> Row:
-    """24 h figures are those of a day on which nothing but the last trade happened: the market has no yesterday."""
+    """The simulated market has no yesterday: the 24 h figures are those of a day with one trade, the last one."""
     price, index = float(trade.price), float(mark.index)
     bid, ask = (side[0] if side else None for side in (image.bids, image.asks))
     volume = float(trade.size)
@@ -147,7 +147,7 @@ def instrument_row(one: SimInstrument) -> Row:
 
 
 def _contract(one: SimInstrument) -> float:
-    """``contract_size``: what ``contracts`` counts, and nothing else."""
+    """``contract_size``. It only explains the field ``contracts``."""
     return _CONTRACTS.get(one.base, 1.0) if one.inverse else float(one.lot)
 
 

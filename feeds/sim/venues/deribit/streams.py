@@ -30,11 +30,11 @@ CALL_CREDITS, CREDITS, REFILL_S = 500.0, 50_000.0, 10_000.0
 SUBSCRIBE_CREDITS, SUBSCRIBE_MOST = 3_000.0, 30_000.0
 DEPTHS = ("1", "10", "20")
 SLOW = "agg2"
-"""Aggregated over about a second; anything else over 100 ms."""
+"""Aggregated over about a second. Any other interval here is 100 ms."""
 
 
 class _Credits:
-    """Requests cost credits, which come back over time."""
+    """Requests cost credits, which refill over time."""
 
     def __init__(self, most: float, now_ns: int) -> None:
         self._most = self._left = most
@@ -50,52 +50,52 @@ class _Credits:
 
 
 class _Book:
-    """What a subscriber to one book channel has been told, and what is true by now."""
+    """One book subscription: what its client was sent, and the book now."""
 
     def __init__(self, channel: str, instrument: SimInstrument, world: World, depth: int | None, slow: bool) -> None:
         self.channel, self.instrument, self.depth, self.slow = channel, instrument, depth, slow
         image = world.book(instrument)
         self.seq, self.engine_ns = image.seq, image.engine_ns
-        self._told_id = rpc.change_id(instrument, image.seq)
-        self._true: tuple[dict[str, str], dict[str, str]] = (dict(image.bids), dict(image.asks))
-        self._told: tuple[dict[str, str], dict[str, str]] = (dict(image.bids), dict(image.asks))
+        self._sent_id = rpc.change_id(instrument, image.seq)
+        self._current: tuple[dict[str, str], dict[str, str]] = (dict(image.bids), dict(image.asks))
+        self._sent: tuple[dict[str, str], dict[str, str]] = (dict(image.bids), dict(image.asks))
         self._touched: tuple[set[str], set[str]] = (set(), set())
 
-    def absorb(self, change: Change) -> bool:
-        """False for a batch that it already had. One that was lost on the way leaves a hole in the chain of ids."""
+    def apply(self, change: Change) -> bool:
+        """False for a batch that it already has. A lost batch leaves a gap in the chain of ids."""
         if change.seq <= self.seq:
             return False
         if change.seq != self.seq + 1:
-            self._told_id = rpc.change_id(self.instrument, change.seq - 1)
+            self._sent_id = rpc.change_id(self.instrument, change.seq - 1)
         self.seq, self.engine_ns = change.seq, change.engine_ns
-        for true, touched, levels in zip(self._true, self._touched, (change.bids, change.asks), strict=True):
+        for current, touched, levels in zip(self._current, self._touched, (change.bids, change.asks), strict=True):
             for price, size in levels:
                 touched.add(price)
-                true[price] = size
+                current[price] = size
                 if size == "0":
-                    del true[price]
+                    del current[price]
         return True
 
     def first(self) -> rpc.Row:
         if self.depth is not None:
             return self._best()
-        sides = [[["new", *rpc.level(one)] for one in told.items()] for told in self._told]
+        sides = [[["new", *rpc.level(one)] for one in sent.items()] for sent in self._sent]
         return {"type": "snapshot"} | self._head() | {"bids": sides[0], "asks": sides[1]}
 
-    def news(self) -> rpc.Row | None:
-        """None when nothing happened."""
-        before, self._told_id = self._told_id, rpc.change_id(self.instrument, self.seq)
-        if before == self._told_id:
+    def take_update(self) -> rpc.Row | None:
+        """The next update, None when nothing changed."""
+        before, self._sent_id = self._sent_id, rpc.change_id(self.instrument, self.seq)
+        if before == self._sent_id:
             return None
         if self.depth is not None:
             return self._best()
         sides: list[list[list[object]]] = []
-        for told, true, touched in zip(self._told, self._true, self._touched, strict=True):
+        for sent, current, touched in zip(self._sent, self._current, self._touched, strict=True):
             rows: list[list[object]] = []
             for price in touched:
-                old, new = told.pop(price, None), true.get(price)
+                old, new = sent.pop(price, None), current.get(price)
                 if new is not None:
-                    told[price] = new
+                    sent[price] = new
                     if new != old:
                         rows.append(["change" if old else "new", float(price), float(new)])
                 elif old is not None:
@@ -107,14 +107,14 @@ class _Book:
 
     def _head(self) -> rpc.Row:
         one = self.instrument
-        return {"timestamp": ms(self.engine_ns), "instrument_name": one.venue_id, "change_id": self._told_id}
+        return {"timestamp": ms(self.engine_ns), "instrument_name": one.venue_id, "change_id": self._sent_id}
 
     def _best(self) -> rpc.Row:
         def ranked(side: Mapping[str, str], sign: int) -> list[list[float]]:
             best: list[TextLevel] = sorted(side.items(), key=lambda one: sign * float(one[0]))
             return [rpc.level(one) for one in best[: self.depth]]
 
-        return self._head() | {"bids": ranked(self._true[0], -1), "asks": ranked(self._true[1], 1)}
+        return self._head() | {"bids": ranked(self._current[0], -1), "asks": ranked(self._current[1], 1)}
 
 
 class DeribitSession(TwinSession):
@@ -126,12 +126,12 @@ class DeribitSession(TwinSession):
         self._calls, self._subscribes = _Credits(CREDITS, now_ns), _Credits(SUBSCRIBE_MOST, now_ns)
         self._books: dict[str, _Book] = {}
         self._plain: dict[str, SimInstrument | None] = {}
-        """By channel; None: ``platform_state``."""
+        """Instruments by channel. None: ``platform_state``."""
         self._heartbeat_s = 0
         self._beat_ns = now_ns
         self._tested = False
 
-    # -- the client's frames
+    # -- messages from the client
 
     def receive(self, raw: bytes, now_ns: int) -> Sequence[Out]:
         command = rpc.read(raw)
@@ -169,14 +169,14 @@ class DeribitSession(TwinSession):
         return "ok"
 
     def _subscribe(self, channels: Sequence[str]) -> tuple[object, list[Out]]:
-        """Names of nothing are left out without a word; the answer has an order of its own."""
+        """Unknown names are left out without an error. The answer lists channels in its own order."""
         granted: list[str] = []
         after: list[Out] = []
         if any(channel.endswith(".raw") for channel in channels):
             raise rpc.RpcError(13778, "raw_subscriptions_not_available_for_unauthorized")
         for channel in dict.fromkeys(channels):
             if channel in self._books or channel in self._plain:
-                granted.append(channel)  # and no second snapshot
+                granted.append(channel)  # granted again, without a second snapshot
                 continue
             kind, _, selector = channel.partition(".")
             name, *how = selector.split(".")
@@ -198,7 +198,7 @@ class DeribitSession(TwinSession):
         return granted[::-1], after
 
     def _first(self, channel: str, kind: str, one: SimInstrument) -> list[Out]:
-        """Quotes and tickers tell at once how things stand."""
+        """What a new subscription gets at once: quotes and tickers."""
         if kind == "ticker":
             return [_push(channel, rpc.ticker_of(one, self._world))]
         if kind == "quote":
@@ -214,14 +214,14 @@ class DeribitSession(TwinSession):
             self._plain.pop(channel, None)
         return gone
 
-    # -- what is pushed
+    # -- pushed messages
 
     def change(self, instrument: SimInstrument, change: Change) -> Sequence[Out]:
         out: list[Out] = []
         for channel, book in self._books.items():
-            if book.instrument.venue_id != instrument.venue_id or not book.absorb(change) or book.slow:
+            if book.instrument.venue_id != instrument.venue_id or not book.apply(change) or book.slow:
                 continue
-            out += _news(channel, book)
+            out += _update_of(channel, book)
         return out
 
     def top(self, instrument: SimInstrument, top: Top) -> Sequence[Out]:
@@ -239,7 +239,7 @@ class DeribitSession(TwinSession):
         return [_push(channel, rows) for channel in wanted]
 
     def liquidation(self, instrument: SimInstrument, liquidation: SimLiquidation) -> Sequence[Out]:
-        """A trade like any other, with a flag; now the taker's position was closed, now the maker's."""
+        """A trade with a flag that says whose position was closed: the taker's or the maker's, in turn."""
         wanted = self._wanted("trades", instrument)
         if not wanted:
             return ()
@@ -272,7 +272,7 @@ class DeribitSession(TwinSession):
         out: list[Out] = []
         for channel, book in self._books.items():
             if book.slow:
-                out += _news(channel, book)
+                out += _update_of(channel, book)
         if self._heartbeat_s and now_ns - self._beat_ns >= self._heartbeat_s * S:
             if self._tested:
                 return (*out, Close(ABNORMAL))
@@ -312,6 +312,6 @@ def _push(channel: str, data: object) -> str:
     return text({"jsonrpc": "2.0", "method": "subscription", "params": {"channel": channel, "data": data}})
 
 
-def _news(channel: str, book: _Book) -> list[Out]:
-    row = book.news()
+def _update_of(channel: str, book: _Book) -> list[Out]:
+    row = book.take_update()
     return [] if row is None else [_push(channel, row)]

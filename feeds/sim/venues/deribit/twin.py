@@ -24,7 +24,7 @@ PATH = "/ws/api/v2"
 
 
 class DeribitTwin:
-    """Spot and both kinds of perpetuals. ``ws_paths`` are the same for all: one socket serves all instruments."""
+    """Spot, linear and inverse perpetuals. One websocket serves all instruments."""
 
     name = rpc.VENUE
     facts: Mapping[Product, TwinFacts] = {
@@ -35,7 +35,7 @@ class DeribitTwin:
     ws_paths: Mapping[Product, str] = {"spot": PATH, "linear": PATH, "inverse": PATH}
 
     def instruments(self) -> Sequence[SimInstrument]:
-        """Sizes are base coin, and dollars for inverse contracts; steps as listed in 2025."""
+        """Sizes are in base coin; those of inverse contracts are in dollars. Steps: as listed in 2025."""
         return (
             *listed(
                 self.name, "spot", venue_id="{}_{}".format, taker_fee="0", maker_fee="0", quote="USDC",

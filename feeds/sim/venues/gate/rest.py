@@ -23,9 +23,9 @@ VENUE = "gate"
 PREFIX = "/api/v4"
 DECIMALS = "x-gate-size-decimal"
 OPEN_INTEREST = "73648"
-"""Contracts; the market knows none."""
+"""In contracts; the simulated market has no open interest."""
 WITHIN = 3
-"""A REST book already holds part of the next batch: its id lies so many after the last batch's, before the next's."""
+"""A REST book already has part of the next batch, so its id is this much above the last batch's id."""
 _MOST: Mapping[Product, int] = {"spot": 1_000, "linear": 300}
 _LAUNCHED_S = 1_585_526_400
 _RATE = 200
@@ -82,7 +82,7 @@ def answer(request: Request, world: World) -> Response | None:
 
 
 def failure(kind: str, status: int) -> Response:
-    """Gate's body for a fault; what stands before its servers speaks HTML."""
+    """Gate's body for a fault. The front before its servers answers with HTML pages."""
     match kind:
         case "limit":
             reset = {"x-gate-ratelimit-limit": str(_RATE), "x-gate-ratelimit-requests-remain": "0"}
@@ -103,12 +103,12 @@ def failure(kind: str, status: int) -> Response:
 
 
 def update_id(instrument: SimInstrument, seq: int) -> int:
-    """The last update id of a batch: the instrument's own count, which grows by more than one a batch."""
+    """The last update id of a batch. Each instrument counts its own; a batch adds more than one."""
     return (crc32(instrument.route.encode() + instrument.venue_id.encode()) << 6) + 13 * seq + seq % 7
 
 
 def size(instrument: SimInstrument, number: str, decimals: bool = True) -> str | int:
-    """As a client is told it: futures without decimals are whole contracts, rounded down."""
+    """A size as the client gets it. Futures without decimals are whole contracts, rounded down."""
     if decimals or instrument.product == "spot":
         return bare(number)
     return int(number.partition(".")[0])
@@ -151,7 +151,7 @@ def trade_row(one: SimInstrument, trade: SimTrade, decimals: bool) -> Row:
 
 
 def spot_ticker(one: SimInstrument, world: World) -> Row:
-    """24 h figures are those of a day on which nothing but the last trade happened: the market has no yesterday."""
+    """The simulated market has no yesterday: the 24 h figures are those of a day with one trade, the last one."""
     best, trade = world.book(one, 1), world.last_trade(one)
     last = bare(trade.price)
     return {
@@ -184,7 +184,7 @@ def pair_row(one: SimInstrument) -> Row:
 
 
 def contract_row(one: SimInstrument, mark: SimMark) -> Row:
-    """``maker_fee_rate`` and ``taker_fee_rate`` are list rates that nobody pays."""
+    """``maker_fee_rate`` and ``taker_fee_rate`` are list rates, which nobody pays."""
     fractional = decimals_of(one.lot) > 0
     return {
         "name": one.venue_id, "type": "direct", "contract_type": "", "quanto_multiplier": one.contract_size,

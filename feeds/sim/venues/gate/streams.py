@@ -35,7 +35,7 @@ from feeds.sim.wire.formats import S, bare, ms, text
 IDLE_NS = 30_500_000_000
 OBU_LEVELS = ("50", "400")
 UPDATE_LEVELS: Mapping[str, str] = {"20ms": "20", "100ms": "100"}
-"""Levels of ``order_book_update`` by interval, where the request names none; 20 ms has no other."""
+"""Levels of ``order_book_update`` by interval, when the request names none. 20 ms has only these."""
 LIQUIDATIONS_A_MESSAGE = 20
 PLAIN: Mapping[str, tuple[str, ...]] = {
     "spot": ("book_ticker", "trades", "tickers"),
@@ -57,11 +57,11 @@ _read = reader(_Command)
 
 
 class _RefusedError(Exception):
-    """Code 2: an argument that cannot be had."""
+    """Error code 2: a wrong argument."""
 
 
 class _Book:
-    """One book subscription: what its client holds, and since which batch it has been told nothing."""
+    """One book subscription: what its client has, and the first id that it has not been sent."""
 
     def __init__(self, instrument: SimInstrument, name: str, levels: str, world: World) -> None:
         self.instrument, self.name, self.levels = instrument, name, levels
@@ -69,18 +69,18 @@ class _Book:
         self.window = DepthWindow(self.image, int(levels))
         self._since = 0
 
-    def absorb(self, change: Change) -> tuple[int, int, list[TextLevel], list[TextLevel]] | None:
-        """(U, u, bids, asks) of a batch, None for one that it already had. Batches lost on the way leave a hole."""
+    def apply(self, change: Change) -> tuple[int, int, list[TextLevel], list[TextLevel]] | None:
+        """(U, u, bids, asks) of a batch, None for one that it already has. A lost batch leaves a gap in the ids."""
         lost = change.seq != self.window.seq + 1
-        if not self.window.absorb(change):
+        if not self.window.apply(change):
             return None
         if lost or not self._since:
             self._since = change.seq
-        bids, asks = self.window.news()
+        bids, asks = self.window.take_changes()
         one = self.instrument
         return rest.update_id(one, self._since - 1) + 1, rest.update_id(one, change.seq), bids, asks
 
-    def told(self) -> None:
+    def mark_pushed(self) -> None:
         self._since = 0
 
 
@@ -92,14 +92,14 @@ class GateSession(TwinSession):
         self._kind = "spot" if product == "spot" else "futures"
         self._decimals = False
         self._books: dict[tuple[str, str], _Book | None] = {}
-        """By channel and name; None: ``obu`` of a name that is not listed, acknowledged and silent."""
+        """By channel and name. None: ``obu`` of an unknown name, which is acknowledged and gets no data."""
         self._names: dict[str, set[str]] = {channel: set() for channel in PLAIN[self._kind]}
         self._closed_out: list[rest.Row] = []
         self._last: dict[str, SimTrade] = {}
         self._active_ns = world.now_ns()
         self._traces = count(1)
 
-    # -- the client's frames
+    # -- messages from the client
 
     def handshake(self, headers: Mapping[str, str]) -> None:
         self._decimals = headers.get(rest.DECIMALS) == "1"
@@ -129,7 +129,7 @@ class GateSession(TwinSession):
         return (*first, self._reply(command))
 
     def _subscribe(self, channel: str, payload: Sequence[str]) -> Sequence[Out]:
-        """All of a payload or nothing. What ``obu`` begins with comes before the acknowledgement."""
+        """All of a payload or nothing. The snapshot of ``obu`` comes before the acknowledgement."""
         match channel:
             case "obu":
                 return self._subscribe_obu(payload)
@@ -186,7 +186,7 @@ class GateSession(TwinSession):
             raise _RefusedError(f"unknown {'currency pair:' if self._kind == 'spot' else 'contract'} {name}")
         return found
 
-    # -- what is pushed
+    # -- pushed messages
 
     def change(self, instrument: SimInstrument, change: Change) -> Sequence[Out]:
         out: list[Out] = []
@@ -195,24 +195,24 @@ class GateSession(TwinSession):
         for (channel, _), book in self._books.items():
             if book is None or book.instrument.venue_id != instrument.venue_id:
                 continue
-            told = book.absorb(change)
-            if told is None:
+            batch = book.apply(change)
+            if batch is None:
                 continue
-            first, last, bids, asks = told
+            first, last, bids, asks = batch
             row: rest.Row = {"t": ms(change.engine_ns), "s": book.name, "U": first, "u": last}
             if channel == "obu":
                 row |= ({"b": rest.pairs(bids)} if bids else {}) | ({"a": rest.pairs(asks)} if asks else {})
             else:
                 bids, asks = _with_removals(bids, change.bids), _with_removals(asks, change.asks)
                 if not bids and not asks:
-                    continue  # nothing within its levels: the next push begins with these ids
+                    continue  # nothing changed within its levels: the next push starts with these ids
                 row |= self._update(book, bids, asks, change.engine_ns)
-            book.told()
+            book.mark_pushed()
             out.append(self._push(channel, change.gateway_ns, row))
         return out
 
     def _update(self, book: _Book, bids: list[TextLevel], asks: list[TextLevel], engine_ns: int) -> rest.Row:
-        """What ``order_book_update`` has beside its ids."""
+        """The fields of ``order_book_update`` beside the ids."""
         if self._kind == "spot":
             dated = {"e": "depthUpdate", "E": engine_ns // S}
             return dated | {"b": rest.pairs(bids), "a": rest.pairs(asks), "l": book.levels}
@@ -231,7 +231,7 @@ class GateSession(TwinSession):
         return (self._push("book_ticker", top.gateway_ns, row),)
 
     def trades(self, instrument: SimInstrument, trades: Sequence[SimTrade]) -> Sequence[Out]:
-        """Spot: one message a trade; futures: all of a moment in one."""
+        """Spot: one message a trade. Futures: all trades of one moment in one message."""
         if instrument.product != self._product:
             return ()
         self._last[instrument.venue_id] = trades[-1]
@@ -274,7 +274,7 @@ class GateSession(TwinSession):
         notice = self._push("system", self._world.now_ns(), {"type": "upgrade", "msg": words})
         return (notice, Close(ABNORMAL))
 
-    # -- forms
+    # -- how messages are written
 
     def _wants(self, channel: str, instrument: SimInstrument) -> bool:
         return instrument.product == self._product and instrument.venue_id in self._names[channel]
@@ -302,7 +302,10 @@ class GateSession(TwinSession):
         return text(message | said | {"requestId": trace})
 
 
-def _with_removals(news: list[TextLevel], changed: Sequence[TextLevel]) -> list[TextLevel]:
-    """A client's REST book may hold levels that came and went since the last push; deletes of absent ones are legal."""
-    known = {price for price, _ in news}
-    return news + [level for level in changed if level[1] == "0" and level[0] not in known]
+def _with_removals(in_window: list[TextLevel], changed: Sequence[TextLevel]) -> list[TextLevel]:
+    """Adds removals of levels that came and went since the last push: the client's REST book may have them.
+
+    Removing a level that is not there is allowed.
+    """
+    known = {price for price, _ in in_window}
+    return in_window + [level for level in changed if level[1] == "0" and level[0] not in known]

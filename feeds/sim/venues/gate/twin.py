@@ -24,7 +24,7 @@ from feeds.sim.venues.gate.streams import GateSession
 
 
 class GateTwin:
-    """Spot and USDT perpetuals, each on a socket of its own."""
+    """Spot and USDT perpetuals, each on a websocket of its own."""
 
     name = rest.VENUE
     facts: Mapping[Product, TwinFacts] = {"spot": TwinFacts(book_ms=100.0), "linear": TwinFacts(book_ms=100.0)}
@@ -34,7 +34,7 @@ class GateTwin:
         self._numbers = count(1)
 
     def instruments(self) -> Sequence[SimInstrument]:
-        """ETH has fractional contracts, as captured in March 2026. Fees: tier 0 as ccxt 4.5.90 has it."""
+        """ETH has fractional contracts (captured in March 2026). Fees: tier 0 in ccxt 4.5.90."""
         return (
             *listed(
                 self.name, "spot", venue_id="{}_{}".format, taker_fee="0.002", maker_fee="0.002",

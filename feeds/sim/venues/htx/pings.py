@@ -6,7 +6,7 @@ from feeds.sim.twin import Close
 from feeds.sim.wire.formats import S, ms
 
 EVERY_NS, EVERY_MISSED_NS = 5 * S, 1 * S
-"""One that is not answered is followed by one a second, as measured."""
+"""Time to the next ping, after an answered and after an unanswered one (measured)."""
 
 
 class Pings:
@@ -17,7 +17,7 @@ class Pings:
         self._asked: set[int] = set()
 
     def due(self, now_ns: int) -> int | Close | None:
-        """The number to ping with, or the end."""
+        """The number for the next ping, Close when too many were not answered, None when no ping is due."""
         if now_ns - self._heard_ns >= self._patience_ns:
             return Close(1003, "ping check expired, session: 8e6a863b-2733-450c-9d02-5ce41ec811a7")
         if now_ns - self._asked_ns < (EVERY_MISSED_NS if len(self._asked) > 1 else EVERY_NS):
@@ -27,7 +27,7 @@ class Pings:
         return ms(now_ns)
 
     def answered(self, number: int, now_ns: int) -> None:
-        """Only the number of a ping counts."""
+        """Only an answer with the number of a ping counts."""
         if number in self._asked:
             self.heard(now_ns)
 

@@ -24,7 +24,7 @@ Row = dict[str, Any]
 VENUE = "htx"
 LIMIT, INTERVAL_MS = 240, 3_000
 HEARTBEAT_TS = 1_557_714_418_033
-"""The venue's own stale answer of 2019."""
+"""The real venue still answers with this time of 2019."""
 _STEPS: Mapping[Product, Mapping[str, int]] = {
     "spot": {f"step{step}": 150 for step in range(6)},
     "linear": {f"step{step}": 30 if step in range(6, 12) else 150 for step in range(20)},
@@ -110,7 +110,7 @@ def answer(request: Request, world: World) -> Response | None:
 
 
 def failure(kind: str, status: int) -> Response:
-    """HTX's body for a fault; what stands before its servers speaks HTML."""
+    """HTX's body for a fault. The front before its servers answers with HTML pages."""
     match kind:
         case "limit" if status == 200:
             words = "The number of access exceeded the limit."
@@ -133,7 +133,7 @@ def failure(kind: str, status: int) -> Response:
 # numbers and rows
 
 
-def java(number: str) -> Raw:
+def java_double(number: str) -> Raw:
     """Decimal text as Java's ``Double.toString`` writes it."""
     value = Decimal(number)
     if value == 0 or -3 <= value.adjusted() < 7:
@@ -144,7 +144,7 @@ def java(number: str) -> Raw:
 
 
 def figure(one: SimInstrument, number: str) -> Raw:
-    return java(number) if one.product == "spot" else Raw(bare(number).encode())
+    return java_double(number) if one.product == "spot" else Raw(bare(number).encode())
 
 
 def levels(one: SimInstrument, side: Sequence[TextLevel]) -> list[tuple[Raw, Raw]]:
@@ -152,12 +152,12 @@ def levels(one: SimInstrument, side: Sequence[TextLevel]) -> list[tuple[Raw, Raw
 
 
 def seq_num(one: SimInstrument, seq: int) -> int:
-    """A pair's sequence number after a batch: the matching engine's own count, which grows by more than one."""
+    """A pair's sequence number after a batch. It is the matching engine's count and grows by more than one."""
     return (crc32(one.venue_id.encode()) << 5) + 17 * seq + seq % 5
 
 
 def book_tick(one: SimInstrument, world: World, count: int) -> Row:
-    """A whole book. Swaps have the second as ``version``, spot the sequence number that ``mbp`` has too."""
+    """A whole book. ``version`` is the second on swaps, and on spot the sequence number that ``mbp`` also has."""
     image = world.book(one, count)
     sides = {"bids": levels(one, image.bids), "asks": levels(one, image.asks)}
     if one.product == "spot":
@@ -172,7 +172,9 @@ def trade_rows(one: SimInstrument, trades: Sequence[SimTrade]) -> list[Row]:
     for trade in trades:
         said = {"ts": ms(trade.engine_ns), "price": figure(one, trade.price), "direction": trade.side}
         if one.product == "spot":
-            long_id = Raw(f"{trade.trade_id}{ms(trade.engine_ns)}00".encode())  # beyond 64 bits, as the venue's
+            long_id = Raw(
+                f"{trade.trade_id}{ms(trade.engine_ns)}00".encode()
+            )  # needs more than 64 bits, like the venue's
             rows.append({"id": long_id, "tradeId": trade.trade_id, "amount": figure(one, trade.size)} | said)
         else:
             coins = times(trade.size, one.contract_size)
@@ -183,7 +185,7 @@ def trade_rows(one: SimInstrument, trades: Sequence[SimTrade]) -> list[Row]:
 
 
 def flat(one: SimInstrument, world: World) -> Row:
-    """A day on which nothing but the last trade happened: the market has no yesterday."""
+    """The simulated market has no yesterday: the 24 h figures are those of a day with one trade, the last one."""
     image, trade = world.book(one, 1), world.last_trade(one)
     price, size = figure(one, trade.price), figure(one, trade.size)
     tops: Row = {}
@@ -277,7 +279,7 @@ def contract_row(one: SimInstrument, mark: SimMark) -> Row:
 
 
 def inverse_row(code: str, delivery: str | None) -> Row:
-    """Coin-margined contracts are listed, for clients that read every listing, but suspended: nobody simulates them."""
+    """Coin-margined contracts are not simulated. They are listed as suspended, for clients that read every listing."""
     base = {"symbol": "BTC", "contract_code": code, "contract_size": 100, "price_tick": 0.1, "contract_status": 3}
     if delivery is None:
         settled = {"delivery_time": "", "create_date": "20200325", "settlement_date": "1790150400000"}
@@ -350,7 +352,7 @@ def _of_one(name: str, product: Product, world: World, make: Callable[[SimInstru
 
 
 def _good(body: Row, counted: bool = False) -> Response:
-    """``counted``: against the 240 calls per 3 s, which headers tell of. Market data has no such headers."""
+    """``counted``: the call counts against 240 calls per 3 s, shown in headers. Market data has no such headers."""
     headers = {"ratelimit-limit": str(LIMIT), "ratelimit-interval": str(INTERVAL_MS)}
     left = {"ratelimit-remaining": str(LIMIT - 1)}
     return json_response({"status": "ok"} | body, headers=headers | left if counted else None)

@@ -30,14 +30,14 @@ from feeds.sim.venues.htx import rest
 from feeds.sim.venues.htx.pings import Pings
 from feeds.sim.wire.commands import reader
 from feeds.sim.wire.depth_window import DepthWindow
-from feeds.sim.wire.encode_once import Once
+from feeds.sim.wire.encode_once import EncodeOnce
 from feeds.sim.wire.formats import S, ms
 from feeds.sim.wire.limits import SlidingLimit
 
 BEHIND = 3
-"""A requested book is that of so many batches ago: 10 to 14 of the 20 deltas before it were newer, as measured."""
+"""A requested book is this many batches old (measured: 10 to 14 of the 20 deltas before it were newer)."""
 REQUESTS_A_SECOND = 23
-"""Of 45 in one burst 23 were answered."""
+"""Measured: of 45 requests in one burst, 23 were answered."""
 PATIENCE_NS: Mapping[Product, int] = {"spot": 16 * S, "linear": 20 * S}
 _BBO, _TRADES, _MARK = "bbo", "trade.detail", "mark_price.1min"
 _SUMMARIES = ("detail", "ticker")
@@ -50,7 +50,7 @@ KINDS: Mapping[str, re.Pattern[str]] = {
     "/linear-swap-ws": re.compile(rf"bbo|trade\.detail|detail|depth\.step1?[0-9]|{_HIGH_FREQ.pattern}"),
     "/ws_index": re.compile(re.escape(_MARK)),
 }
-"""What can be subscribed to on which path, after ``market.<name>.``"""
+"""What can be subscribed on which path, after ``market.<name>.``"""
 
 
 class _Command(Struct):
@@ -67,7 +67,7 @@ _read = reader(_Command)
 
 
 class _Mbp:
-    """A spot book in diffs, and the older one that a request for it is answered with."""
+    """A spot book as diffs, and the older book that answers a request for it."""
 
     def __init__(self, instrument: SimInstrument, levels: int, world: World) -> None:
         self.instrument, self.levels, self._world = instrument, levels, world
@@ -81,17 +81,17 @@ class _Mbp:
     def change(self, change: Change) -> rest.Row | None:
         one, bids, asks = self.instrument, change.bids, change.asks
         if change.seq == self._window.seq + 1:
-            self._window.absorb(change)
-            told = self._window.news()
-            bids, asks = tuple(told[0]), tuple(told[1])
+            self._window.apply(change)
+            changed = self._window.take_changes()
+            bids, asks = tuple(changed[0]), tuple(changed[1])
             self._ahead.append(change)
             if len(self._ahead) > BEHIND:
-                self._older.absorb(self._ahead.popleft())
-                self._older.news()
+                self._older.apply(self._ahead.popleft())
+                self._older.take_changes()
         elif change.seq <= self._window.seq:
             return None
         else:
-            self._start()  # batches were lost on the way: the client sees it by the numbers
+            self._start()  # batches were lost: the client sees it in the numbers
         numbers = {"seqNum": rest.seq_num(one, change.seq), "prevSeqNum": rest.seq_num(one, change.seq - 1)}
         return numbers | {"bids": rest.levels(one, bids), "asks": rest.levels(one, asks)}
 
@@ -102,7 +102,7 @@ class _Mbp:
 
 
 class _Incremental:
-    """A swap's book: snapshot and diffs, numbered on this connection only."""
+    """A swap's book: a snapshot and diffs, numbered for this connection only."""
 
     def __init__(self, instrument: SimInstrument, topic: str, levels: int, version: int) -> None:
         self.instrument, self.topic, self.levels, self.version = instrument, topic, levels, version
@@ -119,8 +119,8 @@ class _Incremental:
         if window is None or change.seq <= window.seq:
             return None
         self.version += change.seq - window.seq
-        window.absorb(change)
-        bids, asks = window.news()
+        window.apply(change)
+        bids, asks = window.take_changes()
         return self._row("update", change.seq, change.engine_ns, {"bids": bids, "asks": asks})
 
     def _row(self, event: str, seq: int, engine_ns: int, sides: Mapping[str, Sequence[Any]]) -> rest.Row:
@@ -131,7 +131,7 @@ class _Incremental:
 
 
 class _Images:
-    """Whole books, at a pace."""
+    """Whole books, pushed at a fixed pace."""
 
     def __init__(self, instrument: SimInstrument, levels: int, pace_ns: int) -> None:
         self.instrument, self.levels, self._pace_ns = instrument, levels, pace_ns
@@ -139,7 +139,7 @@ class _Images:
         self.changed = True
 
     def due(self, now_ns: int) -> bool:
-        """Nothing is pushed twice: what has not changed waits for a change."""
+        """True when a push is due. A book that has not changed is not pushed again."""
         if not self.changed or now_ns - self._pushed_ns < self._pace_ns:
             return False
         self._pushed_ns, self.changed = now_ns, False
@@ -147,9 +147,9 @@ class _Images:
 
 
 class MarketSession(TwinSession):
-    """One connection to anything but the notifications."""
+    """One connection to market data."""
 
-    def __init__(self, world: World, product: Product, path: str, once: Once[bytes], number: int) -> None:
+    def __init__(self, world: World, product: Product, path: str, once: EncodeOnce[bytes], number: int) -> None:
         self._world, self._product, self._kinds, self._once = world, product, KINDS[path], once
         self._mbps: dict[str, _Mbp] = {}
         self._incremental: dict[str, _Incremental] = {}
@@ -159,7 +159,7 @@ class MarketSession(TwinSession):
         self._pings = Pings(world.now_ns(), PATIENCE_NS[product])
         self._requests = SlidingLimit(REQUESTS_A_SECOND, S)
 
-    # -- the client's frames
+    # -- messages from the client
 
     def opened(self, now_ns: int) -> Sequence[Out]:
         self._pings = Pings(now_ns, PATIENCE_NS[self._product])
@@ -174,7 +174,7 @@ class MarketSession(TwinSession):
             return ()
         if command.ping is not None:
             if self._product != "spot":
-                return ()  # documented, and never answered when measured
+                return ()  # documented, but measurements got no answer
             self._pings.heard(now_ns)
             return (pack({"pong": command.ping}),)
         if command.unsub:
@@ -242,7 +242,7 @@ class MarketSession(TwinSession):
         book = self._mbps.get(command.req) or _Mbp(one, int(diffs[1]), self._world)
         return pack(self._head(command) | {"status": "ok", "ts": ms(now_ns), "rep": command.req, "data": book.whole()})
 
-    # -- what is pushed
+    # -- pushed messages
 
     def change(self, instrument: SimInstrument, change: Change) -> Sequence[Out]:
         out: list[Out] = []
@@ -293,7 +293,7 @@ class MarketSession(TwinSession):
         due = self._pings.due(now_ns)
         return [*out, due if isinstance(due, Close) else pack({"ping": due})] if due is not None else out
 
-    # -- forms
+    # -- how messages are written
 
     def _shared(self, one: SimInstrument, kind: str, event: object, sent_ns: int, row: Any) -> Sequence[Out]:
         topic = f"market.{one.venue_id}.{kind}"

@@ -23,13 +23,13 @@ from feeds.sim.twin import (
 from feeds.sim.venues.htx import rest
 from feeds.sim.venues.htx.pings import Pings
 from feeds.sim.wire.commands import reader
-from feeds.sim.wire.encode_once import Once
+from feeds.sim.wire.encode_once import EncodeOnce
 from feeds.sim.wire.formats import S, ms, ms_text, times
 
 PATIENCE_NS = 25 * S
-"""Five pings, as documented."""
+"""The time of five pings, as documented."""
 FUNDING_EVERY_NS = 5 * S
-"""The rate is computed so often."""
+"""The funding rate is computed this often."""
 _TOPIC = re.compile(r"public\.([^.]+)\.(funding_rate|liquidation_orders)")
 
 
@@ -44,7 +44,7 @@ _read = reader(_Command)
 
 
 class NotificationSession(TwinSession):
-    def __init__(self, world: World, once: Once[bytes], pack: Callable[[object], bytes]) -> None:
+    def __init__(self, world: World, once: EncodeOnce[bytes], pack: Callable[[object], bytes]) -> None:
         self._world, self._once, self._pack = world, once, pack
         self._topics: set[str] = set()
         self._funded_ns: dict[str, int] = {}
@@ -100,7 +100,7 @@ class NotificationSession(TwinSession):
                 "contract_type": "swap", "pair": instrument.venue_id, "business_type": "swap",
             }  # fmt: skip
 
-        return self._tell(instrument, "liquidation_orders", liquidation, liquidation.gateway_ns, row)
+        return self._push(instrument, "liquidation_orders", liquidation, liquidation.gateway_ns, row)
 
     def mark(self, instrument: SimInstrument, mark: SimMark) -> Sequence[Out]:
         if mark.gateway_ns - self._funded_ns.get(instrument.venue_id, 0) < FUNDING_EVERY_NS:
@@ -112,10 +112,10 @@ class NotificationSession(TwinSession):
             named = {"symbol": instrument.base, "contract_code": instrument.venue_id, "fee_asset": instrument.quote}
             return named | made | paid
 
-        told = self._tell(instrument, "funding_rate", mark, mark.gateway_ns, row)
-        if told:
+        pushed = self._push(instrument, "funding_rate", mark, mark.gateway_ns, row)
+        if pushed:
             self._funded_ns[instrument.venue_id] = mark.gateway_ns
-        return told
+        return pushed
 
     def tick(self, now_ns: int) -> Sequence[Out]:
         due = self._pings.due(now_ns)
@@ -123,7 +123,7 @@ class NotificationSession(TwinSession):
             return () if due is None else (due,)
         return (self._pack({"op": "ping", "ts": str(due)}),)
 
-    def _tell(
+    def _push(
         self, one: SimInstrument, kind: str, event: object, sent_ns: int, row: Callable[[], rest.Row]
     ) -> Sequence[Out]:
         if one.product != "linear":

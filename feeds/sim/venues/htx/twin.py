@@ -21,11 +21,11 @@ from feeds.sim.twin import (
 from feeds.sim.venues.htx import rest
 from feeds.sim.venues.htx.streams import KINDS, MarketSession, pack
 from feeds.sim.venues.htx.streams_notification import NotificationSession
-from feeds.sim.wire.encode_once import Once
+from feeds.sim.wire.encode_once import EncodeOnce
 
 
 class HtxTwin:
-    """Spot and USDT swaps, on five sockets."""
+    """Spot and USDT swaps, on five websocket paths."""
 
     name = rest.VENUE
     facts: Mapping[Product, TwinFacts] = {"spot": TwinFacts(book_ms=100.0), "linear": TwinFacts(book_ms=30.0)}
@@ -33,10 +33,10 @@ class HtxTwin:
 
     def __init__(self) -> None:
         self._numbers = count(1)
-        self._once: Once[bytes] = Once()
+        self._once: EncodeOnce[bytes] = EncodeOnce()
 
     def instruments(self) -> Sequence[SimInstrument]:
-        """Contract sizes as measured in 2026-09 for BTC, ETH and DOGE. Fees: tier 0."""
+        """Contract sizes of BTC, ETH and DOGE: measured in 2026-09. Fees: tier 0."""
         return (
             *listed(
                 self.name, "spot", venue_id=lambda base, quote: f"{base}{quote}".lower(), taker_fee="0.002",

@@ -23,7 +23,7 @@ Row = dict[str, Any]
 VENUE = "hyperliquid"
 LEVELS = 20
 BLOCK_NS = 60_000_000
-"""45 to 70 ms were measured."""
+"""Time between two blocks (measured: 45 to 70 ms)."""
 _SPOT_META: Row = {
     "tokens": [
         {
@@ -44,7 +44,7 @@ _SPOT_CONTEXT: Row = {
 
 
 class RefusedError(Exception):
-    """A request that the venue does not understand: status and body."""
+    """A request that the venue refuses: HTTP status and body."""
 
     def __init__(self, status: int, body: str) -> None:
         super().__init__(body)
@@ -71,7 +71,7 @@ _PLAIN = {"content-type": "text/plain; charset=utf-8", **_CDN}
 
 
 def failure(kind: str, status: int) -> Response:
-    """The venue's body for a fault. Its own errors have next to none; closed countries are the CDN's affair."""
+    """The venue's body for a fault. Its own errors have almost no body. The CDN refuses blocked countries."""
     if kind == "geo":
         page = (
             "<HTML><HEAD><TITLE>ERROR: The request could not be satisfied</TITLE></HEAD><BODY><H1>403 ERROR</H1>\n"
@@ -89,7 +89,7 @@ def failure(kind: str, status: int) -> Response:
 
 
 def info(asked: Any, world: World) -> Any:
-    """The answer to one request, over REST and over the socket alike. Raises RefusedError."""
+    """The answer to one request; REST and the websocket give the same. Raises RefusedError."""
     if not isinstance(asked, dict):
         raise RefusedError(422, "Failed to deserialize the JSON body into the target type")
     listed = world.instruments(VENUE, "linear") if not asked.get("dex") else ()
@@ -135,12 +135,12 @@ def meta(listed: Sequence[SimInstrument]) -> Row:
 
 
 def block_ms(now_ns: int) -> int:
-    """The time of the latest block: the venue has no other clock."""
+    """The time of the latest block in ms: the venue's only clock."""
     return ms(now_ns - now_ns % BLOCK_NS)
 
 
 def number(text: str) -> str:
-    """As the venue writes numbers: no trailing zeros, but at least one decimal."""
+    """Decimal text as the venue writes it: no trailing zeros, but at least one decimal."""
     short = bare(text)
     return short if "." in short else f"{short}.0"
 
@@ -150,7 +150,7 @@ def level(one: TextLevel) -> Row:
 
 
 def rounding_exists(asked: Mapping[str, Any]) -> bool:
-    """``nSigFigs`` 2 to 5 or none, ``mantissa`` 1, 2 or 5 and only beside 5 figures."""
+    """``nSigFigs`` is 2 to 5 or missing; ``mantissa`` is 1, 2 or 5, and only with 5 figures."""
     figures, mantissa = asked.get("nSigFigs"), asked.get("mantissa")
     return figures in (None, 2, 3, 4, 5) and (mantissa is None or (figures == 5 and mantissa in (1, 2, 5)))
 
@@ -172,7 +172,7 @@ def book(one: SimInstrument, world: World, levels: int, figures: int | None = No
 
 
 def rounded(side: Sequence[TextLevel], figures: int, mantissa: int, towards: str) -> tuple[TextLevel, ...]:
-    """Levels added up in buckets of so many significant figures, away from the middle."""
+    """Levels grouped to ``figures`` significant figures, rounded away from the middle of the book."""
     sums: dict[Decimal, Decimal] = {}
     for price, size in side:
         exact = Decimal(price)
@@ -183,7 +183,7 @@ def rounded(side: Sequence[TextLevel], figures: int, mantissa: int, towards: str
 
 
 def trade_row(one: SimInstrument, trade: SimTrade) -> Row:
-    """``tid`` has 50 bits and does not increase; the hash and both users are made of it."""
+    """``tid`` has 50 bits and does not increase. The hash and both users are made from it."""
     tid = trade.trade_id * 0x9E3779B97F4A7C15 % (1 << 50)
     users = [f"0x{tid * factor % (1 << 160):040x}" for factor in (0xD6E8FEB86659FD93, 0xA0761D6478BD642F)]
     return {
@@ -193,7 +193,7 @@ def trade_row(one: SimInstrument, trade: SimTrade) -> Row:
 
 
 def context(one: SimInstrument, world: World, mark: SimMark) -> Row:
-    """24 h figures are those of a day on which nothing happened: the market has no yesterday."""
+    """The simulated market has no yesterday: the 24 h figures are those of a day without trades."""
     best = world.book(one, 1)
     touch = [number(side[0][0]) for side in (best.bids, best.asks) if side]
     premium = (Decimal(mark.mark) / Decimal(mark.index) - 1).quantize(Decimal("0.00000001"))

@@ -25,12 +25,12 @@ from feeds.sim.twin import (
     World,
 )
 from feeds.sim.venues.hyperliquid import rest
-from feeds.sim.wire.encode_once import Once
+from feeds.sim.wire.encode_once import EncodeOnce
 from feeds.sim.wire.formats import S, ms, text
 
 FAST_LEVELS = 5
 SLOT_NS = 5 * S
-"""The usual books of all sockets are pushed by one clock with this interval."""
+"""One clock with this interval pushes the normal books of all connections."""
 REPEAT_NS = S
 IDLE_NS = 60 * S
 MAX_SUBSCRIPTIONS = 1_000
@@ -48,7 +48,7 @@ _read = json.Decoder(_Command).decode
 
 
 class _Feed:
-    """One subscription, as the venue echoes it, and when it was last pushed."""
+    """One subscription, as the venue repeats it, and when it was last pushed."""
 
     def __init__(self, echo: rest.Row, instrument: SimInstrument | None) -> None:
         self.echo, self.instrument = echo, instrument
@@ -56,18 +56,18 @@ class _Feed:
         self.fast = echo.get("fast") is True
         self.pushed_ns = 0
         self.seq = 0
-        """Of the book that was pushed last."""
+        """Batch number of the book that was pushed last."""
 
 
 class HyperliquidSession(TwinSession):
     """One connection to ``/ws``."""
 
-    def __init__(self, world: World, once: Once[str]) -> None:
+    def __init__(self, world: World, once: EncodeOnce[str]) -> None:
         self._world, self._once = world, once
         self._feeds: dict[str, _Feed] = {}
         self._sent_ns = world.now_ns()
 
-    # -- the client's frames
+    # -- messages from the client
 
     def opened(self, now_ns: int) -> Sequence[Out]:
         self._sent_ns = now_ns
@@ -82,10 +82,10 @@ class HyperliquidSession(TwinSession):
         if out is None:
             shown = raw.decode("utf-8", "replace")
             out = (_error(f"Error parsing JSON into valid websocket request: {shown}"),)
-        return self._told(out, now_ns)
+        return self._sent(out, now_ns)
 
     def _answer(self, command: _Command, now_ns: int) -> Sequence[Out] | None:
-        """None: not a request."""
+        """None: not a valid command."""
         match command.method:
             case "ping":
                 return (text({"channel": "pong"}),)
@@ -97,7 +97,10 @@ class HyperliquidSession(TwinSession):
                 return None
 
     def _post(self, number: int, request: rest.Row) -> str:
-        """REST over the socket; actions need a key and are not simulated, as the venue would refuse them unsigned."""
+        """REST over the websocket.
+
+        Actions need a signature; without one the venue refuses them, and so does this twin.
+        """
         asked = request.get("payload")
         try:
             if request.get("type") != "info":
@@ -127,10 +130,10 @@ class HyperliquidSession(TwinSession):
         feed = self._feeds[key] = _Feed(echo, one)
         return (_acknowledged(method, echo), *self._first(feed, now_ns))
 
-    # -- what is pushed
+    # -- pushed messages
 
     def _first(self, feed: _Feed, now_ns: int) -> Sequence[Out]:
-        """What a new subscription is told at once; the first trades are past ones."""
+        """What a new subscription gets at once. The first trades are past trades."""
         one = feed.instrument
         if one is None:
             return self._mids(feed, now_ns)
@@ -150,50 +153,50 @@ class HyperliquidSession(TwinSession):
     def change(self, instrument: SimInstrument, change: Change) -> Sequence[Out]:
         out: list[Out] = []
         for feed in self._of(instrument, "l2Book"):
-            # every other clock of the venue is slower than this one, which is the fast book's own
+            # the fast book's own clock; all other clocks of the venue are slower
             if feed.fast or feed.pushed_ns // SLOT_NS != change.gateway_ns // SLOT_NS:
                 out.append(self._book(feed, instrument, change.engine_ns, change.gateway_ns))
             feed.seq = change.seq
-        return self._told(out, change.gateway_ns)
+        return self._sent(out, change.gateway_ns)
 
     def top(self, instrument: SimInstrument, top: Top) -> Sequence[Out]:
         if not self._of(instrument, "bbo"):
             return ()
         key = (instrument.route, instrument.venue_id, "bbo")
-        told = self._once.get(key, top, lambda: _bbo(instrument, top.bid, top.ask, top.engine_ns))
-        return self._told((told,), top.gateway_ns)
+        message = self._once.get(key, top, lambda: _bbo(instrument, top.bid, top.ask, top.engine_ns))
+        return self._sent((message,), top.gateway_ns)
 
     def trades(self, instrument: SimInstrument, trades: Sequence[SimTrade]) -> Sequence[Out]:
         if not trades or not self._of(instrument, "trades"):
             return ()
         rows = [rest.trade_row(instrument, trade) for trade in trades]
-        return self._told((_message("trades", rows),), trades[-1].gateway_ns)
+        return self._sent((_message("trades", rows),), trades[-1].gateway_ns)
 
     def mark(self, instrument: SimInstrument, mark: SimMark) -> Sequence[Out]:
         if not self._of(instrument, "activeAssetCtx"):
             return ()
-        return self._told((self._context(instrument, mark),), mark.gateway_ns)
+        return self._sent((self._context(instrument, mark),), mark.gateway_ns)
 
     def tick(self, now_ns: int) -> Sequence[Out]:
-        """Books come by the clock, changed or not; one whose news were lost on the way stays away."""
+        """Books are pushed by the clock, changed or not. A book whose last change a fault lost is not pushed."""
         out: list[Out] = []
         for feed in self._feeds.values():
             one = feed.instrument
             if one is None:
                 out += self._mids(feed, now_ns) if now_ns - feed.pushed_ns >= SLOT_NS else ()
             elif feed.kind == "l2Book":
-                # a moving market pushes by its changes; the clock alone is a little later
+                # a change may push first; this clock comes a little later
                 behind = feed.pushed_ns // SLOT_NS < now_ns // SLOT_NS and now_ns % SLOT_NS >= REPEAT_NS
                 due = now_ns - feed.pushed_ns >= REPEAT_NS if feed.fast else behind
                 if due and self._world.book(one, 1).seq == feed.seq:
                     out.append(self._book(feed, one, now_ns, now_ns))
         if not out and now_ns - self._sent_ns >= IDLE_NS:
             return (Close(ABNORMAL),)
-        return self._told(out, now_ns)
+        return self._sent(out, now_ns)
 
-    # -- forms
+    # -- how messages are written
 
-    def _told(self, out: Sequence[Out], now_ns: int) -> Sequence[Out]:
+    def _sent(self, out: Sequence[Out], now_ns: int) -> Sequence[Out]:
         if out:
             self._sent_ns = now_ns
         return out
@@ -234,7 +237,7 @@ def _bbo(one: SimInstrument, bid: TextLevel | None, ask: TextLevel | None, time_
 
 
 def _echo(asked: rest.Row) -> rest.Row | None:
-    """A subscription with its defaults written out; None where it cannot be read as one."""
+    """A subscription with its defaults filled in. None: it is not a valid one."""
     kind, coin = asked.get("type"), asked.get("coin")
     if kind == "allMids":
         return {"type": kind, "dex": None}

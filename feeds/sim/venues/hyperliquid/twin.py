@@ -19,7 +19,7 @@ from feeds.sim.twin import (
 )
 from feeds.sim.venues.hyperliquid import rest
 from feeds.sim.venues.hyperliquid.streams import HyperliquidSession
-from feeds.sim.wire.encode_once import Once
+from feeds.sim.wire.encode_once import EncodeOnce
 
 FAST_MS = 540.0
 
@@ -32,10 +32,10 @@ class HyperliquidTwin:
     ws_paths: Mapping[Product, str] = {"linear": "/ws"}
 
     def __init__(self) -> None:
-        self._once: Once[str] = Once()
+        self._once: EncodeOnce[str] = EncodeOnce()
 
     def instruments(self) -> Sequence[SimInstrument]:
-        """Ticks of five significant figures at today's prices (whole numbers are always allowed)."""
+        """Ticks: five significant figures at today's prices (whole numbers are always allowed)."""
         return listed(
             self.name, "linear", venue_id=lambda base, quote: base, quote="USDC", taker_fee="0.00045",
             maker_fee="0.00015", ticks={"BTC": "1", "ETH": "0.1"},

@@ -33,7 +33,7 @@ _MOST_LEVELS = 500
 
 
 def spot_id(base: str, quote: str) -> str:
-    """``XXBTZUSD`` where both have old ids, else the other names together (``SOLUSD``)."""
+    """``XXBTZUSD`` where both coins have old ids, else their other names together (``SOLUSD``)."""
     (base_id, base_name, _), (quote_id, quote_name, _) = ASSETS[base], ASSETS[quote]
     return base_id + quote_id if base_id.startswith("XX") or base == "ETH" else base_name + quote_name
 
@@ -43,7 +43,7 @@ def futures_id(base: str, quote: str) -> str:
 
 
 def number(text: str) -> Raw:
-    """Decimal text as a JSON number, digit for digit."""
+    """Decimal text as a JSON number with the same digits."""
     return Raw(bare(text).encode())
 
 
@@ -58,7 +58,7 @@ def answer(request: Request, world: World) -> Response | None:
 
 
 def failure(kind: str, status: int) -> Response:
-    """Spot's words, and Cloudflare's pages for what its servers never see."""
+    """Kraken's body for a fault: spot's errors, and Cloudflare's pages where its servers are not reached."""
     match kind:
         case "overload":
             return _errors("EService:Unavailable" if status != 500 else "EGeneral:Internal error", status)
@@ -96,7 +96,7 @@ def _spot(path: str, query: Mapping[str, str], world: World) -> Response | None:
             found = _named(query.get("pair", ""), listed)
             if found is None:
                 return _errors("EQuery:Unknown asset pair", 200)
-            # asked for as the websocket names it, a pair is answered under that name
+            # a pair asked for by its websocket name is answered under that name
             name = query["pair"] if "/" in query["pair"] else found.venue_id
             return _about(path, name, found, query, world)
         case _:
@@ -188,14 +188,17 @@ def find_futures(world: World, name: str) -> SimInstrument | None:
 
 
 def quote_fields(one: SimInstrument, world: World) -> Row:
-    """What the ticker feeds and REST say of best prices, 0 for an empty side."""
+    """Best prices in ticker feeds and in REST; 0 for an empty side."""
     best = world.book(one, 1)
     bid, ask = (side[0] if side else ("0", "0") for side in (best.bids, best.asks))
     return {"bid": number(bid[0]), "bid_size": number(bid[1]), "ask": number(ask[0]), "ask_size": number(ask[1])}
 
 
 def funding(mark: SimMark) -> Row:
-    """Hourly, as a fraction (``relative``) and in quote currency per unit; the market's own rate is per interval."""
+    """Funding per hour: as a fraction (``relative``) and in quote currency per unit.
+
+    ``SimMark`` has it per interval.
+    """
     relative = Decimal(mark.funding_rate) / mark.interval_h
     absolute = relative * Decimal(mark.mark)
     rates = {"funding_rate": absolute, "relative_funding_rate": relative}
@@ -208,7 +211,7 @@ def next_hour_ms(now_ns: int) -> int:
 
 
 def _instrument(one: SimInstrument) -> Row:
-    """``contractValueTradePrecision``: decimals of a size."""
+    """``contractValueTradePrecision`` is the number of decimals of a size."""
     return {
         "symbol": one.venue_id, "type": "flexible_futures", "tradeable": True, "base": one.base, "quote": one.quote,
         "pair": f"{one.base}:{one.quote}", "tickSize": number(one.tick), "contractSize": number(one.contract_size),
@@ -237,11 +240,11 @@ def _failed(world: World, word: str) -> Response:
     return json_response({"result": "error", "error": word, "serverTime": iso(world.now_ns(), 3)})
 
 
-# -- forms
+# -- how messages are written
 
 
 def crc_text(one: SimInstrument, levels: Sequence[TextLevel]) -> str:
-    """Levels as the checksum reads them: the pair's decimals, no dot, no leading zeros."""
+    """Levels as the checksum reads them: with the pair's decimals, without the dot and leading zeros."""
     decimals = decimals_of(one.tick), decimals_of(one.lot)
     parts = (f"{Decimal(text):.{places}f}" for level in levels for text, places in zip(level, decimals, strict=True))
     return "".join(part.replace(".", "").lstrip("0") for part in parts)

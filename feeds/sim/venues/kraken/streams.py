@@ -35,10 +35,10 @@ from feeds.sim.wire.formats import iso, text
 DEPTHS = (10, 25, 100, 500, 1000)
 CHECKED = 10
 IDLE_NS = 60_000_000_000
-"""After which a socket without subscriptions is cut."""
+"""A connection without subscriptions is closed after this."""
 BEAT_NS = 1_000_000_000
 SERVED_NS = 48_000
-"""Between the two times of an answer."""
+"""Time between ``time_in`` and ``time_out`` of an answer."""
 
 
 class _Params(Struct):
@@ -60,7 +60,7 @@ _read = reader(_Command)
 
 
 class _Book:
-    """One book subscription: the window that its client should hold."""
+    """One book subscription: the window that its client should have."""
 
     def __init__(self, one: SimInstrument, depth: int, world: World) -> None:
         self.one, self.depth, self._world = one, depth, world
@@ -68,18 +68,20 @@ class _Book:
         self.engine_ns = image.engine_ns
         self.window = DepthWindow(image, depth)
 
-    def absorb(self, change: Change) -> tuple[list[TextLevel], list[TextLevel]] | None:
-        """What a batch changed in the window; None: nothing that this client does not have. After a lost batch the
-        client is told of this one only, while the checksum is that of the true book."""
+    def apply(self, change: Change) -> tuple[list[TextLevel], list[TextLevel]] | None:
+        """What a batch changed in the window. None: nothing new for this client.
+
+        After a lost batch the client gets only the changes of this one, with the checksum of the true book.
+        """
         if change.seq <= self.window.seq:
             return None
         if change.seq != self.window.seq + 1:
             self.window = DepthWindow(self._world.book(self.one), self.depth)
             return list(change.bids), list(change.asks)
-        self.window.absorb(change)
-        bids, asks = self.window.news()
-        told = _without_pushed_out(bids, change.bids), _without_pushed_out(asks, change.asks)
-        return told if any(told) else None
+        self.window.apply(change)
+        bids, asks = self.window.take_changes()
+        changed_levels = _without_pushed_out(bids, change.bids), _without_pushed_out(asks, change.asks)
+        return changed_levels if any(changed_levels) else None
 
     def checksum(self) -> int:
         asks, bids = self.window.asks()[:CHECKED], self.window.bids()[:CHECKED]
@@ -88,11 +90,11 @@ class _Book:
     def row(self, bids: Sequence[TextLevel], asks: Sequence[TextLevel], at_ns: int, wrong: bool = False) -> rest.Row:
         sides = {"bids": _levels(bids), "asks": _levels(asks)}
         end = {"checksum": self.checksum() ^ wrong, "timestamp": iso(at_ns)}
-        return {"symbol": spelled(self.one), **sides, **end}
+        return {"symbol": wire_name(self.one), **sides, **end}
 
 
-def spelled(one: SimInstrument) -> str:
-    """``BTC/USD``, and ``PF_XBTUSD`` for derivatives."""
+def wire_name(one: SimInstrument) -> str:
+    """The wire's name: ``BTC/USD``, and ``PF_XBTUSD`` for derivatives."""
     return one.symbol if one.product == "spot" else one.venue_id
 
 
@@ -103,7 +105,7 @@ class KrakenSession(TwinSession):
         self._world, self._connection_id, self._product = world, connection_id, product
         self._books: dict[str, _Book] = {}
         self._tickers: dict[str, str] = {}
-        """Symbol -> what triggers it."""
+        """Symbol -> the event that triggers its ticker."""
         self._trades: set[str] = set()
         self._active_ns = self._sent_ns = world.now_ns()
 
@@ -132,7 +134,7 @@ class KrakenSession(TwinSession):
         return [out for symbol in command.params.symbol for out in answer(command, command.params, symbol)]
 
     def _subscribe(self, command: _Command, params: _Params, symbol: str) -> Sequence[Out]:
-        one = next((o for o in self._world.instruments(rest.VENUE, self._product) if spelled(o) == symbol), None)
+        one = next((o for o in self._world.instruments(rest.VENUE, self._product) if wire_name(o) == symbol), None)
         wrong = None
         if one is None:
             wrong = f"Currency pair not supported {symbol}"
@@ -165,7 +167,7 @@ class KrakenSession(TwinSession):
         return (done, *first) if params.snapshot else (done,)
 
     def _listing(self, command: _Command) -> Sequence[Out]:
-        """Everything there is, once; nothing is ever listed or taken off."""
+        """All instruments, once. The list never changes here."""
         done = self._answer(command, {"result": {"channel": "instrument", "snapshot": True}, "success": True})
         pairs = [_pair(one) for one in self._world.instruments(rest.VENUE, self._product)]
         data = {"assets": [], "pairs": pairs}
@@ -188,17 +190,17 @@ class KrakenSession(TwinSession):
             return (self._answer(command, {"error": "Subscription Not Found", "success": False, "symbol": symbol}),)
         return (self._answer(command, {"result": {"channel": params.channel, "symbol": symbol}, "success": True}),)
 
-    # -- what is pushed
+    # -- pushed messages
 
     def change(self, instrument: SimInstrument, change: Change) -> Sequence[Out]:
-        book = self._books.get(spelled(instrument)) if instrument.product == self._product else None
-        told = None if book is None else book.absorb(change)
-        if book is None or told is None:
+        book = self._books.get(wire_name(instrument)) if instrument.product == self._product else None
+        changed_levels = None if book is None else book.apply(change)
+        if book is None or changed_levels is None:
             return ()
-        return (self._push("book", "update", [book.row(*told, change.engine_ns, change.wrong_checksum)]),)
+        return (self._push("book", "update", [book.row(*changed_levels, change.engine_ns, change.wrong_checksum)]),)
 
     def top(self, instrument: SimInstrument, top: Top) -> Sequence[Out]:
-        if instrument.product != self._product or self._tickers.get(spelled(instrument)) != "bbo":
+        if instrument.product != self._product or self._tickers.get(wire_name(instrument)) != "bbo":
             return ()
         return (self._push("ticker", "update", [self._ticker(instrument, top.bid, top.ask, top.engine_ns)]),)
 
@@ -206,9 +208,9 @@ class KrakenSession(TwinSession):
         out: list[Out] = []
         if instrument.product != self._product:
             return out
-        if spelled(instrument) in self._trades:
+        if wire_name(instrument) in self._trades:
             out.append(self._push("trade", "update", [_trade(instrument, trade) for trade in trades]))
-        if self._tickers.get(spelled(instrument)) == "trades":
+        if self._tickers.get(wire_name(instrument)) == "trades":
             best = self._world.book(instrument, 1)
             row = self._ticker(instrument, best.bids[0], best.asks[0], trades[-1].engine_ns)
             out.append(self._push("ticker", "update", [row]))
@@ -226,7 +228,7 @@ class KrakenSession(TwinSession):
     def farewell(self, planned: bool) -> Sequence[Out]:
         return (self._status("maintenance"), Close(1001, "going away")) if planned else (Close(ABNORMAL),)
 
-    # -- forms
+    # -- how messages are written
 
     def _status(self, system: str) -> str:
         about = {"version": "2.0.10", "system": system, "api_version": "v2", "connection_id": self._connection_id}
@@ -247,13 +249,13 @@ class KrakenSession(TwinSession):
         best = {"bid": rest.number(bid[0]), "bid_qty": rest.number(bid[1])}
         best |= {"ask": rest.number(ask[0]), "ask_qty": rest.number(ask[1])}
         day = {"last": last, "volume": rest.VOLUME, "vwap": last, "low": last, "high": last}
-        return {"symbol": spelled(one), **best, **day, "change": 0, "change_pct": 0, "timestamp": iso(at_ns)}
+        return {"symbol": wire_name(one), **best, **day, "change": 0, "change_pct": 0, "timestamp": iso(at_ns)}
 
 
-def _without_pushed_out(news: list[TextLevel], changed: Sequence[TextLevel]) -> list[TextLevel]:
-    """Only what was really deleted is deleted in words."""
+def _without_pushed_out(in_window: list[TextLevel], changed: Sequence[TextLevel]) -> list[TextLevel]:
+    """Drops removals of levels that only left the window: only levels that are really gone are removed by a message."""
     gone = {price for price, size in changed if size == "0"}
-    return [level for level in news if level[1] != "0" or level[0] in gone]
+    return [level for level in in_window if level[1] != "0" or level[0] in gone]
 
 
 def _levels(levels: Sequence[TextLevel]) -> list[rest.Row]:
@@ -262,7 +264,7 @@ def _levels(levels: Sequence[TextLevel]) -> list[rest.Row]:
 
 def _trade(one: SimInstrument, trade: SimTrade) -> rest.Row:
     return {
-        "symbol": spelled(one), "side": trade.side, "price": rest.number(trade.price), "qty": rest.number(trade.size),
+        "symbol": wire_name(one), "side": trade.side, "price": rest.number(trade.price), "qty": rest.number(trade.size),
         "ord_type": "limit", "trade_id": trade.trade_id, "timestamp": iso(trade.engine_ns),
     }  # fmt: skip
 
@@ -270,7 +272,7 @@ def _trade(one: SimInstrument, trade: SimTrade) -> rest.Row:
 def _pair(one: SimInstrument) -> rest.Row:
     """A row of the ``instrument`` channel, as spot's page has it."""
     return {
-        "symbol": spelled(one), "base": one.base, "quote": one.quote, "status": "online", "marginable": False,
+        "symbol": wire_name(one), "base": one.base, "quote": one.quote, "status": "online", "marginable": False,
         "has_index": True, "qty_precision": decimals_of(one.lot), "qty_increment": rest.number(one.lot),
         "price_precision": decimals_of(one.tick), "price_increment": rest.number(one.tick),
         "cost_precision": 5, "cost_min": 0.5, "qty_min": rest.number(one.min_size),

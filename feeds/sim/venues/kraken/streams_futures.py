@@ -43,7 +43,7 @@ _read = reader(_Command)
 
 
 class _Book:
-    """What one client was told: the prices on each side, and the number of the last message."""
+    """What one client has: the prices of each side, and the number of the last message."""
 
     def __init__(self, one: SimInstrument, world: World) -> None:
         self.image = world.book(one)
@@ -52,7 +52,7 @@ class _Book:
         self._known = ({p for p, _ in self.image.bids}, {p for p, _ in self.image.asks})
 
     def rows(self, change: Change) -> list[tuple[str, TextLevel, int]]:
-        """(side, level, number) of a batch; one that got lost leaves a hole. Only what is there is deleted."""
+        """(side, level, number) of a batch. A lost batch leaves a gap in the numbers. Only known levels are removed."""
         if change.seq <= self.heard:
             return []
         self.seq += 7 * (change.seq - self.heard - 1)
@@ -114,7 +114,7 @@ class KrakenFuturesSession(TwinSession):
         return (text({"event": "unsubscribed", "feed": feed, "product_ids": [name.upper()]}),)
 
     def _first(self, feed: str, one: SimInstrument) -> Sequence[Out]:
-        """What a feed begins with."""
+        """The first messages of a feed."""
         name = one.venue_id
         match feed:
             case "book":
@@ -166,10 +166,10 @@ class KrakenFuturesSession(TwinSession):
         return (text({"feed": "heartbeat", "time": ms(now_ns)}),) if self._beats else ()
 
     def farewell(self, planned: bool) -> Sequence[Out]:
-        """No word of warning is known."""
+        """No warning is known."""
         return (Close(1001, "going away"),) if planned else (Close(ABNORMAL),)
 
-    # -- forms
+    # -- how messages are written
 
     def _wants(self, feed: str, instrument: SimInstrument) -> bool:
         return instrument.product == "linear" and instrument.venue_id in self._feeds[feed]

@@ -35,7 +35,7 @@ class KrakenTwin:
         self._connections = count(6_447_481_662_169_813_000)
 
     def instruments(self) -> Sequence[SimInstrument]:
-        """Sizes on spot have eight decimals everywhere. Fees: tier 0 of the sheet."""
+        """Sizes on spot have eight decimals. Fees: tier 0 of the sheet."""
         coins = ("BTC", "ETH", "SOL", "XRP", "DOGE", "USDC", "USDE")
         return (
             *listed(

@@ -20,7 +20,7 @@ Row = dict[str, Any]
 
 STRIDE = 64
 WINDOW = 500
-"""Levels a side of ``increment@10ms``."""
+"""Levels on each side of ``increment@10ms``."""
 
 
 class Numbers:
@@ -34,20 +34,20 @@ class Numbers:
         self._before = 0
 
     def at(self, seq: int) -> int:
-        """Of the book after batch ``seq``; for batches that were not pushed yet never too high."""
+        """The number of the book after batch ``seq``. Never too high for batches that were not pushed yet."""
         if self._counted and self._seq is not None:
             return self._last + max(0, seq - self._seq)
         return self._base + STRIDE * seq
 
     def settle(self, seq: int) -> int:
-        """As ``at``, of a book that everybody was told of; batches that nobody saw count as one each."""
+        """As ``at``, for a book that all clients have. A batch that no client got counts as one."""
         number = self.at(seq)
         if self._seq is None or seq > self._seq:
             self._seq, self._before, self._last = seq, number, number
         return number
 
     def take(self, change: Change) -> tuple[int, int]:
-        """(the number before this batch, its own last); the same for everybody who asks for the latest batch."""
+        """(the number before this batch, its last number). The same for every caller with the same batch."""
         if self._seq is None or change.seq > self._seq:
             self._before = self.at(change.seq - 1)
             count = len(change.bids) + len(change.asks)
@@ -77,7 +77,7 @@ def obu(one: SimInstrument, depth: str, kind: str, push_ns: int, first: int, las
 
 
 def uta(topic: str, pushed: int | str, data: Row, **more: str) -> bytes:
-    """UTA frames are binary, with plain JSON in them."""
+    """UTA frames are binary frames that contain JSON."""
     return json.encode({"T": topic, **more, "P": pushed, "d": data})
 
 
@@ -86,12 +86,12 @@ def trade_type(one: SimInstrument) -> str:
 
 
 def nanos(one: SimInstrument, time_ns: int) -> int | str:
-    """Seen as text on spot and as a number beyond 2^53 on futures."""
+    """Text on spot; on futures a number above 2^53 (both seen on the wire)."""
     return str(time_ns) if one.product == "spot" else time_ns
 
 
 class Increments:
-    """``increment@10ms`` of one book: snapshots and, for everybody the same, what changed in the best 500 levels."""
+    """``increment@10ms`` of one book: snapshots, and changes of the best 500 levels, the same for all clients."""
 
     def __init__(self, one: SimInstrument, numbers: Numbers) -> None:
         self._one, self._numbers = one, numbers
@@ -112,7 +112,7 @@ class Increments:
                    window.bids(), window.asks())  # fmt: skip
 
     def change(self, change: Change) -> bytes | None:
-        """None: nothing of it lies in the window, or it is known. A batch that was lost leaves a hole in ``O``."""
+        """None: the batch is known, or outside the window. A lost batch leaves a gap in ``O``."""
         if self._latest[0] == change.seq:
             return self._latest[1]
         window = self._window
@@ -122,8 +122,8 @@ class Increments:
         before, last = self._numbers.take(change)
         if lost:
             self._pushed, self._whole = before, False
-        window.absorb(change)
-        bids, asks = window.news()
+        window.apply(change)
+        bids, asks = window.take_changes()
         frame = None
         if bids or asks:
             first, self._pushed = self._pushed + 1, last
@@ -134,7 +134,7 @@ class Increments:
 
 
 def spot_update(one: SimInstrument, change: Change, numbers: Numbers) -> Row:
-    """``/market/level2``: levels with numbers of their own; a number without a level has price 0."""
+    """``/market/level2``: every level has its own number. A number without a level has price 0."""
     before, last = numbers.take(change)
     number = before
     sides: dict[str, list[tuple[str, str, str]]] = {"asks": [], "bids": []}
@@ -151,7 +151,7 @@ def spot_update(one: SimInstrument, change: Change, numbers: Numbers) -> Row:
 
 
 def futures_updates(change: Change, numbers: Numbers) -> list[Row]:
-    """``/contractMarket/level2``: a frame a level."""
+    """``/contractMarket/level2``: one frame for each level."""
     before, _ = numbers.take(change)
     rows = [(price, "sell", size) for price, size in texts(change.asks)]
     rows += [(price, "buy", size) for price, size in texts(change.bids)]

@@ -30,7 +30,7 @@ _CHAINS: Mapping[str, tuple[str, str]] = {
 
 
 class Tokens:
-    """Tokens of the classic sockets: of one product, for 24 h."""
+    """Tokens for the classic websockets. Each is for one product and holds for 24 h."""
 
     def __init__(self) -> None:
         self._issued = count(1)
@@ -44,7 +44,7 @@ class Tokens:
         return token
 
     def refusal(self, token: str, product: Product, now_ns: int) -> str | None:
-        """Why this token opens nothing."""
+        """Why this token is refused, None when it is accepted."""
         known = self._ends.get(token)
         if known is None or known[0] != product:
             return "token is invalid"
@@ -52,12 +52,13 @@ class Tokens:
 
 
 class Rest:
-    """Every path of both hosts, and the pool of weight that all callers share."""
+    """All paths of both hosts, and the request weight that all callers share."""
 
     def __init__(self, numbers: Callable[[SimInstrument], Numbers], tokens: Tokens) -> None:
         self._numbers, self._tokens = numbers, tokens
         self.followed: World | None = None
-        """The market as far as the sockets have told it: where futures' whole book, made to be followed, comes from."""
+        """The market as the websockets have delivered it. The whole futures book comes from here, because clients
+        continue it with websocket frames."""
         self._window, self._used = 0, 0
 
     def answer(self, request: Request, world: World) -> Response | None:
@@ -164,10 +165,10 @@ class Rest:
         return {"sequence": self._numbers(one).at(image.seq), "symbol": one.venue_id, **sides, "ts": world.now_ns()}
 
     def _followed_book(self, one: SimInstrument, world: World) -> Row:
-        """Like the venue's own, behind the sockets and never ahead of them: frames are counted as they are told."""
-        told = self.followed or world
-        self._numbers(one).settle(told.book(one, 1).seq)
-        return self._contract_book(one, told, None)
+        """As at the venue, never newer than the websockets: frames are counted as they are sent."""
+        delivered = self.followed or world
+        self._numbers(one).settle(delivered.book(one, 1).seq)
+        return self._contract_book(one, delivered, None)
 
     def _contract_ticker(self, one: SimInstrument, world: World) -> Row:
         image, trade = world.book(one, 1), world.last_trade(one)
@@ -181,7 +182,10 @@ class Rest:
 
 
 def failure(kind: str, status: int) -> Response:
-    """KuCoin's body for a fault. 429000 means both; what is left of the caller's limit tells which."""
+    """KuCoin's body for a fault.
+
+    Code 429000 means overload or limit; the header with the limit that is left says which.
+    """
     match kind, status:
         case "ban", _:
             page = "<html><head><title>Access denied | api.kucoin.com used Cloudflare</title></head><body>Error 1015 You are being rate limited</body></html>"  # noqa: E501 - one page as the CDN sends it
@@ -242,7 +246,7 @@ def contract_row(one: SimInstrument, world: World) -> Row:
 
 
 def spot_ticker(one: SimInstrument, world: World) -> Row:
-    """24 h figures are those of a day on which nothing but the last trade happened: the market has no yesterday."""
+    """The simulated market has no yesterday: the 24 h figures are those of a day with one trade, the last one."""
     image, last = world.book(one, 1), bare(world.last_trade(one).price)
     bid, ask = _first(texts(image.bids)), _first(texts(image.asks))
     return {

@@ -27,12 +27,12 @@ from feeds.sim.twin import (
 from feeds.sim.venues.kucoin.books import Increments, Numbers, Row, nanos, obu, trade_type, uta
 from feeds.sim.venues.kucoin.rest import PING_MS, PONG_MS, VENUE
 from feeds.sim.wire.commands import reader
-from feeds.sim.wire.encode_once import Once
+from feeds.sim.wire.encode_once import EncodeOnce
 from feeds.sim.wire.formats import S, bare, ms
 from feeds.sim.wire.limits import FixedLimit
 
 BARE_NS = 60 * S
-"""A socket without subscriptions is closed after this."""
+"""A connection without subscriptions is closed after this."""
 MESSAGES, MESSAGES_NS = 300, 10 * S
 TOPICS = 600
 DEPTH_NS = S // 10
@@ -59,12 +59,12 @@ _read = reader(_Command)
 
 
 class Books:
-    """What all connections share: numbers, the increment channel of each book, frames that were made already."""
+    """What all connections share: numbers, the increment channel of each book, encoded frames."""
 
     def __init__(self) -> None:
         self._numbers: dict[str, Numbers] = {}
         self._increments: dict[str, Increments] = {}
-        self.once: Once[Any] = Once()
+        self.once: EncodeOnce[Any] = EncodeOnce()
 
     def numbers(self, one: SimInstrument) -> Numbers:
         key = f"{one.route} {one.venue_id}"
@@ -81,12 +81,12 @@ class UtaSession(TwinSession):
     def __init__(self, world: World, product: Product, books: Books, session_id: str) -> None:
         self._world, self._product, self._books, self._session_id = world, product, books, session_id
         self._feeds: dict[tuple[str, str], int] = {}
-        """(channel with depth, symbol) -> when it was last told."""
+        """(channel with depth, symbol) -> when it was last pushed."""
         self._bare_ns = world.now_ns()
         self._ping_ns = 0
         self._messages = FixedLimit(MESSAGES, MESSAGES_NS)
 
-    # -- the client's frames
+    # -- messages from the client
 
     def opened(self, now_ns: int) -> Sequence[Out]:
         self._bare_ns = now_ns
@@ -115,7 +115,7 @@ class UtaSession(TwinSession):
     def _pong(self, ping_id: str | int, now_ns: int) -> Sequence[Out]:
         last, self._ping_ns = self._ping_ns, now_ns
         if now_ns - last < S:
-            return (Close(ABNORMAL),)  # more than one a second
+            return (Close(ABNORMAL),)  # at most one push a second
         return (json.encode({"id": str(ping_id), "type": "pong", "ts": now_ns}),)
 
     def _subscribe(self, command: _Command, now_ns: int) -> Sequence[Out]:
@@ -146,7 +146,7 @@ class UtaSession(TwinSession):
                 out += self._first(one, _key(command))
         return out
 
-    # -- what is pushed
+    # -- pushed messages
 
     def _first(self, one: SimInstrument, key: str) -> Sequence[Out]:
         match key:

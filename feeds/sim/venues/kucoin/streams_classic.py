@@ -22,12 +22,12 @@ from feeds.sim.twin import (
 )
 from feeds.sim.venues.kucoin.books import Numbers, Row, futures_updates, lots, spot_update, texts
 from feeds.sim.venues.kucoin.rest import VENUE
-from feeds.sim.wire.encode_once import Once
+from feeds.sim.wire.encode_once import EncodeOnce
 from feeds.sim.wire.formats import S, bare, ms, text
 from feeds.sim.wire.limits import FixedLimit
 
 SILENT_NS = 60 * S
-"""A client that says nothing is cut after this, also while data flows."""
+"""A client that sends nothing for this long is cut, also while it gets data."""
 MESSAGES, MESSAGES_NS = 100, 10 * S
 AT_ONCE, TOPICS = 100, 300
 DEPTH_NS = S // 10
@@ -55,25 +55,25 @@ _read = json.Decoder(_Command).decode
 
 
 class ClassicSession(TwinSession):
-    """One connection, made with a token of its product (``refusal``: why the token is none)."""
+    """One connection, opened with a token of its product. ``refusal``: why the token is not accepted."""
 
     def __init__(
         self,
         world: World,
         product: Product,
         numbers: Callable[[SimInstrument], Numbers],
-        once: Once[Any],
+        once: EncodeOnce[Any],
         connect_id: str,
         refusal: str | None,
     ) -> None:
         self._world, self._product, self._numbers, self._once = world, product, numbers, once
         self._connect_id, self._refusal = connect_id, refusal
         self._topics: dict[str, int] = {}
-        """Topic -> when it was last told."""
+        """Topic -> when it was last pushed."""
         self._said_ns = world.now_ns()
         self._messages = FixedLimit(MESSAGES, MESSAGES_NS)
 
-    # -- the client's frames
+    # -- messages from the client
 
     def opened(self, now_ns: int) -> Sequence[Out]:
         self._said_ns = now_ns
@@ -120,7 +120,7 @@ class ClassicSession(TwinSession):
                 out += (self._price(topic, mark), self._funding(topic, mark))
         return out
 
-    # -- what is pushed
+    # -- pushed messages
 
     def change(self, instrument: SimInstrument, change: Change) -> Sequence[Out]:
         spot = self._product == "spot"
@@ -225,7 +225,7 @@ class ClassicSession(TwinSession):
 
 
 def _topics(asked: str) -> list[str]:
-    """``/market/match:A,B`` -> one topic a symbol."""
+    """``/market/match:A,B`` -> one topic for each symbol."""
     name, _, symbols = asked.partition(":")
     return [f"{name}:{symbol.strip()}" for symbol in symbols.split(",") if symbol.strip()]
 

@@ -26,11 +26,16 @@ from feeds.sim.venues.kucoin.streams_classic import ClassicSession
 
 
 class KucoinTwin:
-    """Spot and USDT perpetuals. Both families of sockets are on each port: UTA at ``/``, classic where tokens lead."""
+    """Spot and USDT perpetuals.
+
+    Each port has both kinds of websocket: UTA at ``/``, classic at the path that tokens name.
+    """
 
     name = VENUE
     facts: Mapping[Product, TwinFacts] = {
-        "spot": TwinFacts(book_ms=20.0, tick_s=0.1),  # 10 ms on the wire; half as often spares a small machine
+        "spot": TwinFacts(
+            book_ms=20.0, tick_s=0.1
+        ),  # the venue pushes every 10 ms; half as often spares a small machine
         "linear": TwinFacts(book_ms=20.0, tick_s=0.1),
     }
     ws_paths: Mapping[Product, str] = {"spot": "/", "linear": "/"}
@@ -41,7 +46,7 @@ class KucoinTwin:
         self._sessions = count(1)
 
     def instruments(self) -> Sequence[SimInstrument]:
-        """Perpetuals count in lots of so many coins, and call Bitcoin XBT."""
+        """Sizes of perpetuals are lots of a number of coins. Bitcoin is called XBT there."""
         return (
             *listed(
                 self.name, "spot", venue_id="{}-{}".format, taker_fee="0.001", maker_fee="0.001",

@@ -56,7 +56,7 @@ def answer(request: Request, world: World) -> Response | None:
 
 
 def failure(kind: str, status: int) -> Response:
-    """MEXC's body for a fault, in the words of its contract API; who is banned or elsewhere meets the WAF."""
+    """MEXC's body for a fault, as its contract API writes it. Its firewall (WAF) answers bans and blocked countries."""
     match kind:
         case "limit":
             said, headers = (510, "Requests are too frequent, please try again later!"), {"retry-after": "2"}
@@ -72,12 +72,12 @@ def failure(kind: str, status: int) -> Response:
 
 
 def version(one: SimInstrument, seq: int) -> int:
-    """The version of a book after batch ``seq``: another range for every book."""
+    """The version of a book after batch ``seq``. Every book has its own range."""
     return 40_000_000_000 + crc32(one.venue_id.encode()) % 1_000_000 * 1_000 + seq * STEP
 
 
 def rows(side: Sequence[TextLevel]) -> list[list[float | int]]:
-    """Perpetuals' levels: [price, contracts, number of orders], all 0 after a price that is gone."""
+    """Levels of perpetuals: [price, contracts, number of orders]. A removed level has 0 in both counts."""
     return [[float(price), size := int(float(raw)), 1 + size % 4 if size else 0] for price, raw in side]
 
 
@@ -129,7 +129,7 @@ def contract_row(one: SimInstrument) -> Row:
 
 
 def ticker_row(one: SimInstrument, world: World) -> Row:
-    """24 h figures are those of a day on which nothing happened but the last trade."""
+    """The simulated market has no yesterday: the 24 h figures are those of a day with one trade, the last one."""
     image, mark, trade = world.book(one, 1), world.mark(one), world.last_trade(one)
     price = float(trade.price)
     bid, ask = (float(side[0][0]) if side else None for side in (image.bids, image.asks))

@@ -49,14 +49,14 @@ class _Subscription:
 
 
 class LinearSession(TwinSession):
-    """One connection to ``/edge``. A method it does not know gets no answer at all."""
+    """One connection to ``/edge``. An unknown method gets no answer."""
 
     def __init__(self, world: World) -> None:
         self._world = world
         self._known: dict[tuple[str, str], _Subscription] = {}
         self._pinged_ns = world.now_ns()
 
-    # -- the client's frames
+    # -- messages from the client
 
     def opened(self, now_ns: int) -> Sequence[Out]:
         self._pinged_ns = now_ns
@@ -68,29 +68,29 @@ class LinearSession(TwinSession):
             return ()
         if command.method == "ping":
             self._pinged_ns = now_ns
-            return (self._say("pong", ms(now_ns)),)
+            return (self._message("pong", ms(now_ns)),)
         action, _, name = command.method.partition(".")
         if action not in ("sub", "unsub") or name not in NAMES:
             return ()
         symbol = command.param.symbol
         one = self._world.find(rest.VENUE, symbol, "linear")
         if one is None:
-            return (self._say("rs.error", f"Contract [{symbol}] not exists"),)
+            return (self._message("rs.error", f"Contract [{symbol}] not exists"),)
         if name == "depth.full" and command.param.limit not in (5, 10, 20, 50):
-            return (self._say("rs.error", "Parameter error"),)
+            return (self._message("rs.error", "Parameter error"),)
         if action == "unsub":
             self._known.pop((name, symbol), None)
-            return (self._say(f"rs.unsub.{name}", "success"),)
+            return (self._message(f"rs.unsub.{name}", "success"),)
         subscription = self._known[name, symbol] = _Subscription(one, command.param)
-        acknowledged = self._say(f"rs.sub.{name}", "success")
+        acknowledged = self._message(f"rs.sub.{name}", "success")
         if name in ("fair.price", "index.price", "funding.rate"):
             return (acknowledged, self._price(name, subscription, self._world.mark(one)))
         return (acknowledged,)
 
-    # -- what is pushed
+    # -- pushed messages
 
     def change(self, instrument: SimInstrument, change: Change) -> Sequence[Out]:
-        """Merged, a push covers a range of versions; unmerged there is one for every version."""
+        """Compressed, one push covers a range of versions. Otherwise there is one push for each version."""
         subscription = self._of("depth", instrument)
         if subscription is None:
             return ()
@@ -162,8 +162,8 @@ class LinearSession(TwinSession):
         return self._push(name, subscription.instrument, row, mark.gateway_ns)
 
     def _push(self, name: str, instrument: SimInstrument, data: object, gateway_ns: int) -> str:
-        """In the order of fields seen on the wire."""
+        """The keys have the order seen on the wire."""
         return text({"symbol": instrument.venue_id, "data": data, "channel": f"push.{name}", "ts": ms(gateway_ns)})
 
-    def _say(self, channel: str, data: object) -> str:
+    def _message(self, channel: str, data: object) -> str:
         return text({"channel": channel, "data": data, "ts": ms(self._world.now_ns())})

@@ -29,7 +29,7 @@ from feeds.sim.wire.formats import S, bare, ms, text
 from feeds.sim.wire.limits import FixedLimit
 
 TOPICS = 30
-"""A connection's subscriptions, counted over its life."""
+"""Most subscriptions of a connection, counted over its whole life."""
 MESSAGES_A_SECOND = 100
 UNUSED_NS, SILENT_NS = 30 * S, 60 * S
 LIMIT_NS = S // 10
@@ -71,7 +71,7 @@ def items(number: int, side: Sequence[TextLevel]) -> bytes:
 
 
 class _Topic:
-    """One subscription, and what has come since its last push."""
+    """One subscription, and what has changed since its last push."""
 
     def __init__(self, name: str, kind: str, interval_ns: int, instrument: SimInstrument, levels: int) -> None:
         self.name, self.kind, self.interval_ns, self.instrument = name, kind, interval_ns, instrument
@@ -80,7 +80,7 @@ class _Topic:
         self.bids: dict[str, str] = {}
         self.asks: dict[str, str] = {}
         self.first = self.last = 0
-        """First and last batch that ``bids`` and ``asks`` hold; 0: none yet."""
+        """First and last batch in ``bids`` and ``asks``. 0: none yet."""
         self.waiting = False
         self.latest: Change | Top | None = None
         self.trades: list[SimTrade] = []
@@ -97,37 +97,37 @@ class SpotSession(TwinSession):
         self._topics: dict[str, _Topic] = {}
         self._counted = 0
         self._newest_ns: dict[str, int] = {}
-        """By instrument: when its newest order was made. A change that only removes brings none."""
-        self._opened_ns = self._heard_ns = world.now_ns()
+        """When the newest order of an instrument was made. A change that only removes levels does not move it."""
+        self._opened_ns = self._received_ns = world.now_ns()
         self._messages = FixedLimit(MESSAGES_A_SECOND, S)
 
-    # -- the client's frames
+    # -- messages from the client
 
     def opened(self, now_ns: int) -> Sequence[Out]:
-        self._opened_ns = self._heard_ns = now_ns
+        self._opened_ns = self._received_ns = now_ns
         return ()
 
     def receive(self, raw: bytes, now_ns: int) -> Sequence[Out]:
         if not self._messages.allows(now_ns):
             return (Close(ABNORMAL),)
-        self._heard_ns = now_ns
+        self._received_ns = now_ns
         command = _read(raw)
         if command is None:
-            return (self._say(0, "msg format invalid"),)
+            return (self._reply(0, "msg format invalid"),)
         match command.method:
             case "PING":
-                return (self._say(command.id, "PONG"),)
+                return (self._reply(command.id, "PONG"),)
             case "SUBSCRIPTION" if command.params:
-                return (self._say(command.id, self._subscribe(command.params)),)
+                return (self._reply(command.id, self._subscribe(command.params)),)
             case "UNSUBSCRIPTION" if command.params:
                 for name in command.params:
                     self._topics.pop(name, None)
-                return (self._say(command.id, ",".join(command.params)),)
+                return (self._reply(command.id, ",".join(command.params)),)
             case _:
-                return (self._say(command.id, "msg format invalid"),)
+                return (self._reply(command.id, "msg format invalid"),)
 
     def _subscribe(self, names: Sequence[str]) -> str:
-        """What is refused is told in the words of a good answer: ``code`` stays 0."""
+        """A refusal looks like a good answer: ``code`` stays 0 and the text names the topics."""
         good: list[str] = []
         bad: list[str] = []
         for name in names:
@@ -140,8 +140,8 @@ class SpotSession(TwinSession):
             good.append(name)
         if not bad:
             return ",".join(good)
-        told = f"Subscribed successful! [{','.join(good)}]. " if good else ""
-        return f"{told}Not Subscribed successfully! [{','.join(bad)}].  Reason： Blocked! "
+        accepted = f"Subscribed successful! [{','.join(good)}]. " if good else ""
+        return f"{accepted}Not Subscribed successfully! [{','.join(bad)}].  Reason： Blocked! "
 
     def _topic(self, name: str) -> _Topic | None:
         found = _TOPIC.fullmatch(name)
@@ -152,10 +152,10 @@ class SpotSession(TwinSession):
         interval_ns = int(found[2]) * 1_000_000 if found[2] else LIMIT_NS
         return None if one is None else _Topic(name, kind, interval_ns, one, int(found[6] or 0))
 
-    def _say(self, number: int, words: str) -> str:
+    def _reply(self, number: int, words: str) -> str:
         return text({"id": number, "code": 0, "msg": words})
 
-    # -- what is pushed
+    # -- pushed messages
 
     def change(self, instrument: SimInstrument, change: Change) -> Sequence[Out]:
         out: list[Out] = []
@@ -164,7 +164,7 @@ class SpotSession(TwinSession):
             self._newest_ns[name] = change.engine_ns
         for topic in self._of(instrument, "aggre.depth"):
             if topic.waiting and change.seq != topic.last + 1:
-                out.append(self._depth(topic))  # what was lost stays a hole between two messages
+                out.append(self._depth(topic))  # a lost batch stays a gap between two messages
             if not topic.waiting:
                 topic.first = change.seq
             topic.bids.update(change.bids)
@@ -195,7 +195,7 @@ class SpotSession(TwinSession):
         if not self._topics and now_ns - self._opened_ns >= UNUSED_NS:
             return (Close(ABNORMAL),)
         told_ns = max((topic.pushed_ns for topic in self._topics.values()), default=0)
-        if now_ns - max(told_ns, self._heard_ns) >= SILENT_NS:
+        if now_ns - max(told_ns, self._received_ns) >= SILENT_NS:
             return (Close(ABNORMAL),)
         out: list[Out] = []
         for topic in self._topics.values():
@@ -218,7 +218,7 @@ class SpotSession(TwinSession):
         assert isinstance(topic.latest, Top)
         return self._quote(topic, topic.latest)
 
-    # -- forms
+    # -- how messages are written
 
     def _push(self, topic: _Topic, gateway_ns: int, body: int, content: bytes) -> bytes:
         topic.pushed_ns, topic.waiting = gateway_ns, False
@@ -226,7 +226,7 @@ class SpotSession(TwinSession):
         return head + field(body, content)
 
     def _depth(self, topic: _Topic) -> bytes:
-        """What was gathered since the last push, as one range of versions."""
+        """All changes since the last push, as one range of versions."""
         change = topic.latest
         assert isinstance(change, Change)
         one = topic.instrument

@@ -24,17 +24,19 @@ from feeds.sim.venues.mexc.streams_spot import SpotSession
 
 
 class MexcTwin:
-    """Spot and USDT perpetuals, each on a host and socket of its own."""
+    """Spot and USDT perpetuals, each with its own host and websocket."""
 
     name = rest.VENUE
     facts: Mapping[Product, TwinFacts] = {
-        "spot": TwinFacts(book_ms=20.0, tick_s=0.1),  # 10 ms on the wire; half as often spares a small machine
+        "spot": TwinFacts(
+            book_ms=20.0, tick_s=0.1
+        ),  # the venue pushes every 10 ms; half as often spares a small machine
         "linear": TwinFacts(book_ms=200.0, tick_s=0.1),
     }
     ws_paths: Mapping[Product, str] = {"spot": "/ws", "linear": "/edge"}
 
     def instruments(self) -> Sequence[SimInstrument]:
-        """Fees: spot as ccxt 4.5.90 has them, perpetuals' usual ones. Contract sizes as of 2025-2026."""
+        """Fees: spot from ccxt 4.5.90, perpetuals the usual ones. Contract sizes: 2025-2026."""
         return (
             *listed(
                 self.name, "spot", venue_id="{}{}".format, taker_fee="0.0005", maker_fee="0",

@@ -47,7 +47,7 @@ def answer(request: Request, world: World) -> Response | None:
         case "/api/v5/market/trades":
             return _by_id(request, world, lambda one: trade_row(one, world.last_trade(one)))
         case "/api/v5/public/mark-price":
-            rows = _by_id if request.query.get("instId") else _by_type  # ccxt names an instrument and no kind
+            rows = _by_id if request.query.get("instId") else _by_type  # ccxt asks by ``instId`` without ``instType``
             return rows(request, world, lambda one: mark_row(one, world.mark(one)), contracts_only=True)
         case "/api/v5/public/funding-rate":
             return _by_id(request, world, lambda one: funding_row(one, world.mark(one)), contracts_only=True)
@@ -66,7 +66,7 @@ def failure(kind: str, status: int) -> Response:
         case "timeout", _:
             code, words = "50004", "API endpoint request timeout "
         case ("geo", _) | ("ban", _):
-            # Public paths are refused by the CDN in front, not by OKX's own code table.
+            # The CDN refuses public paths, with its own page instead of an OKX code.
             page = "<html><head><title>403 Forbidden</title></head><body><center><h1>403 Forbidden</h1></center><hr><center>cloudflare</center></body></html>"  # noqa: E501 - one page as the CDN sends it
             return html_page(page, status, "cloudflare")
         case _, 429:
@@ -91,21 +91,21 @@ def settle(instrument: SimInstrument) -> str:
 
 
 def levels(side: Sequence[TextLevel]) -> list[list[str]]:
-    """``[price, size, "0", order count]``; a removed level counts no orders."""
+    """``[price, size, "0", order count]``. A removed level has order count 0."""
     return [[bare(price), size := bare(raw), "0", orders(size)] for price, raw in side]
 
 
 def orders(size: str) -> str:
-    """Some believable number of orders behind a size; always the same for the same size."""
+    """A plausible number of orders for a size, always the same for the same size."""
     return "0" if size == "0" else str(1 + len(size) % 4)
 
 
 def ticker_row(one: SimInstrument, bid: TextLevel | None, ask: TextLevel | None, trade: SimTrade, now_ns: int) -> Row:
-    """24 h figures are those of a day on which nothing but the last trade happened: the market has no yesterday."""
+    """The simulated market has no yesterday: the 24 h figures are those of a day with one trade, the last one."""
     price, size = bare(trade.price), bare(trade.size)
     base_size = size if one.product == "spot" else times(size, one.contract_size)
     if one.inverse:
-        base_size = f"{float(base_size) / float(price):.8f}"  # contracts count dollars
+        base_size = f"{float(base_size) / float(price):.8f}"  # contracts are in dollars
     return {
         "instType": inst_type(one), "instId": one.venue_id, "last": price, "lastSz": size,
         "askPx": bare(ask[0]) if ask else "", "askSz": bare(ask[1]) if ask else "",
@@ -135,7 +135,7 @@ def mark_row(one: SimInstrument, mark: SimMark) -> Row:
 
 
 def funding_row(one: SimInstrument, mark: SimMark) -> Row:
-    """``fundingTime`` is when ``fundingRate`` will be settled, ``nextFundingTime`` one interval later."""
+    """``fundingTime`` is when ``fundingRate`` is settled, ``nextFundingTime`` is one interval later."""
     interval_ns = mark.interval_h * 3_600_000_000_000
     return {
         "instType": inst_type(one), "instId": one.venue_id, "method": "current_period", "formulaType": "noRate",
@@ -149,7 +149,7 @@ def funding_row(one: SimInstrument, mark: SimMark) -> Row:
 
 
 def status_rows(notices: Sequence[StatusNotice]) -> list[Row]:
-    """``normal`` has no row. A row never names products: at OKX that stands in the title, if anywhere."""
+    """``normal`` has no row. A row does not name products; at OKX only the title may name them."""
     return [
         {
             "begin": ms_text(notice.begin_ns), "end": ms_text(notice.end_ns), "env": "1", "href": "",

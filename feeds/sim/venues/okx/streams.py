@@ -45,7 +45,7 @@ FUNDING_NS = 60 * S
 
 
 class Arg(Struct, frozen=True, omit_defaults=True):
-    """What names a subscription; echoed in its acknowledgement and in every push."""
+    """Identifies a subscription. The acknowledgement and every push repeat it."""
 
     channel: str = ""
     instType: str = ""  # noqa: N815 - the venue's own field names, here and below
@@ -53,7 +53,7 @@ class Arg(Struct, frozen=True, omit_defaults=True):
     instId: str = ""  # noqa: N815
 
     def key(self) -> Arg:
-        """An instrument's name says everything; a kind beside it changes nothing."""
+        """The subscription without its kind where an instrument is named: the kind then changes nothing."""
         return Arg(channel=self.channel, instId=self.instId) if self.instId else self
 
     def words(self) -> str:
@@ -70,13 +70,12 @@ _read = reader(_Command)
 
 
 def seq_id(instrument: SimInstrument, seq: int) -> int:
-    """Sequence ids are the instrument's own, the same on every connection and channel, and grow by steps other
-    than one."""
+    """Sequence id of a batch: the same on every connection and channel. It grows, but not by one."""
     return (crc32(instrument.venue_id.encode()) << 4) + 7 * seq + 3 * seq % 5
 
 
 class _Feed:
-    """One subscription: when it last pushed, and what its client holds."""
+    """One subscription: when it was last pushed, and what its client has."""
 
     def __init__(self, arg: Arg, instrument: SimInstrument | None) -> None:
         self.arg, self.instrument = arg, instrument
@@ -100,7 +99,7 @@ class OkxSession(TwinSession):
         self._last: dict[str, SimTrade] = {}
         self._best: dict[str, tuple[TextLevel | None, TextLevel | None]] = {}
 
-    # -- the client's frames
+    # -- messages from the client
 
     def opened(self, now_ns: int) -> Sequence[Out]:
         self._sent_ns = now_ns
@@ -136,7 +135,7 @@ class OkxSession(TwinSession):
         return (self._event("unsubscribe", request_id, arg=arg),)
 
     def _refusal(self, arg: Arg) -> tuple[str, str] | None:
-        """(code, words) when this subscription cannot be had here."""
+        """(code, message) when this path does not serve the subscription."""
         business = arg.channel == "trades-all" or arg.channel.startswith(BUSINESS_PREFIXES)
         if business and self._endpoint == "public" and arg.channel != "trades-all":
             return (
@@ -170,10 +169,10 @@ class OkxSession(TwinSession):
             case _:
                 return False
 
-    # -- what is pushed
+    # -- pushed messages
 
     def _first(self, feed: _Feed) -> Iterable[Out]:
-        """What a new subscription is told at once."""
+        """What a new subscription gets at once."""
         one = feed.instrument
         if one is None:
             if feed.arg.channel == "instruments":
@@ -203,10 +202,10 @@ class OkxSession(TwinSession):
         self._seqs[instrument.venue_id] = change.seq
         out: list[Out] = []
         for feed in self._of(instrument, BOOK_DEPTHS):
-            if feed.window is None or not feed.window.absorb(change):
+            if feed.window is None or not feed.window.apply(change):
                 continue
             feed.seq = change.seq
-            bids, asks = feed.window.news()
+            bids, asks = feed.window.take_changes()
             if feed.arg.channel == "books5":
                 out += self._image(feed, change.gateway_ns) if bids or asks else ()
                 continue
@@ -220,7 +219,7 @@ class OkxSession(TwinSession):
         out: list[Out] = []
         for feed in self._of(instrument, ("bbo-tbt",)):
             if top.seq < feed.seq:
-                continue  # older than the image the subscription began with
+                continue  # older than the snapshot of the subscription
             feed.seq = top.seq
             row = self._levels((top.bid,), (top.ask,), top.engine_ns, seq_id(instrument, top.seq))
             out += self._push(feed, [row])
@@ -275,21 +274,21 @@ class OkxSession(TwinSession):
         return out
 
     def farewell(self, planned: bool) -> Sequence[Out]:
-        """Its upgrade notice comes 60 s before the cut."""
+        """The notice of a planned cut comes 60 s before it."""
         if not planned:
             return (Close(4006, "Abnormal disconnection"),)
         words = "The connection will soon be closed for a service upgrade. Please reconnect."
         notice = {"event": "notice", "code": "64008", "msg": words, "connId": self._conn_id}
         return (text(notice), Close(1001))
 
-    # -- forms
+    # -- how messages are written
 
     def _of(self, instrument: SimInstrument, channels: Iterable[str]) -> list[_Feed]:
         keys = (Arg(channel=channel, instId=instrument.venue_id) for channel in channels)
         return [feed for key in keys if (feed := self._feeds.get(key)) is not None]
 
     def _image(self, feed: _Feed, now_ns: int) -> Iterable[Out]:
-        """A whole window: the first push of ``books``, every push of ``books5``."""
+        """The whole window: the first push of ``books``, and every push of ``books5``."""
         window, one = feed.window, feed.instrument
         if window is None or one is None:
             return ()
@@ -299,7 +298,7 @@ class OkxSession(TwinSession):
         return self._push(feed, [row | {"checksum": 0, "prevSeqId": -1}], "snapshot")
 
     def _heartbeat(self, feed: _Feed, now_ns: int) -> list[Out]:
-        """Nothing changed. A channel whose news were lost says nothing instead."""
+        """An empty update when nothing changed. A channel whose last change a fault lost sends nothing."""
         one = feed.instrument
         if one is None or self._world.book(one, 1).seq != feed.seq:
             return []
@@ -311,7 +310,7 @@ class OkxSession(TwinSession):
         return {"asks": rest.levels(asks), "bids": rest.levels(bids), "ts": ms_text(at_ns), "seqId": seq}
 
     def _trades(self, feed: _Feed, trades: Sequence[SimTrade]) -> list[Out]:
-        """One message a trade; ``count`` (trades merged) only on ``trades``."""
+        """One message for each trade. Only ``trades`` has ``count`` (merged trades)."""
         one = feed.instrument
         if one is None:
             return []

@@ -24,7 +24,7 @@ from feeds.sim.venues.okx.streams import OkxSession
 
 
 class OkxTwin:
-    """Spot, USDT and coin-margined swaps. ``ws_paths`` are the same for all: one socket serves all instruments."""
+    """Spot, USDT and coin-margined swaps. One websocket serves all instruments."""
 
     name = rest.VENUE
     facts: Mapping[Product, TwinFacts] = {
@@ -38,7 +38,7 @@ class OkxTwin:
         self._numbers = count(1)
 
     def instruments(self) -> Sequence[SimInstrument]:
-        """Fees: regular user tier, spot as ccxt 4.5.90 has it. Contract sizes: instruments as of 2025-2026."""
+        """Fees: regular user tier, spot from ccxt 4.5.90. Contract sizes: instruments of 2025-2026."""
         return (
             *listed(
                 self.name, "spot", venue_id=lambda base, quote: f"{base}-{quote}", taker_fee="0.0015",

@@ -22,7 +22,7 @@ from feeds.sim.market.profile import profile_of
 from feeds.sim.scenario import Band, Phase, Scenario
 from feeds.sim.twin import BookImage, Change, SimInstrument
 from feeds.sim.venues.binance.twin import BinanceTwin
-from feeds.sim.wire.encode_once import Once
+from feeds.sim.wire.encode_once import EncodeOnce
 
 START_NS = 1_760_000_000_000_000_000
 INSTRUMENTS = {i.symbol: i for i in listed("binance", "linear", venue_id="{}{}".format, taker_fee="0", maker_fee="0")}
@@ -241,7 +241,7 @@ def test_padding_keeps_the_number() -> None:
 
 def test_an_event_is_encoded_once_for_all_clients() -> None:
     made: list[int] = []
-    once: Once[str] = Once()
+    once: EncodeOnce[str] = EncodeOnce()
     first, second = object(), object()
 
     def make() -> str:

@@ -11,7 +11,7 @@ from msgspec import structs
 
 from feeds.model import StatusNotice
 from feeds.sim.twin import Close, SimLiquidation
-from feeds.sim.venues.bitfinex.rest import checksum, javascript, level
+from feeds.sim.venues.bitfinex.rest import checksum, javascript_number, level
 from feeds.sim.venues.bitfinex.streams import BitfinexSession
 from feeds.sim.venues.bitfinex.twin import BitfinexTwin
 from tests.feeds.sim.fixed_world import MS, FixedWorld, answered, request
@@ -97,7 +97,7 @@ def test_the_checksum_is_a_signed_crc32_of_both_sides_in_turns(session: Bitfinex
     crc = crc32(b"100.5:2:100.6:-0.5:100.4:3.1:100.7:-4:100:1:101:-7")
     assert check[1:] == ["cs", crc - (1 << 32) if crc >> 31 else crc]
     assert checksum([("0.00000012", "5")], []) in range(-(1 << 31), 1 << 31)
-    assert [javascript(text) for text in ("0.00000012", "0.00000010", "0.0000012", "104250.0", "10")] == [
+    assert [javascript_number(text) for text in ("0.00000012", "0.00000010", "0.0000012", "104250.0", "10")] == [
         "1.2e-7", "1e-7", "0.0000012", "104250", "10",
     ]  # fmt: skip
 

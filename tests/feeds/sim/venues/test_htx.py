@@ -11,7 +11,7 @@ import pytest
 
 from feeds.model import Product, StatusNotice
 from feeds.sim.twin import Close, Out, SimLiquidation, TwinSession
-from feeds.sim.venues.htx.rest import java
+from feeds.sim.venues.htx.rest import java_double
 from feeds.sim.venues.htx.twin import HtxTwin
 from tests.feeds.sim.fixed_world import MS, START_NS, FixedWorld, answered, request
 
@@ -386,4 +386,4 @@ def test_status_tells_each_product_apart(twin: HtxTwin, world: FixedWorld) -> No
     [("0", "0.0"), ("5", "5.0"), ("0.250", "0.25"), ("0.001", "0.001"), ("0.00097", "9.7E-4"), ("12000000", "1.2E7")],
 )
 def test_spot_numbers_are_written_as_java_writes_doubles(text: str, written: str) -> None:
-    assert bytes(java(text)).decode() == written
+    assert bytes(java_double(text)).decode() == written

@@ -30,10 +30,10 @@ def test_applying_the_news_gives_the_best_levels_however_seldom_it_comes(
     client: tuple[dict[str, str], dict[str, str]] = ({}, {})
     for i, (bid, ask) in enumerate(zip(bids, asks, strict=False), start=1):
         batch = change(5 + i, bid, ask)
-        assert window.absorb(batch)
+        assert window.apply(batch)
         apply(truth, (batch.bids, batch.asks))
         if i % every == 0:
-            apply(client, window.news())
+            apply(client, window.take_changes())
             assert client[0] == best(truth[0], -1)
             assert client[1] == best(truth[1], 1)
             assert dict(window.bids()) == client[0]
@@ -55,5 +55,5 @@ def best(side: dict[str, str], sign: int) -> dict[str, str]:
 
 def test_a_batch_that_the_image_already_holds_is_ignored() -> None:
     window = DepthWindow(BookImage(seq=5, bids=(("1.00", "1"),), asks=(), engine_ns=0), DEPTH)
-    assert not window.absorb(change(5, [(2, 1)], []))
-    assert window.news() == ([], [])
+    assert not window.apply(change(5, [(2, 1)], []))
+    assert window.take_changes() == ([], [])
