@@ -15,7 +15,7 @@ BREACHES = {
     "layers": ("feeds/books/ladder.py", "import feeds.measure.probes"),
     "independence": ("feeds/advise/costs.py", "import feeds.judge.judge"),
     "venues": ("feeds/venues/best.py", "import asyncio"),
-    "simulator": ("feeds/sim/ladder.py", "import feeds.venues.best"),
+    "simulator": ("feeds/sim/market/ladder.py", "import feeds.venues.best"),
     "judge": ("feeds/judge/rolling.py", "import time"),
     "screen": ("tui/format.py", "import feeds.judge.figures"),
     "product": ("feeds/collector/simulated.py", "import feeds.sim.scenario"),

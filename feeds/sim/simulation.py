@@ -9,14 +9,17 @@ from random import Random
 from time import time_ns
 from typing import Any
 
-from feeds.sim.control import Control
-from feeds.sim.faults import Timeline
-from feeds.sim.market import Clock, Market
-from feeds.sim.pair import SimPair
+from feeds.sim.conditions import Timeline
+from feeds.sim.market.clock import Clock
+from feeds.sim.market.market import Market
+from feeds.sim.market.pair import SimPair
 from feeds.sim.registry import TWINS
 from feeds.sim.scenario import Event, Scenario, matches
-from feeds.sim.server import SimVenue
-from feeds.sim.sockets import BINARY, TEXT, Client, Port, Silent, endpoint, frame
+from feeds.sim.serving.client import Client
+from feeds.sim.serving.control import Control
+from feeds.sim.serving.frames import BINARY, TEXT, frame
+from feeds.sim.serving.port import Port, Silent, endpoint
+from feeds.sim.serving.venue import SimVenue
 from feeds.sim.twin import Close
 
 HOUSEKEEPING_S = 0.05

@@ -129,6 +129,10 @@ class Response(Struct, frozen=True, kw_only=True):
     headers: Mapping[str, str] = {}
 
 
+ABNORMAL = 1006
+"""A close code that is never sent (RFC 6455, 7.4.1). ``Close(ABNORMAL)`` drops the connection without a close frame."""
+
+
 class Close(Struct, frozen=True):
     """The server must close this socket."""
 
@@ -149,22 +153,44 @@ class TwinFacts(Struct, frozen=True, kw_only=True):
 
 
 class TwinSession(Protocol):
-    """One client's connection. Every method returns the frames (or the Close) to send, in order."""
+    """One client's connection. Every method returns the frames (or the Close) to send, in order.
 
-    def opened(self, now_ns: int) -> Sequence[Out]: ...
-    def receive(self, raw: bytes, now_ns: int) -> Sequence[Out]: ...
+    A session names this class as its base and writes only what its venue does: the rest sends nothing.
+    """
+
+    def opened(self, now_ns: int) -> Sequence[Out]:
+        """The handshake is done; what the venue sends first."""
+        return ()
+
+    def receive(self, raw: bytes, now_ns: int) -> Sequence[Out]:
+        """Answers to one message of the client."""
+        return ()
 
     def tick(self, now_ns: int) -> Sequence[Out]:
-        """Server-side pings, heartbeats, idle cuts."""
+        """Called every ``TwinFacts.tick_s``: server-side pings, heartbeats, cutting idle clients."""
+        return ()
 
-    def change(self, instrument: SimInstrument, change: Change) -> Sequence[Out]: ...
-    def top(self, instrument: SimInstrument, top: Top) -> Sequence[Out]: ...
-    def trades(self, instrument: SimInstrument, trades: Sequence[SimTrade]) -> Sequence[Out]: ...
-    def liquidation(self, instrument: SimInstrument, liquidation: SimLiquidation) -> Sequence[Out]: ...
-    def mark(self, instrument: SimInstrument, mark: SimMark) -> Sequence[Out]: ...
+    def change(self, instrument: SimInstrument, change: Change) -> Sequence[Out]:
+        return ()
+
+    def top(self, instrument: SimInstrument, top: Top) -> Sequence[Out]:
+        return ()
+
+    def trades(self, instrument: SimInstrument, trades: Sequence[SimTrade]) -> Sequence[Out]:
+        return ()
+
+    def liquidation(self, instrument: SimInstrument, liquidation: SimLiquidation) -> Sequence[Out]:
+        return ()
+
+    def mark(self, instrument: SimInstrument, mark: SimMark) -> Sequence[Out]:
+        return ()
 
     def farewell(self, planned: bool) -> Sequence[Out]:
-        """What the venue sends before it cuts (a notice, a close code), for the 24 h cut (planned) or a failure."""
+        """What the venue sends before it cuts this connection, planned (the 24 h cut) or after a failure.
+
+        Here: it drops the line without a notice and without a close frame, as most venues do.
+        """
+        return (Close(ABNORMAL),)
 
 
 @runtime_checkable

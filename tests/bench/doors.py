@@ -14,7 +14,8 @@ from aiohttp import WSMsgType, web
 
 from feeds.model import Product, venue_of
 from feeds.sim.registry import TWINS
-from feeds.sim.sockets import PONG, Port, frame, payload_frame
+from feeds.sim.serving.frames import PONG, frame, payload_frame
+from feeds.sim.serving.port import Port
 from feeds.sim.twin import Close, Out, ReadsHeaders, Request, Response, TwinSession
 from tests.bench.market import BenchWorld
 

@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from random import Random
 
 from feeds.model import Product, StatusNotice
-from feeds.sim.ladder import Texts
-from feeds.sim.listing import asset_of
-from feeds.sim.pair import FeedBook
+from feeds.sim.market.ladder import Texts
+from feeds.sim.market.listing import asset_of
+from feeds.sim.market.pair import FeedBook
 from feeds.sim.twin import BookImage, Change, SimInstrument, SimMark, SimTrade, TextLevel, Twin
 
 WHOLE, NARROW = 380, 48

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from feeds.sim.pair import FeedBook
+from feeds.sim.market.pair import FeedBook
 from feeds.sim.registry import TWINS
 from feeds.sim.twin import BookImage
 from tests.bench.__main__ import EVERY_ROUTE

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from feeds.books.book import Outcome
 from feeds.model import BookDelta, BookSnapshot, Channel, Event, Reply
-from feeds.sim.listing import decimals_of
+from feeds.sim.market.listing import decimals_of
 from feeds.sim.registry import TWINS
 from feeds.sim.twin import BookImage, Change, Close, Out, SimInstrument, TextLevel, Twin
 from feeds.venues.registry import VENUES

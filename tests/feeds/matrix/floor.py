@@ -19,7 +19,7 @@ from feeds.measure.clock_offset import OffsetEstimator
 from feeds.measure.route import Hosts, Meters, RouteMonitor
 from feeds.model import Channel, Instrument
 from feeds.samples import FeedSample, LinkSample, Sample
-from feeds.sim.pair import SimPair
+from feeds.sim.market.pair import SimPair
 from feeds.sim.scenario import load
 from feeds.sim.simulation import Simulation
 from feeds.transport.rate_limit import ConnectLimits

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from feeds.model import Cause, State
-from feeds.sim.faults import Timeline
+from feeds.sim.conditions import Timeline
 from feeds.sim.scenario import ScenarioError, load, names, parse
 
 HEAD = 'name = "x"\ntitle = "x"\nduration_s = 60\n'

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from feeds.books.book import Book, Outcome
 from feeds.model import Ack, BookDelta, BookSnapshot, Channel, Event, Heartbeat, Notice, Pong, Refusal, Trade
-from feeds.sim.venues.kraken import KrakenTwin
+from feeds.sim.venues.kraken.twin import KrakenTwin
 from feeds.venues.base import Payload, VenueError
 from feeds.venues.kraken import Kraken
 from feeds.venues.kraken_unified import STARTS_S

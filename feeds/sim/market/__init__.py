@@ -1,0 +1,1 @@
+"""The simulated market: what is listed, prices, order books, and time."""

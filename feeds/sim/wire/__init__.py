@@ -1,0 +1,1 @@
+"""What the twins share when they write messages."""

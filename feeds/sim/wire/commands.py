@@ -1,0 +1,24 @@
+"""Reading the commands that clients send."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from msgspec import DecodeError, json
+
+Command = TypeVar("Command")
+
+
+def reader(form: type[Command], *, strict: bool = True) -> Callable[[bytes], Command | None]:
+    """Decodes JSON of this form; None for bytes that are anything else. ``strict=False`` takes numbers written as text
+    and the reverse."""
+    decode = json.Decoder(form, strict=strict).decode
+
+    def read(raw: bytes) -> Command | None:
+        try:
+            return decode(raw)
+        except (DecodeError, UnicodeDecodeError):  # a ValidationError is a DecodeError
+            return None
+
+    return read
