@@ -15,7 +15,7 @@ from feeds.books.ladder import derive
 from feeds.model import Side
 from feeds.venues.base import Unsequenced
 from tests.feeds.books.messages import LINEAR, delta, snapshot
-from tests.feeds.venues.wire import instrument
+from tests.feeds.venues.captures import instrument
 
 # ---- figures
 

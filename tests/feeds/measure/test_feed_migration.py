@@ -24,9 +24,9 @@ from feeds.samples import LinkSample, ProbeSample, Sample
 from feeds.sim.scenario import load
 from feeds.sim.simulation import Simulation
 from feeds.transport.rate_limit import ConnectLimits
-from feeds.venues import kraken_unified
 from feeds.venues.base import Listing, VenueError
-from feeds.venues.kraken import Kraken
+from feeds.venues.kraken import unified_session as kraken_unified
+from feeds.venues.kraken.venue import Kraken
 from tests.feeds.loopback import FakeClock
 
 ROUTE = "kraken.linear"
