@@ -8,10 +8,10 @@ Spot and futures share every shape; futures add ``T`` (matching engine) and ``pu
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Raw
 
 from feeds.model import (
     Ack,
@@ -30,7 +30,18 @@ from feeds.model import (
     Trade,
     Unknown,
 )
-from feeds.venues.base import Millis, Payload, Price, Size, Subscription
+from feeds.venues.base import Payload, Subscription
+from feeds.venues.binance.wire import (
+    Frame,
+    TradeRow,
+    code_fault,
+    read_book_ticker,
+    read_depth,
+    read_force_order,
+    read_frame,
+    read_mark_price,
+    read_trade,
+)
 from feeds.venues.reading import NS_PER_MS, UNREADABLE, number
 
 PER_FRAME = 200
@@ -45,105 +56,8 @@ _WHAT = 120
 Reader: TypeAlias = Callable[[Raw, str], Sequence[Event]]
 
 
-class _Error(Struct):
-    code: int = 0
-    msg: str = ""
-
-
-class _Frame(Struct):
-    stream: str | None = None
-    data: Raw = Raw()
-    e: str | None = None
-    result: Raw = Raw()
-    id: int | str | None = None
-    code: int | None = None
-    msg: str = ""
-    error: _Error | None = None
-
-
-class _Depth(Struct, rename={"event_ms": "E", "engine_ms": "T", "first": "U", "last": "u", "bids": "b", "asks": "a"}):
-    event_ms: Millis
-    first: int
-    last: int
-    bids: list[tuple[Price, Size]]
-    asks: list[tuple[Price, Size]]
-    engine_ms: Millis = 0
-    pu: int | None = None
-
-
-class _BookTicker(
-    Struct,
-    rename={"bid": "b", "bid_size": "B", "ask": "a", "ask_size": "A", "seq": "u", "event_ms": "E", "engine_ms": "T"},
-):
-    bid: Size  # an empty side is sent as price and size 0
-    bid_size: Size
-    ask: Size
-    ask_size: Size
-    seq: int
-    event_ms: Millis = 0
-    engine_ms: Millis = 0
-
-
-class _Trade(
-    Struct,
-    rename={
-        "price": "p",
-        "size": "q",
-        "engine_ms": "T",
-        "event_ms": "E",
-        "buyer_is_maker": "m",
-        "trade_id": "t",
-        "aggregate_id": "a",
-        "kind": "X",
-    },
-):
-    price: Size
-    size: Size
-    engine_ms: Millis
-    event_ms: Millis
-    buyer_is_maker: bool
-    trade_id: int | None = None
-    aggregate_id: int | None = None  # of aggTrade; old trade messages carry an order id here
-    kind: str = "MARKET"
-
-
-class _Order(
-    Struct,
-    rename={"side": "S", "size": "q", "price": "p", "average": "ap", "filled": "z", "engine_ms": "T"},
-):
-    side: Literal["BUY", "SELL"]
-    size: Size
-    price: Size
-    average: Size = 0.0
-    filled: Size = 0.0
-    engine_ms: Millis = 0
-
-
-class _ForceOrder(Struct, rename={"event_ms": "E", "order": "o"}):
-    event_ms: Millis
-    order: _Order
-
-
-class _MarkPrice(
-    Struct, rename={"event_ms": "E", "mark": "p", "index": "i", "funding_rate": "r", "next_funding_ms": "T"}
-):
-    event_ms: Millis
-    mark: str
-    index: str = ""
-    funding_rate: str = ""
-    next_funding_ms: Millis = 0
-
-
-_open = msgspec.json.Decoder(_Frame, strict=False).decode
-_depth = msgspec.json.Decoder(_Depth, strict=False).decode
-_book_ticker = msgspec.json.Decoder(_BookTicker, strict=False).decode
-_trade = msgspec.json.Decoder(_Trade, strict=False).decode
-_force_order = msgspec.json.Decoder(_ForceOrder, strict=False).decode
-_mark_price = msgspec.json.Decoder(_MarkPrice, strict=False).decode
-
-
-def _read_depth(body: Raw, symbol: str) -> Sequence[Event]:
-    m = _depth(body)
+def _delta(body: Raw, symbol: str) -> Sequence[Event]:
+    m = read_depth(body)
     return (
         BookDelta(
             symbol=symbol,
@@ -158,8 +72,8 @@ def _read_depth(body: Raw, symbol: str) -> Sequence[Event]:
     )
 
 
-def _read_book_ticker(body: Raw, symbol: str) -> Sequence[Event]:
-    m = _book_ticker(body)
+def _quote(body: Raw, symbol: str) -> Sequence[Event]:
+    m = read_book_ticker(body)
     return (
         Quote(
             symbol=symbol,
@@ -174,7 +88,7 @@ def _read_book_ticker(body: Raw, symbol: str) -> Sequence[Event]:
     )
 
 
-def _trade_event(m: _Trade, symbol: str, trade_id: int | None) -> Sequence[Event]:
+def _trade_event(m: TradeRow, symbol: str, trade_id: int | None) -> Sequence[Event]:
     if m.kind != "MARKET":
         return ()  # insurance fund and auto-deleveraging rows: no order book trade, often without a price
     if not m.price or not m.size:
@@ -192,18 +106,18 @@ def _trade_event(m: _Trade, symbol: str, trade_id: int | None) -> Sequence[Event
     )
 
 
-def _read_trade(body: Raw, symbol: str) -> Sequence[Event]:
-    m = _trade(body)
+def _trade(body: Raw, symbol: str) -> Sequence[Event]:
+    m = read_trade(body)
     return _trade_event(m, symbol, m.trade_id)
 
 
-def _read_agg_trade(body: Raw, symbol: str) -> Sequence[Event]:
-    m = _trade(body)
+def _agg_trade(body: Raw, symbol: str) -> Sequence[Event]:
+    m = read_trade(body)
     return _trade_event(m, symbol, m.aggregate_id)
 
 
-def _read_force_order(body: Raw, symbol: str) -> Sequence[Event]:
-    m = _force_order(body)
+def _liquidation(body: Raw, symbol: str) -> Sequence[Event]:
+    m = read_force_order(body)
     order = m.order
     price, size = order.average or order.price, order.filled or order.size
     if not price or not size:
@@ -220,8 +134,8 @@ def _read_force_order(body: Raw, symbol: str) -> Sequence[Event]:
     )
 
 
-def _read_mark_price(body: Raw, symbol: str) -> Sequence[Event]:
-    m = _mark_price(body)
+def _mark(body: Raw, symbol: str) -> Sequence[Event]:
+    m = read_mark_price(body)
     return (
         Mark(
             symbol=symbol,
@@ -243,47 +157,18 @@ def _positive(text: str) -> float | None:
 
 
 READERS: Mapping[str, Reader] = {
-    "depth": _read_depth,
-    "depth@0ms": _read_depth,
-    "depth@100ms": _read_depth,
-    "depth@500ms": _read_depth,
-    "bookTicker": _read_book_ticker,
-    "trade": _read_trade,
-    "aggTrade": _read_agg_trade,
-    "forceOrder": _read_force_order,
-    "markPrice": _read_mark_price,
-    "markPrice@1s": _read_mark_price,
+    "depth": _delta,
+    "depth@0ms": _delta,
+    "depth@100ms": _delta,
+    "depth@500ms": _delta,
+    "bookTicker": _quote,
+    "trade": _trade,
+    "aggTrade": _agg_trade,
+    "forceOrder": _liquidation,
+    "markPrice": _mark,
+    "markPrice@1s": _mark,
 }
 """By what stands behind the symbol in a stream's name."""
-
-_CODES: Mapping[int, Fault] = {
-    -1000: Fault.UNKNOWN,
-    -1001: Fault.OVERLOAD,
-    -1002: Fault.REFUSED,
-    -1003: Fault.OUR_LIMIT,
-    -1004: Fault.OVERLOAD,
-    -1005: Fault.REFUSED,
-    -1006: Fault.OVERLOAD,
-    -1007: Fault.OVERLOAD,
-    -1008: Fault.OVERLOAD,
-    -1011: Fault.REFUSED,
-    -1015: Fault.OUR_LIMIT,
-    -1016: Fault.MAINTENANCE,
-    -1034: Fault.OUR_LIMIT,
-    -1099: Fault.REFUSED,
-}
-
-
-def code_fault(code: int) -> Fault | None:
-    """What one of Binance's error codes says; None for a code that is not in its documents.
-
-    https://developers.binance.com/docs/binance-spot-api-docs/errors; codes 0 to 3 are the websocket's own.
-    """
-    if code in _CODES:
-        return _CODES[code]
-    if 0 <= code <= 3 or -1999 <= code <= -1100 or code in (-1010, -1013, -1014, -1020, -1021, -1022, -1023):
-        return Fault.BAD_REQUEST
-    return None
 
 
 class BinanceSession:
@@ -313,7 +198,7 @@ class BinanceSession:
 
     def receive(self, raw: bytes, received_ns: int) -> Sequence[Event]:
         try:
-            frame = _open(raw)
+            frame = read_frame(raw)
             if frame.stream is None:
                 return self._control(frame)
             known = self._known.get(frame.stream) or self._find(frame.stream)
@@ -339,7 +224,7 @@ class BinanceSession:
         named = kind or venue_id
         return (Unknown(what=f"stream {named}"[:_WHAT] if kind not in READERS else f"symbol {venue_id}"[:_WHAT]),)
 
-    def _control(self, frame: _Frame) -> Sequence[Event]:
+    def _control(self, frame: Frame) -> Sequence[Event]:
         if frame.error is not None:
             return self._refused(frame.id, frame.error.code, frame.error.msg)
         if frame.code is not None:

@@ -10,34 +10,34 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
-import msgspec
 from msgspec import Struct, structs
 
-from feeds.model import BookDelta, BookSnapshot, Channel, Fault, Instrument, Product, StatusNotice
+from feeds.model import BookSnapshot, Channel, Fault, Instrument, Product, StatusNotice
+from feeds.venues.answers import header_float, http_fault
 from feeds.venues.base import (
     Answer,
-    Contiguous,
-    Millis,
-    PrevEquals,
-    Price,
     Probe,
     ProbeReading,
     ProductFacts,
     RateLimit,
     RestRequest,
-    SequenceRule,
     Session,
-    Size,
     SocketPlan,
-    Step,
-    Subscription,
     VenueDefaults,
     VenueError,
-    header_float,
-    http_fault,
 )
-from feeds.venues.binance.session import BinanceSession, code_fault
+from feeds.venues.binance.rule import LinearRule, SpotRule
+from feeds.venues.binance.session import BinanceSession
+from feeds.venues.binance.wire import (
+    code_fault,
+    read_book,
+    read_error,
+    read_system_status,
+    read_time,
+)
 from feeds.venues.reading import NS_PER_MS, UNREADABLE
+from feeds.venues.sequence import SequenceRule
+from feeds.venues.sockets import SocketKind, plan_sockets
 
 SNAPSHOT_LEVELS = 1000
 DEEP_LEVELS = 5_000
@@ -46,14 +46,6 @@ DEEP_WEIGHT = 250.0
 
 _USED_WEIGHT = "x-mbx-used-weight-1m"
 _TEXT = 200
-
-
-class _Socket(Struct, frozen=True):
-    """One of a product's sockets: its path and what follows ``symbol@`` in its streams' names."""
-
-    label: str
-    path: str
-    kinds: Mapping[Channel, str]
 
 
 class _Rest(Struct, frozen=True):
@@ -66,106 +58,34 @@ class _Rest(Struct, frozen=True):
     """Of a book of ``SNAPSHOT_LEVELS``."""
 
 
-_SOCKETS: Mapping[Product, tuple[_Socket, ...]] = {
-    "spot": (
-        _Socket(
-            "public",
-            "/stream",
-            {Channel.BOOK: "depth@100ms", Channel.BBO: "bookTicker", Channel.TRADES: "trade"},
-        ),
-    ),
+_FUTURES_STREAMS: Mapping[Channel, str] = {
+    Channel.BOOK: "depth@100ms",
+    Channel.BBO: "bookTicker",
+    Channel.TRADES: "aggTrade",
+    Channel.LIQUIDATIONS: "forceOrder",
+    Channel.MARK: "markPrice@1s",
+}
+_STREAMS: Mapping[Product, Mapping[Channel, str]] = {
+    "spot": {Channel.BOOK: "depth@100ms", Channel.BBO: "bookTicker", Channel.TRADES: "trade"},
+    "linear": _FUTURES_STREAMS,
+    "inverse": _FUTURES_STREAMS,
+}
+"""What follows ``symbol@`` in a stream's name."""
+_SOCKETS: Mapping[Product, Sequence[SocketKind]] = {
+    "spot": (SocketKind(path="/stream", channels=tuple(_STREAMS["spot"])),),
     "linear": (
-        _Socket("public", "/public/stream", {Channel.BOOK: "depth@100ms", Channel.BBO: "bookTicker"}),
-        _Socket(
-            "market",
-            "/market/stream",
-            {Channel.TRADES: "aggTrade", Channel.LIQUIDATIONS: "forceOrder", Channel.MARK: "markPrice@1s"},
+        SocketKind(path="/public/stream", channels=(Channel.BOOK, Channel.BBO)),
+        SocketKind(
+            path="/market/stream", label="market", channels=(Channel.TRADES, Channel.LIQUIDATIONS, Channel.MARK)
         ),
     ),
-    "inverse": (
-        _Socket(
-            "public",
-            "/stream",
-            {
-                Channel.BOOK: "depth@100ms",
-                Channel.BBO: "bookTicker",
-                Channel.TRADES: "aggTrade",
-                Channel.LIQUIDATIONS: "forceOrder",
-                Channel.MARK: "markPrice@1s",
-            },
-        ),
-    ),
+    "inverse": (SocketKind(path="/stream", channels=tuple(_STREAMS["inverse"])),),
 }
 _REST: Mapping[Product, _Rest] = {
     "spot": _Rest("/api/v3", probe_weight=5, snapshot_weight=50),
     "linear": _Rest("/fapi/v1", probe_weight=2, snapshot_weight=20),
     "inverse": _Rest("/dapi/v1", probe_weight=2, snapshot_weight=20),
 }
-
-
-class _Time(Struct, rename="camel"):
-    server_time: Millis
-
-
-class _Book(Struct, rename={"last_update_id": "lastUpdateId", "event_ms": "E", "engine_ms": "T"}):
-    last_update_id: int
-    bids: list[tuple[Price, Size]]
-    asks: list[tuple[Price, Size]]
-    event_ms: Millis = 0
-    engine_ms: Millis = 0
-
-
-class _Complaint(Struct):
-    code: int
-    msg: str = ""
-
-
-class _SystemStatus(Struct):
-    status: int
-    msg: str = ""
-
-
-_time = msgspec.json.Decoder(_Time).decode
-_book = msgspec.json.Decoder(_Book, strict=False).decode
-_complaint = msgspec.json.Decoder(_Complaint, strict=False).decode
-_system_status = msgspec.json.Decoder(_SystemStatus).decode
-
-
-class SpotRule(Contiguous):
-    """Drop ``u <= lastUpdateId``; the first has ``U <= lastUpdateId + 1 <= u``; then ``U`` is the last ``u + 1``.
-
-    ``How to manage a local order book correctly`` in the spot stream documents. Overlapping updates, seen in old
-    captures, carry absolute sizes and are applied.
-    """
-
-    rest_snapshot = True
-
-
-class LinearRule(PrevEquals):
-    """Drop ``u < lastUpdateId``; the first has ``U <= lastUpdateId <= u``; then ``pu`` is the last ``u``.
-
-    ``How to manage a local order book correctly`` in the futures stream documents. Ids are shared by all symbols, so
-    on a quiet one the snapshot falls between two updates (``pu <= lastUpdateId < U``): nothing of this book happened
-    between, and the update continues the snapshot (ccxt takes ``pu == lastUpdateId`` likewise).
-    """
-
-    rest_snapshot = True
-
-    def first(self, snapshot_seq: int | None, delta: BookDelta) -> Step:
-        if snapshot_seq is None or delta.first_seq is None or delta.last_seq is None:
-            return Step.GAP
-        if delta.last_seq < snapshot_seq:
-            return Step.SKIP
-        before = delta.first_seq if delta.prev_seq is None else min(delta.first_seq, delta.prev_seq)
-        return Step.APPLY if before <= snapshot_seq else Step.GAP
-
-    def following(self, last_seq: int | None, delta: BookDelta) -> Step:
-        if delta.prev_seq == last_seq:
-            return Step.APPLY
-        # Two connections overlap at a handover. Ids never fall on Binance, so what is older was applied already.
-        if last_seq is not None and delta.last_seq is not None and delta.last_seq <= last_seq:
-            return Step.SKIP
-        return Step.GAP
 
 
 _RULES: Mapping[Product, SequenceRule] = {"spot": SpotRule(), "linear": LinearRule(), "inverse": LinearRule()}
@@ -224,26 +144,16 @@ class Binance(VenueDefaults):
     }
 
     def plan(self, product: Product, instruments: Sequence[Instrument]) -> Sequence[SocketPlan]:
-        plans = []
-        for socket in _SOCKETS[product]:
-            room = self.products[product].max_streams // len(socket.kinds)
-            for number, at in enumerate(range(0, len(instruments), room), start=1):
-                plans.append(
-                    SocketPlan(
-                        product=product,
-                        label=socket.label if number == 1 else f"{socket.label}-{number}",
-                        path=socket.path,
-                        subscriptions=tuple(
-                            Subscription(channel, i.symbol)
-                            for i in instruments[at : at + room]
-                            for channel in socket.kinds
-                        ),
-                    )
-                )
-        return plans
+        return [
+            plan
+            for kind in _SOCKETS[product]
+            for plan in plan_sockets(
+                product, instruments, [kind], room=self.products[product].max_streams // len(kind.channels)
+            )
+        ]
 
     def session(self, plan: SocketPlan, instruments: Sequence[Instrument]) -> Session:
-        kinds = {channel: kind for socket in _SOCKETS[plan.product] for channel, kind in socket.kinds.items()}
+        kinds = _STREAMS[plan.product]
         ids = {i.symbol: i.venue_id.lower() for i in instruments}
         streams = {
             f"{ids[s.symbol]}@{kinds[s.channel]}": s
@@ -271,9 +181,9 @@ class Binance(VenueDefaults):
         if fault is None:
             try:
                 if probe.gives_time:
-                    server_ns = _time(answer.body).server_time * NS_PER_MS or None
+                    server_ns = read_time(answer.body).server_time * NS_PER_MS or None
                 else:
-                    _book(answer.body)
+                    read_book(answer.body)
             except UNREADABLE as error:
                 fault, text = Fault.UNKNOWN, f"unreadable answer: {error}"[:_TEXT]
         return ProbeReading(
@@ -298,7 +208,7 @@ class Binance(VenueDefaults):
     def read_snapshot(self, product: Product, instrument: Instrument, answer: Answer) -> BookSnapshot:
         _refuse(answer)
         try:
-            book = _book(answer.body)
+            book = read_book(answer.body)
         except UNREADABLE as error:
             raise VenueError(f"unreadable book of {instrument.venue_id}: {error}"[:_TEXT]) from error
         return BookSnapshot(
@@ -318,7 +228,7 @@ class Binance(VenueDefaults):
     def read_status(self, product: Product, answer: Answer) -> Sequence[StatusNotice]:
         _refuse(answer)
         try:
-            status = _system_status(answer.body)
+            status = read_system_status(answer.body)
         except UNREADABLE as error:
             raise VenueError(f"unreadable system status: {error}"[:_TEXT]) from error
         if status.status == 0:
@@ -337,7 +247,7 @@ def _depth_path(rest: _Rest, instrument: Instrument, levels: int) -> str:
 def _fault(answer: Answer) -> tuple[Fault | None, str, str]:
     """(fault, code, text) of an answer: Binance's own code first, then what the HTTP status says."""
     try:
-        complaint = _complaint(answer.body)
+        complaint = read_error(answer.body)
     except UNREADABLE:
         code, text, told = "", "", None
     else:

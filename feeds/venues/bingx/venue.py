@@ -13,27 +13,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from feeds.model import BookDelta, BookSnapshot, Channel, Fault, Instrument, Product
+from feeds.venues.answers import header_float, http_fault, unreadable
 from feeds.venues.base import (
     Answer,
-    BookSides,
     Probe,
     ProbeReading,
     ProductFacts,
     RateLimit,
     RestRequest,
-    RuleDefaults,
-    SequenceRule,
     SocketPlan,
-    Step,
-    Subscription,
     VenueDefaults,
     VenueError,
-    header_float,
-    http_fault,
 )
 from feeds.venues.bingx.session import BOOK_LEVELS, CROSSED, UNCROSSED, BingxSession
 from feeds.venues.bingx.wire import fault_of, read_body, read_rest_book, read_time
-from feeds.venues.reading import NS_PER_MS, UNREADABLE, unreadable
+from feeds.venues.reading import NS_PER_MS, UNREADABLE
+from feeds.venues.sequence import BookSides, RuleDefaults, SequenceRule, Step
+from feeds.venues.sockets import SocketKind, plan_sockets
 
 _TOPICS_A_SOCKET = 200
 _REST_LIMIT = RateLimit(500, 10.0)  # per IP, all market data together; older texts say 100
@@ -111,19 +107,10 @@ class Bingx(VenueDefaults):
     }
 
     def plan(self, product: Product, instruments: Sequence[Instrument]) -> Sequence[SocketPlan]:
-        """As many symbols a socket as topics are allowed, less the one that spot answers pings with."""
+        """Room for as many symbols as topics are allowed, less the one that spot answers pings with."""
         channels = tuple(self.products[product].push_ms)
-        room = (_TOPICS_A_SOCKET - 1) // len(channels)
-        parts = [instruments[start : start + room] for start in range(0, len(instruments), room)]
-        return [
-            SocketPlan(
-                product=product,
-                label=f"public-{number}" if number > 1 else "public",
-                path=_PATHS[product],
-                subscriptions=tuple(Subscription(c, i.symbol) for i in part for c in channels),
-            )
-            for number, part in enumerate(parts, 1)
-        ]
+        kind = SocketKind(path=_PATHS[product], channels=channels)
+        return plan_sockets(product, instruments, [kind], room=(_TOPICS_A_SOCKET - 1) // len(channels))
 
     def session(self, plan: SocketPlan, instruments: Sequence[Instrument]) -> BingxSession:
         return BingxSession(plan, instruments)

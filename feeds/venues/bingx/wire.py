@@ -14,7 +14,7 @@ from msgspec import Meta, Raw, Struct, field
 from msgspec.json import Decoder
 
 from feeds.model import Fault
-from feeds.venues.base import Millis, Price, Size
+from feeds.venues.reading import Millis, Price, Size
 
 Sequence64 = Annotated[int, Meta(ge=0, lt=1 << 62)]
 SideLevels = Annotated[list[tuple[Price, Size]], Meta(max_length=5_000)]

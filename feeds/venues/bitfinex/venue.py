@@ -16,26 +16,24 @@ from collections.abc import Mapping, Sequence
 from msgspec import structs
 
 from feeds.model import BookSnapshot, Channel, Fault, Instrument, Product, Rail, StatusNotice
+from feeds.venues.answers import http_fault, unreadable
 from feeds.venues.base import (
     Answer,
-    BookSides,
-    PrevEquals,
     Probe,
     ProbeReading,
     ProductFacts,
     RateLimit,
     RestRequest,
-    SequenceRule,
     SocketPlan,
-    Subscription,
     VenueDefaults,
     VenueError,
-    http_fault,
 )
 from feeds.venues.best_levels import BestLevels
 from feeds.venues.bitfinex import wire
 from feeds.venues.bitfinex.session import BitfinexSession
-from feeds.venues.reading import UNREADABLE, unreadable
+from feeds.venues.reading import UNREADABLE
+from feeds.venues.sequence import BookSides, PrevEquals, SequenceRule
+from feeds.venues.sockets import SocketKind, plan_sockets
 
 _CHANNELS_A_SOCKET = 25  # the docs say 25 on one page and 30 on another
 _LIMIT = RateLimit(240, 60.0)  # of books; other paths have less, told as a weight
@@ -91,22 +89,10 @@ class Bitfinex(VenueDefaults):
     products: Mapping[Product, ProductFacts] = {"spot": _SPOT, "linear": _LINEAR}
 
     def plan(self, product: Product, instruments: Sequence[Instrument]) -> Sequence[SocketPlan]:
-        """The channel of all liquidations rides on the first socket."""
-        channels = [c for c in self.products[product].push_ms if c is not Channel.LIQUIDATIONS]
-        each = _CHANNELS_A_SOCKET // len(channels)
-        plans: list[SocketPlan] = []
-        for start in range(0, len(instruments), each):
-            whole = () if plans or product == "spot" else (Subscription(Channel.LIQUIDATIONS, None),)
-            part = instruments[start : start + each]
-            plans.append(
-                SocketPlan(
-                    product=product,
-                    label=f"public-{len(plans) + 1}" if plans else "public",
-                    path="/ws/2",
-                    subscriptions=(*(Subscription(c, i.symbol) for i in part for c in channels), *whole),
-                )
-            )
-        return plans
+        whole = () if product == "spot" else (Channel.LIQUIDATIONS,)
+        channels = [channel for channel in self.products[product].push_ms if channel not in whole]
+        kind = SocketKind(path="/ws/2", channels=channels, product_channels=whole)
+        return plan_sockets(product, instruments, [kind], room=_CHANNELS_A_SOCKET // len(channels))
 
     def session(self, plan: SocketPlan, instruments: Sequence[Instrument]) -> BitfinexSession:
         return BitfinexSession(plan, instruments)

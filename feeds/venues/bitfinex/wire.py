@@ -15,8 +15,9 @@ from msgspec import Meta, Raw, Struct
 from msgspec.json import Decoder
 
 from feeds.model import Fault
-from feeds.venues.base import Answer, Millis, Price, Size, http_fault
-from feeds.venues.reading import UNREADABLE
+from feeds.venues.answers import http_fault
+from feeds.venues.base import Answer
+from feeds.venues.reading import UNREADABLE, Millis, Price, Size
 
 CHECKED_LEVELS = 25
 Signed = Annotated[float, Meta(gt=-1e18, lt=1e18)]

@@ -18,28 +18,25 @@ from urllib.parse import quote
 from msgspec import Raw
 
 from feeds.model import BookDelta, BookSnapshot, Channel, Fault, Instrument, Product, Rail
+from feeds.venues.answers import header_float, http_fault, unreadable
 from feeds.venues.base import (
     Answer,
-    PrevEquals,
     Probe,
     ProbeReading,
     ProductFacts,
     RateLimit,
     RestRequest,
-    SequenceRule,
     SocketPlan,
-    Step,
-    Subscription,
     VenueDefaults,
     VenueError,
-    header_float,
-    http_fault,
 )
 from feeds.venues.bitget.session import INST_TYPES, BitgetSession
 from feeds.venues.bitget.wire import NO_CHAIN, fault_of, read_body, read_coins, read_rest_book, read_time
-from feeds.venues.reading import NS_PER_MS, UNREADABLE, unreadable
+from feeds.venues.reading import NS_PER_MS, UNREADABLE
+from feeds.venues.sequence import PrevEquals, SequenceRule, Step
+from feeds.venues.sockets import SocketKind, plan_sockets
 
-_CHANNELS_PER_SOCKET = 49  # of 1000; "fewer than 50" is advised for a stable connection
+_CHANNELS_A_SOCKET = 49  # of 1000; "fewer than 50" is advised for a stable connection
 _REST_LEVELS = 200
 _PATH_LIMIT = RateLimit(20, 1.0)  # every path by itself, per IP; and 6000 a minute for all together
 
@@ -79,7 +76,7 @@ def _facts(
         idle_cut_s=30.0,  # books say nothing while unchanged, the pong does
         connects=RateLimit(300, 300.0),  # and 100 at a time
         sends=RateLimit(8, 1.0),  # of 10; more cuts the connection. 240 subscriptions an hour besides
-        max_streams=_CHANNELS_PER_SOCKET,
+        max_streams=_CHANNELS_A_SOCKET,
     )
 
 
@@ -100,23 +97,11 @@ class Bitget(VenueDefaults):
     }
 
     def plan(self, product: Product, instruments: Sequence[Instrument]) -> Sequence[SocketPlan]:
-        """Fewer than 50 channels a socket; liquidations are one channel of the whole product, on the first."""
-        channels = [channel for channel in self.products[product].push_ms if channel is not Channel.LIQUIDATIONS]
-        step = (_CHANNELS_PER_SOCKET - 1) // len(channels)
-        plans: list[SocketPlan] = []
-        for start in range(0, len(instruments), step):
-            subscriptions = [Subscription(c, i.symbol) for i in instruments[start : start + step] for c in channels]
-            if product == "linear" and not plans:
-                subscriptions.append(Subscription(Channel.LIQUIDATIONS, None))
-            plans.append(
-                SocketPlan(
-                    product=product,
-                    label=f"public-{len(plans) + 1}" if plans else "public",
-                    path="/v3/ws/public",
-                    subscriptions=tuple(subscriptions),
-                )
-            )
-        return plans
+        """Fewer than 50 channels a socket, the one of all liquidations included."""
+        whole = (Channel.LIQUIDATIONS,) if product == "linear" else ()
+        channels = [channel for channel in self.products[product].push_ms if channel not in whole]
+        kind = SocketKind(path="/v3/ws/public", channels=channels, product_channels=whole)
+        return plan_sockets(product, instruments, [kind], room=(_CHANNELS_A_SOCKET - 1) // len(channels))
 
     def session(self, plan: SocketPlan, instruments: Sequence[Instrument]) -> BitgetSession:
         return BitgetSession(plan, instruments)

@@ -9,7 +9,7 @@ from msgspec import Meta, Raw, Struct, field
 from msgspec.json import Decoder
 
 from feeds.model import Fault, Side
-from feeds.venues.base import Millis, Price, Size
+from feeds.venues.reading import Millis, Price, Size
 
 _FAULTS: Mapping[str, Fault] = {
     "429": Fault.OUR_LIMIT,

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from msgspec import Raw
 
 from feeds.model import BookDelta, BookSnapshot, Channel, Fault, Instrument, Product, StatusNotice
+from feeds.venues.answers import share_used
 from feeds.venues.base import (
     Answer,
     Probe,
@@ -21,14 +22,9 @@ from feeds.venues.base import (
     ProductFacts,
     RateLimit,
     RestRequest,
-    RuleDefaults,
-    SequenceRule,
     SocketPlan,
-    Step,
-    Subscription,
     VenueDefaults,
     VenueError,
-    share_used,
 )
 from feeds.venues.bybit.session import BOOK_LEVELS, BybitSession, topic_of
 from feeds.venues.bybit.wire import (
@@ -42,6 +38,8 @@ from feeds.venues.bybit.wire import (
     status_notice,
 )
 from feeds.venues.reading import NS_PER_MS, UNREADABLE
+from feeds.venues.sequence import RuleDefaults, SequenceRule, Step
+from feeds.venues.sockets import SocketKind, plan_sockets
 
 _ARGS_CHARS = 20_000  # of 21 000 characters allowed in all args of a connection
 _IP_LIMIT = RateLimit(600, 5.0)  # requests per IP over all hosts
@@ -108,24 +106,12 @@ class Bybit(VenueDefaults):
     def plan(self, product: Product, instruments: Sequence[Instrument]) -> Sequence[SocketPlan]:
         """As many symbols a socket as its topics may have characters."""
         channels = tuple(self.products[product].push_ms)
-        parts: list[list[Subscription]] = []
-        room = 0
-        for instrument in instruments:
-            cost = sum(len(topic_of(channel, instrument.venue_id)) + 3 for channel in channels)  # 3: quotes, comma
-            if not parts or cost > room:
-                parts.append([])
-                room = _ARGS_CHARS
-            room -= cost
-            parts[-1].extend(Subscription(channel, instrument.symbol) for channel in channels)
-        return [
-            SocketPlan(
-                product=product,
-                label=f"public-{number}" if number > 1 else "public",
-                path=f"/v5/public/{product}",
-                subscriptions=tuple(part),
-            )
-            for number, part in enumerate(parts, 1)
-        ]
+
+        def characters(instrument: Instrument) -> int:
+            return sum(len(topic_of(channel, instrument.venue_id)) + 3 for channel in channels)  # 3: quotes, comma
+
+        kind = SocketKind(path=f"/v5/public/{product}", channels=channels)
+        return plan_sockets(product, instruments, [kind], room=_ARGS_CHARS, cost=characters)
 
     def session(self, plan: SocketPlan, instruments: Sequence[Instrument]) -> BybitSession:
         return BybitSession(plan, instruments)

@@ -10,8 +10,9 @@ from msgspec import Meta, Raw, Struct, field
 from msgspec.json import Decoder
 
 from feeds.model import Fault, Product, StatusNotice
-from feeds.venues.base import Answer, Millis, Price, Size, http_fault
-from feeds.venues.reading import ms_ns
+from feeds.venues.answers import http_fault
+from feeds.venues.base import Answer
+from feeds.venues.reading import Millis, Price, Size, ms_ns
 
 _FAULTS: Mapping[int, Fault] = {
     429: Fault.OVERLOAD,  # "high server load"

@@ -6,10 +6,9 @@ See ``venue.py`` for the sources.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Literal
+from typing import Literal
 
-from msgspec import Meta, Raw, Struct
-from msgspec.json import Decoder, encode
+from msgspec.json import encode
 
 from feeds.model import (
     Ack,
@@ -27,8 +26,15 @@ from feeds.model import (
     Trade,
     Unknown,
 )
-from feeds.venues.base import Payload, Price, Size, SocketPlan
-from feeds.venues.reading import UNREADABLE, Stamp, stamp_ns
+from feeds.venues.base import Payload, SocketPlan
+from feeds.venues.coinbase.wire import (
+    Frame,
+    read_books,
+    read_frame,
+    read_subscribed,
+    read_trades,
+)
+from feeds.venues.reading import UNREADABLE, stamp_ns
 from feeds.venues.retry import RetrySchedule
 
 _NAMES: Mapping[Channel, str] = {Channel.BOOK: "level2", Channel.TRADES: "market_trades"}
@@ -52,52 +58,6 @@ def book_id(instrument: Instrument) -> str:
     """The id under which messages come, whatever was asked for."""
     name = instrument.venue_id
     return name.removesuffix("C") if name.endswith("-USDC") and name not in _OWN_USDC else name
-
-
-class _Frame(Struct, gc=False):
-    channel: str = ""
-    timestamp: Stamp | None = None
-    sequence_num: Annotated[int, Meta(ge=0, lt=1 << 62)] | None = None
-    events: Raw = Raw(b"[]")
-    type: str = ""
-    message: str = ""
-
-
-class _Level(Struct, gc=False):
-    side: Literal["bid", "offer"]
-    price_level: Price
-    new_quantity: Size
-    event_time: Stamp | None = None
-
-
-class _Book(Struct, gc=False):
-    type: Literal["snapshot", "update"]
-    product_id: str
-    updates: Annotated[list[_Level], Meta(max_length=500_000)] = []
-
-
-class _TradeRow(Struct, gc=False):
-    product_id: str
-    trade_id: str
-    price: Price
-    size: Size
-    side: Literal["BUY", "SELL"]
-    time: Stamp | None = None
-
-
-class _Trades(Struct, gc=False):
-    type: str
-    trades: Annotated[list[_TradeRow], Meta(max_length=10_000)] = []
-
-
-class _Subscribed(Struct):
-    subscriptions: dict[str, list[str]] = {}
-
-
-_read_frame = Decoder(_Frame).decode
-_read_books = Decoder(list[_Book], strict=False).decode
-_read_trades = Decoder(list[_Trades], strict=False).decode
-_read_subscribed = Decoder(list[_Subscribed]).decode
 
 
 class CoinbaseSession:
@@ -124,7 +84,7 @@ class CoinbaseSession:
         self._next = 0
         self._last: dict[str, int] = {}
         """Number of each book's last message; a book that may have missed one is not in it."""
-        self._readers: dict[str, Callable[[_Frame], Sequence[Event]]] = {
+        self._readers: dict[str, Callable[[Frame], Sequence[Event]]] = {
             "l2_data": self._books,
             "market_trades": self._trades,
             "subscriptions": self._subscribed,
@@ -146,9 +106,9 @@ class CoinbaseSession:
 
     def receive(self, raw: bytes, received_ns: int) -> Sequence[Event]:
         lost: Sequence[Event] = ()
-        frame: _Frame | None = None
+        frame: Frame | None = None
         try:
-            frame = _read_frame(raw)
+            frame = read_frame(raw)
             lost = self._counted(frame)
             reader = self._readers.get(frame.channel)
             events = self._control(frame, received_ns) if reader is None else reader(frame)
@@ -164,7 +124,7 @@ class CoinbaseSession:
 
     # numbers
 
-    def _counted(self, frame: _Frame) -> Sequence[Event]:
+    def _counted(self, frame: Frame) -> Sequence[Event]:
         """A number that was skipped may have been any book's."""
         if frame.sequence_num is None:
             return ()
@@ -187,10 +147,10 @@ class CoinbaseSession:
             self._pending.append((channel, tuple(names)))
         return encode({"type": kind, "product_ids": list(names), "channel": _NAMES[channel]}).decode()
 
-    def _subscribed(self, frame: _Frame) -> Sequence[Event]:
+    def _subscribed(self, frame: Frame) -> Sequence[Event]:
         """All subscriptions of the connection, each time."""
         events: list[Event] = []
-        for row in _read_subscribed(frame.events):
+        for row in read_subscribed(frame.events):
             for name, ids in row.subscriptions.items():
                 channel = _CHANNELS.get(name)
                 if channel is None:
@@ -204,7 +164,7 @@ class CoinbaseSession:
                         events += [Ack(channel=channel, symbol=symbol) for symbol in self._symbols[one]]
         return events
 
-    def _control(self, frame: _Frame, received_ns: int) -> Sequence[Event]:
+    def _control(self, frame: Frame, received_ns: int) -> Sequence[Event]:
         if frame.type != "error":
             if frame.channel in _UNUSED:
                 return ()
@@ -228,10 +188,10 @@ class CoinbaseSession:
 
     # data
 
-    def _books(self, frame: _Frame) -> Sequence[Event]:
+    def _books(self, frame: Frame) -> Sequence[Event]:
         events: list[Event] = []
         gateway_ns = stamp_ns(frame.timestamp)
-        for row in _read_books(frame.events):
+        for row in read_books(frame.events):
             symbols = self._symbols.get(row.product_id)
             if symbols is None:
                 return _stranger(frame, row.product_id)
@@ -263,11 +223,11 @@ class CoinbaseSession:
                     )
         return events
 
-    def _trades(self, frame: _Frame) -> Sequence[Event]:
+    def _trades(self, frame: Frame) -> Sequence[Event]:
         """The newest come first. What comes with a subscription are trades of the past."""
         events: list[Event] = []
         gateway_ns = stamp_ns(frame.timestamp)
-        for event in _read_trades(frame.events):
+        for event in read_trades(frame.events):
             for row in reversed(event.trades):
                 symbols = self._symbols.get(row.product_id)
                 if symbols is None:
@@ -289,5 +249,5 @@ class CoinbaseSession:
         return events or (Heartbeat(channel=Channel.TRADES, gateway_ns=gateway_ns),)
 
 
-def _stranger(frame: _Frame, name: str) -> Sequence[Event]:
+def _stranger(frame: Frame, name: str) -> Sequence[Event]:
     return (Unknown(what=f"{frame.channel[:64]} of {name[:64]}"),)

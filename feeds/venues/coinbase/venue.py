@@ -17,31 +17,30 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Annotated
-
-from msgspec import Meta, Struct, field
-from msgspec.json import Decoder
 
 from feeds.model import BookSnapshot, Channel, Fault, Instrument, Product, Rail
+from feeds.venues.answers import http_fault, unreadable
 from feeds.venues.base import (
     Answer,
-    PrevEquals,
-    Price,
     Probe,
     ProbeReading,
     ProductFacts,
     RateLimit,
     RestRequest,
-    SequenceRule,
-    Size,
     SocketPlan,
-    Subscription,
     VenueDefaults,
     VenueError,
-    http_fault,
 )
 from feeds.venues.coinbase.session import CoinbaseSession, book_id
-from feeds.venues.reading import NS_PER_MS, UNREADABLE, Stamp, stamp_ns, unreadable
+from feeds.venues.coinbase.wire import (
+    RestBody,
+    read_body,
+    read_currencies,
+    read_rest_books,
+)
+from feeds.venues.reading import NS_PER_MS, UNREADABLE, stamp_ns
+from feeds.venues.sequence import PrevEquals, SequenceRule
+from feeds.venues.sockets import SocketKind, plan_sockets
 
 _SYMBOLS_A_SOCKET = 5  # who reads a few whole books too slowly is cut, and a lost number costs all books of a socket
 _REST = "/api/v3/brokerage"
@@ -49,51 +48,6 @@ _REST_LEVELS = 100
 _UNCACHED = {"cache-control": "no-cache"}  # answers are up to a second old without it
 _MAINTENANCE = re.compile(r"maintenance", re.IGNORECASE)
 _BUSY_S = 10.0  # no header says when to come back
-
-
-class _Said(Struct):
-    id: str = ""
-    message: str = ""
-
-
-class _Level(Struct):
-    price: Price
-    size: Size
-
-
-class _Book(Struct):
-    bids: list[_Level]
-    asks: list[_Level]
-    time: Stamp | None = None
-
-
-class _Books(Struct):
-    pricebook: _Book
-
-
-class _Body(Struct):
-    """What of any answer is read to judge it; errors come in two forms."""
-
-    ms: Annotated[int, Meta(ge=0, lt=1 << 43)] = field(name="epochMillis", default=0)
-    error: str = ""
-    message: str = ""
-    errors: list[_Said] = []
-
-
-class _Network(Struct):
-    id: str
-    status: str = ""
-
-
-class _Currency(Struct):
-    id: str
-    status: str = ""
-    networks: list[_Network] = field(name="supported_networks", default_factory=list)
-
-
-_read_currencies = Decoder(list[_Currency]).decode
-_read_body = Decoder(_Body, strict=False).decode
-_read_books = Decoder(_Books, strict=False).decode
 
 
 class Coinbase(VenueDefaults):
@@ -120,16 +74,8 @@ class Coinbase(VenueDefaults):
     }
 
     def plan(self, product: Product, instruments: Sequence[Instrument]) -> Sequence[SocketPlan]:
-        parts = [instruments[n : n + _SYMBOLS_A_SOCKET] for n in range(0, len(instruments), _SYMBOLS_A_SOCKET)]
-        return [
-            SocketPlan(
-                product=product,
-                label=f"public-{number}" if number > 1 else "public",
-                path="/",
-                subscriptions=tuple(Subscription(c, i.symbol) for i in part for c in self.products[product].push_ms),
-            )
-            for number, part in enumerate(parts, 1)
-        ]
+        kind = SocketKind(path="/", channels=tuple(self.products[product].push_ms))
+        return plan_sockets(product, instruments, [kind], room=_SYMBOLS_A_SOCKET)
 
     def session(self, plan: SocketPlan, instruments: Sequence[Instrument]) -> CoinbaseSession:
         return CoinbaseSession(plan, instruments)
@@ -143,11 +89,11 @@ class Coinbase(VenueDefaults):
 
     def read_probe(self, product: Product, probe: Probe, answer: Answer) -> ProbeReading:
         try:
-            body = _read_body(answer.body)
+            body = read_body(answer.body)
             word = body.error or next((said.id for said in body.errors), "")
             fault = Fault.OUR_LIMIT if "rate_limit" in word else http_fault(answer)
         except UNREADABLE:
-            body, word, fault = _Body(), "", unreadable(answer).fault
+            body, word, fault = RestBody(), "", unreadable(answer).fault
         if fault is None and (word or (probe.gives_time and not body.ms)):
             fault = Fault.UNKNOWN
         text = "" if fault is None else answer.body[:200].decode(errors="replace")
@@ -166,7 +112,7 @@ class Coinbase(VenueDefaults):
 
     def read_snapshot(self, product: Product, instrument: Instrument, answer: Answer) -> BookSnapshot:
         try:
-            row = _read_books(answer.body).pricebook
+            row = read_rest_books(answer.body).pricebook
         except UNREADABLE as error:
             said = answer.body[:200].decode(errors="replace")
             raise VenueError(f"coinbase book: HTTP {answer.status}, {error}: {said}") from error
@@ -185,7 +131,7 @@ class Coinbase(VenueDefaults):
     def read_transfers(self, answer: Answer) -> Sequence[Rail]:
         """A coin and a network have one word for both directions. A coin without networks is a national currency."""
         try:
-            rows = _read_currencies(answer.body)
+            rows = read_currencies(answer.body)
         except UNREADABLE as error:
             raise VenueError(f"coinbase currencies: HTTP {answer.status}, {error}") from error
         return [

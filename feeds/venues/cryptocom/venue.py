@@ -21,24 +21,23 @@ from email.utils import parsedate_to_datetime
 from msgspec import Raw
 
 from feeds.model import BookSnapshot, Channel, Fault, Instrument, Product, StatusNotice
+from feeds.venues.answers import http_fault, unreadable
 from feeds.venues.base import (
     Answer,
-    PrevEquals,
     Probe,
     ProbeReading,
     ProductFacts,
     RateLimit,
     RestRequest,
-    SequenceRule,
     SocketPlan,
-    Subscription,
     VenueDefaults,
     VenueError,
-    http_fault,
 )
 from feeds.venues.cryptocom import wire
 from feeds.venues.cryptocom.session import BOOK_LEVELS, CryptocomSession
-from feeds.venues.reading import NS_PER_MS, UNREADABLE, unreadable
+from feeds.venues.reading import NS_PER_MS, UNREADABLE
+from feeds.venues.sequence import PrevEquals, SequenceRule
+from feeds.venues.sockets import SocketKind, plan_sockets
 
 _MOST_CHANNELS = 400  # of one connection ("Market Data Websocket Subscription Limits"); then code 40107
 _SYMBOLS_A_SOCKET = 60  # a perpetual has six channels
@@ -91,16 +90,8 @@ class Cryptocom(VenueDefaults):
     }
 
     def plan(self, product: Product, instruments: Sequence[Instrument]) -> Sequence[SocketPlan]:
-        parts = [instruments[n : n + _SYMBOLS_A_SOCKET] for n in range(0, len(instruments), _SYMBOLS_A_SOCKET)]
-        return [
-            SocketPlan(
-                product=product,
-                label=f"market-{number}" if number > 1 else "market",
-                path="/exchange/v1/market",
-                subscriptions=tuple(Subscription(c, i.symbol) for i in part for c in self.products[product].push_ms),
-            )
-            for number, part in enumerate(parts, 1)
-        ]
+        kind = SocketKind(path="/exchange/v1/market", label="market", channels=tuple(self.products[product].push_ms))
+        return plan_sockets(product, instruments, [kind], room=_SYMBOLS_A_SOCKET)
 
     def session(self, plan: SocketPlan, instruments: Sequence[Instrument]) -> CryptocomSession:
         return CryptocomSession(plan, instruments)

@@ -9,7 +9,7 @@ from msgspec import Meta, Raw, Struct
 from msgspec.json import Decoder
 
 from feeds.model import Fault
-from feeds.venues.base import Level, Millis, Price, Size
+from feeds.venues.reading import Level, Millis, Price, Size
 
 Number = Annotated[int, Meta(ge=0, lt=1 << 62)]
 Nanos = Annotated[int, Meta(ge=0, lt=1 << 62)]

@@ -17,24 +17,23 @@ from typing import cast
 from msgspec import Raw
 
 from feeds.model import BookSnapshot, Channel, Fault, Instrument, Levels, Product, StatusNotice
+from feeds.venues.answers import http_fault, unreadable
 from feeds.venues.base import (
     Answer,
-    PrevEquals,
     Probe,
     ProbeReading,
     ProductFacts,
     RateLimit,
     RestRequest,
-    SequenceRule,
     SocketPlan,
-    Subscription,
     VenueDefaults,
     VenueError,
-    http_fault,
 )
 from feeds.venues.deribit import wire
 from feeds.venues.deribit.session import HEARTBEAT_S, DeribitSession
-from feeds.venues.reading import NS_PER_MS, UNREADABLE, unreadable
+from feeds.venues.reading import NS_PER_MS, UNREADABLE
+from feeds.venues.sequence import PrevEquals, SequenceRule
+from feeds.venues.sockets import SocketKind, plan_sockets
 
 _SYMBOLS_A_SOCKET = 90  # four channels each, and 500 channels a request at most
 _REST_LEVELS = 1_000
@@ -82,22 +81,9 @@ class Deribit(VenueDefaults):
     products: Mapping[Product, ProductFacts] = {"spot": _facts(), "linear": _SWAP_FACTS, "inverse": _SWAP_FACTS}
 
     def plan(self, product: Product, instruments: Sequence[Instrument]) -> Sequence[SocketPlan]:
-        """Up to 90 symbols a socket; the channel of the whole venue rides on the first."""
         channels = [channel for channel in self.products[product].push_ms if channel is not Channel.STATUS]
-        plans: list[SocketPlan] = []
-        for start in range(0, len(instruments), _SYMBOLS_A_SOCKET):
-            part = instruments[start : start + _SYMBOLS_A_SOCKET]
-            subscriptions = [Subscription(channel, i.symbol) for i in part for channel in channels]
-            whole = [] if plans else [Subscription(Channel.STATUS, None)]
-            plans.append(
-                SocketPlan(
-                    product=product,
-                    label=f"public-{len(plans) + 1}" if plans else "public",
-                    path="/ws/api/v2",
-                    subscriptions=(*subscriptions, *whole),
-                )
-            )
-        return plans
+        kind = SocketKind(path="/ws/api/v2", channels=channels, product_channels=(Channel.STATUS,))
+        return plan_sockets(product, instruments, [kind], room=_SYMBOLS_A_SOCKET)
 
     def session(self, plan: SocketPlan, instruments: Sequence[Instrument]) -> DeribitSession:
         return DeribitSession(plan, instruments)

@@ -9,7 +9,7 @@ from msgspec import Meta, Raw, Struct
 from msgspec.json import Decoder
 
 from feeds.model import Fault, LevelRow, Side
-from feeds.venues.base import Level, Millis, Price, Size
+from feeds.venues.reading import Level, Millis, Price, Size
 
 BOOK_LEVELS = 10_000
 """``get_order_book`` goes no deeper; the channel carries the whole book, and a side beyond this is not called whole."""

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from feeds.model import BookDelta, BookSnapshot, Channel, Fault, Instrument, Product, Rail
+from feeds.venues.answers import http_fault, share_used, unreadable
 from feeds.venues.base import (
     Answer,
     Probe,
@@ -23,19 +24,15 @@ from feeds.venues.base import (
     ProductFacts,
     RateLimit,
     RestRequest,
-    RuleDefaults,
-    SequenceRule,
     SocketPlan,
-    Step,
-    Subscription,
     VenueDefaults,
     VenueError,
-    http_fault,
-    share_used,
 )
 from feeds.venues.gate.session import GateSession
 from feeds.venues.gate.wire import ONE_CHAIN, pairs, read_body, read_currencies, read_rest_book, stamp_ns
-from feeds.venues.reading import UNREADABLE, unreadable
+from feeds.venues.reading import UNREADABLE
+from feeds.venues.sequence import RuleDefaults, SequenceRule, Step
+from feeds.venues.sockets import SocketKind, plan_sockets
 
 _SYMBOLS_A_SOCKET = 40  # no limit is published, but who reads too slowly is cut without a word
 _REST_LIMIT = RateLimit(200, 10.0)  # per path and IP
@@ -109,17 +106,12 @@ class Gate(VenueDefaults):
 
     def plan(self, product: Product, instruments: Sequence[Instrument]) -> Sequence[SocketPlan]:
         spot = product == "spot"
-        parts = [instruments[n : n + _SYMBOLS_A_SOCKET] for n in range(0, len(instruments), _SYMBOLS_A_SOCKET)]
-        return [
-            SocketPlan(
-                product=product,
-                label=f"public-{number}" if number > 1 else "public",
-                path="/ws/v4/" if spot else "/v4/ws/usdt",
-                subscriptions=tuple(Subscription(c, i.symbol) for i in part for c in self.products[product].push_ms),
-                headers={} if spot else _DECIMALS,
-            )
-            for number, part in enumerate(parts, 1)
-        ]
+        kind = SocketKind(
+            path="/ws/v4/" if spot else "/v4/ws/usdt",
+            channels=tuple(self.products[product].push_ms),
+            headers={} if spot else _DECIMALS,
+        )
+        return plan_sockets(product, instruments, [kind], room=_SYMBOLS_A_SOCKET)
 
     def session(self, plan: SocketPlan, instruments: Sequence[Instrument]) -> GateSession:
         return GateSession(plan, instruments, self._now_s)

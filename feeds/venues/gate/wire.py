@@ -12,7 +12,7 @@ from msgspec import Meta, Raw, Struct, field
 from msgspec.json import Decoder
 
 from feeds.model import Levels, Side
-from feeds.venues.base import Millis, Price, Size
+from feeds.venues.reading import Millis, Price, Size
 
 Signed = Annotated[float, Meta(gt=-1e18, lt=1e18)]
 """Positive: bought, negative: sold."""

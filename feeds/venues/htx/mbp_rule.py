@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 
 from feeds.model import BookDelta, BookSnapshot
-from feeds.venues.base import PrevEquals, Step
+from feeds.venues.sequence import PrevEquals, Step
 
 KEPT_DELTAS = 600
 """A minute of a 100 ms channel."""

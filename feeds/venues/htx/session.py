@@ -28,6 +28,7 @@ from feeds.model import (
 from feeds.venues.base import Payload, SocketPlan, Subscription, by_venue_id
 from feeds.venues.htx import wire
 from feeds.venues.htx.mbp_rule import MbpSync
+from feeds.venues.htx.wire import fault_of
 from feeds.venues.reading import NS_PER_MS, UNREADABLE, gunzip, number
 from feeds.venues.retry import RetrySchedule
 
@@ -52,31 +53,7 @@ _UNUSED_TOPICS = frozenset({"contract_info", "contract_elements", "heartbeat"})
 _LEVELS = re.compile(r"(?:mbp\.refresh\.|depth\.size_)(\d{1,3})(?:\.high_freq)?")
 _BOOK_HEAD = re.compile(rb'\{"ch":"market\.[^."]{1,64}\.(?:mbp|depth)\.')
 """How nearly all messages begin. One that is written in another order takes the long way and loses nothing."""
-_TOO_MANY = re.compile(r"too many request|too-many-request|frequency", re.IGNORECASE)
 _REQUEST = "req "  # before the topic, in the id of a request for a snapshot
-
-FAULTS: Mapping[str, Fault] = {
-    "too-many-request": Fault.OUR_LIMIT,
-    "429": Fault.OUR_LIMIT,
-    "1032": Fault.OUR_LIMIT,  # accessed too often
-    "2004": Fault.OUR_LIMIT,  # visits exceed the limit
-    "2030": Fault.OUR_LIMIT,  # connections exceed the limit
-    "gateway-internal-error": Fault.OVERLOAD,
-    "base-system-busy": Fault.OVERLOAD,
-    "internal-error": Fault.OVERLOAD,
-    "system-maintenance": Fault.MAINTENANCE,
-    **{str(code): Fault.OVERLOAD for code in range(1000, 1005)},  # 1001: system not ready, 1004: busy
-    "bad-request": Fault.BAD_REQUEST,
-    "invalid-parameter": Fault.BAD_REQUEST,
-    "1014": Fault.BAD_REQUEST,  # no such contract
-    "2010": Fault.BAD_REQUEST,  # topic error
-    "2011": Fault.BAD_REQUEST,  # no such contract
-}
-
-
-def fault_of(code: str, text: str) -> Fault | None:
-    """What a code with its words means; bursts of requests are refused with ``bad-request`` and 429 in the words."""
-    return Fault.OUR_LIMIT if _TOO_MANY.search(text) else FAULTS.get(code)
 
 
 class HtxSession:

@@ -17,28 +17,24 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
 from feeds.model import BookSnapshot, Channel, Fault, Instrument, Product, Rail, StatusNotice
+from feeds.venues.answers import header_float, http_fault, share_used, unreadable
 from feeds.venues.base import (
     Answer,
-    Contiguous,
     Probe,
     ProbeReading,
     ProductFacts,
     RateLimit,
     RestRequest,
-    SequenceRule,
     SocketPlan,
-    Subscription,
     VenueDefaults,
     VenueError,
-    header_float,
-    http_fault,
-    share_used,
 )
 from feeds.venues.htx.mbp_rule import MbpRule
-from feeds.venues.htx.session import BOOK_LEVELS, NOTIFICATION, TOPICS, HtxSession, fault_of
+from feeds.venues.htx.session import BOOK_LEVELS, NOTIFICATION, TOPICS, HtxSession
 from feeds.venues.htx.wire import (
     NO_CHAIN,
     RestBody,
+    fault_of,
     read_body,
     read_book,
     read_currencies,
@@ -46,7 +42,9 @@ from feeds.venues.htx.wire import (
     read_swap_status,
     read_time,
 )
-from feeds.venues.reading import NS_PER_MS, UNREADABLE, unreadable
+from feeds.venues.reading import NS_PER_MS, UNREADABLE
+from feeds.venues.sequence import Contiguous, SequenceRule
+from feeds.venues.sockets import SocketKind, plan_sockets
 
 _SYMBOLS_A_SOCKET = 20  # as many snapshots are asked for in one burst: of 45 a like venue refused 21
 _LABELS: Mapping[Product, Mapping[str, str]] = {
@@ -128,17 +126,11 @@ class Htx(VenueDefaults):
     }
 
     def plan(self, product: Product, instruments: Sequence[Instrument]) -> Sequence[SocketPlan]:
-        parts = [instruments[n : n + _SYMBOLS_A_SOCKET] for n in range(0, len(instruments), _SYMBOLS_A_SOCKET)]
-        return [
-            SocketPlan(
-                product=product,
-                label=f"{label}-{number}" if number > 1 else label,
-                path=path,
-                subscriptions=tuple(Subscription(c, i.symbol) for i in part for at, c in TOPICS if at == path),
-            )
-            for number, part in enumerate(parts, 1)
+        kinds = [
+            SocketKind(path=path, label=label, channels=[channel for at, channel in TOPICS if at == path])
             for path, label in _LABELS[product].items()
         ]
+        return plan_sockets(product, instruments, kinds, room=_SYMBOLS_A_SOCKET)
 
     def session(self, plan: SocketPlan, instruments: Sequence[Instrument]) -> HtxSession:
         return HtxSession(plan, instruments)

@@ -5,13 +5,18 @@ Levels are JSON numbers, small and large ones with exponents (``9.7E-4``). Trade
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from msgspec import Meta, Raw, Struct, field
 from msgspec.json import Decoder
 
-from feeds.model import Side
-from feeds.venues.base import Millis, Price, Size
+from feeds.model import (
+    Fault,
+    Side,
+)
+from feeds.venues.reading import Millis, Price, Size
 
 Sequence64 = Annotated[int, Meta(ge=0, lt=1 << 62)]
 SideLevels = Annotated[list[tuple[Price, Size]], Meta(max_length=5_000)]
@@ -182,3 +187,28 @@ class _Currency(Struct):
 NO_CHAIN = _Chain()
 """What no chains at all mean: nothing goes in or out."""
 read_currencies = Decoder(list[_Currency]).decode
+
+
+_TOO_MANY = re.compile(r"too many request|too-many-request|frequency", re.IGNORECASE)
+FAULTS: Mapping[str, Fault] = {
+    "too-many-request": Fault.OUR_LIMIT,
+    "429": Fault.OUR_LIMIT,
+    "1032": Fault.OUR_LIMIT,  # accessed too often
+    "2004": Fault.OUR_LIMIT,  # visits exceed the limit
+    "2030": Fault.OUR_LIMIT,  # connections exceed the limit
+    "gateway-internal-error": Fault.OVERLOAD,
+    "base-system-busy": Fault.OVERLOAD,
+    "internal-error": Fault.OVERLOAD,
+    "system-maintenance": Fault.MAINTENANCE,
+    **{str(code): Fault.OVERLOAD for code in range(1000, 1005)},  # 1001: system not ready, 1004: busy
+    "bad-request": Fault.BAD_REQUEST,
+    "invalid-parameter": Fault.BAD_REQUEST,
+    "1014": Fault.BAD_REQUEST,  # no such contract
+    "2010": Fault.BAD_REQUEST,  # topic error
+    "2011": Fault.BAD_REQUEST,  # no such contract
+}
+
+
+def fault_of(code: str, text: str) -> Fault | None:
+    """What a code with its words means; bursts of requests are refused with ``bad-request`` and 429 in the words."""
+    return Fault.OUR_LIMIT if _TOO_MANY.search(text) else FAULTS.get(code)

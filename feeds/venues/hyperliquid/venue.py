@@ -21,6 +21,7 @@ from typing import Any
 from msgspec import json
 
 from feeds.model import BookSnapshot, Channel, Fault, Instrument, Product, StatusNotice
+from feeds.venues.answers import http_fault, unreadable
 from feeds.venues.base import (
     Answer,
     Probe,
@@ -28,17 +29,15 @@ from feeds.venues.base import (
     ProductFacts,
     RateLimit,
     RestRequest,
-    SequenceRule,
     SocketPlan,
-    Subscription,
-    Unsequenced,
     VenueDefaults,
     VenueError,
-    http_fault,
 )
 from feeds.venues.hyperliquid.session import DEEP_LEVELS, HyperliquidSession
 from feeds.venues.hyperliquid.wire import pairs, read_book, read_status
-from feeds.venues.reading import NS_PER_MS, UNREADABLE, unreadable
+from feeds.venues.reading import NS_PER_MS, UNREADABLE
+from feeds.venues.sequence import SequenceRule, Unsequenced
+from feeds.venues.sockets import SocketKind, plan_sockets
 
 _SYMBOLS_A_SOCKET = 50  # of five subscriptions each; an IP may have 1 000 of them on 10 sockets
 _LIMIT = RateLimit(1_200, 60.0)  # weight per IP
@@ -83,16 +82,7 @@ class Hyperliquid(VenueDefaults):
     }
 
     def plan(self, product: Product, instruments: Sequence[Instrument]) -> Sequence[SocketPlan]:
-        parts = [instruments[n : n + _SYMBOLS_A_SOCKET] for n in range(0, len(instruments), _SYMBOLS_A_SOCKET)]
-        return [
-            SocketPlan(
-                product=product,
-                label=f"public-{number}" if number > 1 else "public",
-                path="/ws",
-                subscriptions=tuple(Subscription(c, i.symbol) for i in part for c in _CHANNELS),
-            )
-            for number, part in enumerate(parts, 1)
-        ]
+        return plan_sockets(product, instruments, [SocketKind(path="/ws", channels=_CHANNELS)], room=_SYMBOLS_A_SOCKET)
 
     def session(self, plan: SocketPlan, instruments: Sequence[Instrument]) -> HyperliquidSession:
         return HyperliquidSession(plan, instruments)

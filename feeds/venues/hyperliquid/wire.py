@@ -9,7 +9,7 @@ from msgspec import Meta, Raw, Struct
 from msgspec.json import Decoder
 
 from feeds.model import Levels
-from feeds.venues.base import Millis, Price, Size
+from feeds.venues.reading import Millis, Price, Size
 
 Coin = Annotated[str, Meta(max_length=64)]
 

@@ -6,10 +6,8 @@ See ``venue.py`` for the sources, and for why this feed and not its successor.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated
 
-from msgspec import Meta, Struct, field
-from msgspec.json import Decoder, encode
+from msgspec.json import encode
 
 from feeds.model import (
     Ack,
@@ -23,12 +21,12 @@ from feeds.model import (
     Liquidation,
     Mark,
     Refusal,
-    Side,
     Trade,
     Unknown,
 )
-from feeds.venues.base import Millis, Payload, Price, Size, SocketPlan, by_venue_id
-from feeds.venues.kraken.spot_session import fault_of
+from feeds.venues.base import Payload, SocketPlan, by_venue_id
+from feeds.venues.kraken.futures_wire import Frame, read_frame
+from feeds.venues.kraken.wire import fault_of
 from feeds.venues.reading import NS_PER_MS, UNREADABLE
 
 _FEEDS: Mapping[Channel, str] = {
@@ -40,44 +38,6 @@ _FEEDS: Mapping[Channel, str] = {
 _FUNDING_H = 1.0
 # Never met the book: settlements at expiry, transfers of positions to others, trades agreed elsewhere.
 _OFF_BOOK = frozenset({"assignment", "termination", "block"})
-
-Signed = Annotated[float, Meta(gt=-1e18, lt=1e18)]
-Sequence64 = Annotated[int, Meta(ge=0, lt=1 << 62)]
-
-
-class _Level(Struct, gc=False):
-    price: Price
-    qty: Size
-
-
-_Side = Annotated[list[_Level], Meta(max_length=100_000)]
-
-
-class _Frame(Struct, gc=False):
-    """Every message is flat, and its feed says which fields it has."""
-
-    feed: str = ""
-    event: str = ""
-    product_id: str = ""
-    product_ids: list[str] = []
-    message: str = ""
-    seq: Sequence64 | None = None
-    side: Side | None = None
-    price: Price | None = None
-    qty: Size | None = None
-    timestamp: Millis = 0
-    time: Millis = 0
-    type: str = ""
-    uid: str | None = None
-    bids: _Side = []
-    asks: _Side = []
-    mark: Size | None = field(name="markPrice", default=None)
-    index: Size | None = None
-    rate: Signed | None = field(name="relative_funding_rate", default=None)
-    next_ms: Millis | None = field(name="next_funding_rate_time", default=None)
-
-
-_read = Decoder(_Frame).decode
 
 
 class KrakenFuturesSession:
@@ -97,7 +57,7 @@ class KrakenFuturesSession:
             if name is not None and feed is not None:
                 self._meant.setdefault((feed, name), []).append(subscription.channel)
         self._pending: dict[tuple[str, str], None] = {}
-        self._readers: dict[str, Callable[[_Frame, str], Sequence[Event]]] = {
+        self._readers: dict[str, Callable[[Frame, str], Sequence[Event]]] = {
             "book": _delta,
             "book_snapshot": _snapshot,
             "trade": _trade,
@@ -120,7 +80,7 @@ class KrakenFuturesSession:
 
     def receive(self, raw: bytes, received_ns: int) -> Sequence[Event]:
         try:
-            frame = _read(raw)
+            frame = read_frame(raw)
             if frame.event:
                 return self._control(frame)
             if frame.feed == "heartbeat":
@@ -138,7 +98,7 @@ class KrakenFuturesSession:
             self._pending[feed, name] = None
         return encode({"event": event, "feed": feed, "product_ids": [name]}).decode()
 
-    def _control(self, frame: _Frame) -> Sequence[Event]:
+    def _control(self, frame: Frame) -> Sequence[Event]:
         match frame.event:
             case "subscribed":
                 done = [(frame.feed, name.upper()) for name in frame.product_ids]
@@ -163,7 +123,7 @@ def _ns(ms: int | None) -> int | None:
     return ms * NS_PER_MS if ms else None
 
 
-def _snapshot(frame: _Frame, symbol: str) -> Sequence[Event]:
+def _snapshot(frame: Frame, symbol: str) -> Sequence[Event]:
     return (
         BookSnapshot(
             symbol=symbol,
@@ -175,7 +135,7 @@ def _snapshot(frame: _Frame, symbol: str) -> Sequence[Event]:
     )
 
 
-def _delta(frame: _Frame, symbol: str) -> Sequence[Event]:
+def _delta(frame: Frame, symbol: str) -> Sequence[Event]:
     if frame.price is None or frame.qty is None or frame.side is None:
         raise ValueError("a book message without its level")
     level, none = [(frame.price, frame.qty)], ()
@@ -191,7 +151,7 @@ def _delta(frame: _Frame, symbol: str) -> Sequence[Event]:
     )
 
 
-def _trade(frame: _Frame, symbol: str) -> Sequence[Event]:
+def _trade(frame: Frame, symbol: str) -> Sequence[Event]:
     if frame.type in _OFF_BOOK:
         return (Heartbeat(channel=Channel.TRADES, symbol=symbol),)
     if frame.price is None or not frame.qty or frame.side is None:
@@ -203,7 +163,7 @@ def _trade(frame: _Frame, symbol: str) -> Sequence[Event]:
     return (trade, Liquidation(symbol=symbol, price=price, size=size, side=side, engine_ns=engine_ns))
 
 
-def _mark(frame: _Frame, symbol: str) -> Sequence[Event]:
+def _mark(frame: Frame, symbol: str) -> Sequence[Event]:
     """``relative_funding_rate`` is the fraction per hour; ``funding_rate`` is in quote currency per unit."""
     return (
         Mark(

@@ -7,8 +7,8 @@ from functools import cache
 from zlib import crc32
 
 from feeds.model import Instrument
-from feeds.venues.base import BookSides, Unsequenced
 from feeds.venues.best_levels import BestLevels
+from feeds.venues.sequence import BookSides, Unsequenced
 
 BOOK_LEVELS = 500
 """Of 10, 25, 100, 500 and 1000: fewer do not fill the depth bands of a pair with a tick of 0.1."""

@@ -6,10 +6,9 @@ Spot speaks it as it stands here; ``unified_session.py`` is the same for derivat
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Literal, cast
+from typing import Literal, cast
 
-from msgspec import Meta, Raw, Struct, field
-from msgspec.json import Decoder, encode
+from msgspec.json import encode
 
 from feeds.model import (
     Ack,
@@ -21,20 +20,28 @@ from feeds.model import (
     Garbled,
     Heartbeat,
     Instrument,
-    LevelRow,
     Levels,
     Notice,
     Pong,
     Quote,
     Refusal,
     Reply,
-    Side,
     Trade,
     Unknown,
 )
-from feeds.venues.base import Payload, Price, Size, SocketPlan
+from feeds.venues.base import Payload, SocketPlan
 from feeds.venues.kraken.spot_rule import BOOK_LEVELS
-from feeds.venues.reading import UNREADABLE, Stamp, stamp_ns
+from feeds.venues.kraken.spot_wire import (
+    Frame,
+    read_books,
+    read_frame,
+    read_status,
+    read_subscribed,
+    read_tickers,
+    read_trades,
+)
+from feeds.venues.kraken.wire import fault_of, v2_name
+from feeds.venues.reading import UNREADABLE, stamp_ns
 from feeds.venues.retry import RetrySchedule
 
 _NO_CHECKSUM = -1
@@ -47,109 +54,6 @@ _MORE: Mapping[Channel, Mapping[str, object]] = {
     Channel.BBO: {"event_trigger": "bbo", "snapshot": True},
     Channel.TRADES: {"snapshot": False},
 }
-# Kraken's word for coins that ccxt, whose symbols are ours, calls by another: LUNA is a different coin at each.
-_CODES = {"LUNC": "LUNA", "LUNA": "LUNA2", "USTC": "UST", "REP": "REPV2", "REPV1": "REP", "KFEE": "FEE"}
-_COINS = {theirs: ours for ours, theirs in _CODES.items()} | {"XBT": "BTC", "XDG": "DOGE"}
-"""REST's other names of coins -> ours."""
-# First match wins. Spot writes ``<severity><category>:<text>``, derivatives one word (``apiLimitExceeded``).
-_FAULTS: tuple[tuple[str, Fault], ...] = (
-    ("Rate limit", Fault.OUR_LIMIT),
-    ("LimitExceeded", Fault.OUR_LIMIT),
-    ("Too many requests", Fault.OUR_LIMIT),
-    ("Temporary lockout", Fault.OUR_LIMIT),
-    ("msg rate", Fault.OUR_LIMIT),
-    ("EService:Market in", Fault.MAINTENANCE),
-    ("marketUnavailable", Fault.MAINTENANCE),
-    ("EService:", Fault.OVERLOAD),
-    ("EDatabase:", Fault.OVERLOAD),
-    ("Internal error", Fault.OVERLOAD),
-    ("Server Error", Fault.OVERLOAD),
-    ("unavailable", Fault.OVERLOAD),
-    ("Permission denied", Fault.REFUSED),
-    ("not supported", Fault.BAD_REQUEST),
-    ("EQuery:", Fault.BAD_REQUEST),
-    ("nvalid", Fault.BAD_REQUEST),
-    ("Malformed", Fault.BAD_REQUEST),
-    ("Json Error", Fault.BAD_REQUEST),
-)
-
-
-def fault_of(words: str) -> Fault:
-    """What an error of Kraken's, over REST or a socket, means to us."""
-    return next((fault for part, fault in _FAULTS if part in words), Fault.UNKNOWN)
-
-
-def coin_of(altname: str) -> str:
-    """Our word for a coin by Kraken's REST one."""
-    return _COINS.get(altname, altname)
-
-
-def v2_name(instrument: Instrument) -> str:
-    """``BTC/USD``; the REST name (``XXBTZUSD``) is refused here."""
-    return f"{_CODES.get(instrument.base, instrument.base)}/{_CODES.get(instrument.quote, instrument.quote)}"
-
-
-class Frame(Struct, gc=False):
-    channel: str = ""
-    type: str = ""
-    data: Raw = Raw(b"[]")
-    method: str = ""
-    success: bool | None = None
-    error: str | None = None
-    symbol: str = ""
-    result: Raw = Raw(b"{}")
-    req_id: int | None = None
-    time_in: Stamp | None = None
-    time_out: Stamp | None = None
-    failed: str | None = field(name="Error", default=None)
-
-
-class _Subscribed(Struct):
-    channel: str = ""
-    symbol: str = ""
-
-
-class _Level(LevelRow, gc=False, rename={"size": "qty"}):
-    price: Price
-    size: Size
-
-
-class _Book(Struct, gc=False):
-    symbol: str
-    bids: Annotated[list[_Level], Meta(max_length=2_000)] = []
-    asks: Annotated[list[_Level], Meta(max_length=2_000)] = []
-    checksum: Annotated[int, Meta(ge=0, lt=1 << 32)] | None = None
-    timestamp: Stamp | None = None
-
-
-class _Ticker(Struct, gc=False):
-    symbol: str
-    bid: Size
-    bid_qty: Size
-    ask: Size
-    ask_qty: Size
-    timestamp: Stamp | None = None
-
-
-class _Trade(Struct, gc=False):
-    symbol: str
-    side: Side
-    price: Price
-    qty: Size
-    trade_id: int
-    timestamp: Stamp | None = None
-
-
-class _Status(Struct):
-    system: str = ""
-
-
-_read_frame = Decoder(Frame).decode
-_read_subscribed = Decoder(_Subscribed).decode
-_read_books = Decoder(list[_Book]).decode
-_read_tickers = Decoder(list[_Ticker]).decode
-_read_trades = Decoder(list[_Trade]).decode
-_read_status = Decoder(list[_Status]).decode
 
 
 class KrakenSpotSession:
@@ -194,7 +98,7 @@ class KrakenSpotSession:
     def receive(self, raw: bytes, received_ns: int) -> Sequence[Event]:
         frame: Frame | None = None
         try:
-            frame = _read_frame(raw)
+            frame = read_frame(raw)
             reader = self._readers.get(frame.channel)
             events = self._control(frame, received_ns) if reader is None else reader(frame)
         except UNREADABLE as error:
@@ -231,7 +135,7 @@ class KrakenSpotSession:
         if words:
             return self._refused(frame, words, received_ns)
         if frame.method == "subscribe" and frame.success:
-            done = _read_subscribed(frame.result)
+            done = read_subscribed(frame.result)
             channel, symbol = _CHANNELS.get(done.channel), self._symbols.get(done.symbol)
             if channel is not None and symbol is not None:
                 self._retries.accepted(f"{channel} {symbol}")
@@ -250,7 +154,7 @@ class KrakenSpotSession:
 
     def books(self, frame: Frame) -> Sequence[Event]:
         events: list[Event] = []
-        for row in _read_books(frame.data):
+        for row in read_books(frame.data):
             symbol = self._symbols.get(row.symbol)
             if symbol is None:
                 return _stranger(frame, row.symbol)
@@ -276,7 +180,7 @@ class KrakenSpotSession:
     def _quotes(self, frame: Frame) -> Sequence[Event]:
         """An empty side has the price 0."""
         events: list[Event] = []
-        for row in _read_tickers(frame.data):
+        for row in read_tickers(frame.data):
             symbol = self._symbols.get(row.symbol)
             if symbol is None:
                 return _stranger(frame, row.symbol)
@@ -295,7 +199,7 @@ class KrakenSpotSession:
     def _trades(self, frame: Frame) -> Sequence[Event]:
         """What comes with a subscription are trades of the past: they only prove that we hear."""
         events: list[Event] = []
-        for row in _read_trades(frame.data):
+        for row in read_trades(frame.data):
             symbol = self._symbols.get(row.symbol)
             if symbol is None:
                 return _stranger(frame, row.symbol)
@@ -321,5 +225,5 @@ def _stranger(frame: Frame, name: str) -> Sequence[Event]:
 
 def _notices(frame: Frame) -> Sequence[Event]:
     """Sent on connecting and at every change of the system's state."""
-    words = [row.system[:64] for row in _read_status(frame.data) if row.system]
+    words = [row.system[:64] for row in read_status(frame.data) if row.system]
     return [Heartbeat() if word == "online" else Notice(text=f"system {word}") for word in words]

@@ -15,71 +15,16 @@ shown unchecked, and said so, rather than thrown away again and again as if the 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated
 
-from msgspec import Meta, Raw, Struct
-from msgspec.json import Decoder
+from msgspec import Struct
 
-from feeds.model import BookDelta, BookSnapshot, Channel, Event, Instrument, Notice
-from feeds.venues.base import Listing, Price, ProductFacts, RateLimit, Size, SocketPlan, VenueError
+from feeds.model import BookDelta, BookSnapshot, Event, Instrument, Notice
+from feeds.venues.base import SocketPlan
 from feeds.venues.kraken.spot_rule import KrakenV2Rule
-from feeds.venues.kraken.spot_session import Frame, KrakenSpotSession, coin_of
-from feeds.venues.reading import UNREADABLE
+from feeds.venues.kraken.spot_session import KrakenSpotSession
+from feeds.venues.kraken.spot_wire import Frame
 
-STARTS_S = 1_803_859_200.0
-"""1 March 2027, 00:00 UTC: until then the older feed is what works and can be checked."""
-PATH = "/v2/public"
-NOTE = (
-    "Kraken ended this feed on 2027-03-01. Its Unified websocket is read instead: books and trades, "
-    "no mark price, no funding, no liquidations, no REST times."
-)
-FACTS = ProductFacts(
-    rest="https://api.kraken.com",  # spot's: derivatives have none any more
-    ws="wss://uws.kraken.com",
-    taker_fee=0.0005,
-    rest_limit=RateLimit(120, 60.0),
-    push_ms={Channel.BOOK: 0, Channel.TRADES: 0},
-    quiet_s={Channel.BOOK: 15, Channel.TRADES: 300},
-    sequence="none; a checksum on every message",
-    checksum="CRC32 of 10 levels a side",
-    clocks="engine timestamp (µs)",
-    checked="2026-11",
-    app_ping_s=10.0,
-    server_ping="heartbeat each second when nothing else was sent",
-    idle_cut_s=15.0,
-    connects=RateLimit(150, 600.0),
-    max_streams=40,
-)
-LISTING = Listing(
-    url=f"{FACTS.ws}{PATH}",
-    ask='{"method":"subscribe","params":{"channel":"instrument","asset_class":"derivatives","snapshot":true},"req_id":1}',
-)
-_PERPETUAL = "PF_"  # of the multi-collateral kind; the others are inverse or end on a date
-
-
-class _Pair(Struct):
-    symbol: str
-    base: str = ""
-    quote: str = ""
-    status: str = "online"
-    price_increment: Price | None = None
-    qty_increment: Price | None = None
-    qty_min: Size | None = None
-
-
-class _Pairs(Struct):
-    pairs: Annotated[list[_Pair], Meta(max_length=50_000)]
-
-
-class _Head(Struct):
-    channel: str = ""
-    type: str = ""
-    data: Raw = Raw(b"{}")
-    error: str | None = None
-
-
-_read_head = Decoder(_Head).decode
-_read_pairs = Decoder(_Pairs).decode
+UNIFIED_PATH = "/v2/public"
 
 
 class KrakenUnifiedSession(KrakenSpotSession):
@@ -122,37 +67,3 @@ class KrakenUnifiedSession(KrakenSpotSession):
 class _Sides(Struct):
     bids: dict[float, float]
     asks: dict[float, float]
-
-
-def read_listing(route: str, raw: bytes) -> Sequence[Instrument] | None:
-    """Perpetuals that a first message of ``instrument`` lists; None for any other message. Raises VenueError."""
-    try:
-        head = _read_head(raw)
-        if head.error:
-            raise VenueError(f"kraken instruments: {head.error[:200]}")
-        if head.channel != "instrument" or head.type != "snapshot":
-            return None
-        pairs = _read_pairs(head.data).pairs
-    except UNREADABLE as error:
-        raise VenueError(f"kraken instruments: {error}") from error
-    return [one for pair in pairs if (one := _instrument(route, pair)) is not None]
-
-
-def _instrument(route: str, pair: _Pair) -> Instrument | None:
-    base, quote = coin_of(pair.base), coin_of(pair.quote)
-    named = pair.symbol.startswith(_PERPETUAL) and base and quote
-    if not named or pair.price_increment is None or pair.qty_increment is None:
-        return None
-    return Instrument(
-        route=route,
-        symbol=f"{base}/{quote}:{quote}",
-        venue_id=pair.symbol,
-        base=base,
-        quote=quote,
-        settle=quote,
-        tick=pair.price_increment,
-        lot=pair.qty_increment,
-        min_size=pair.qty_min or None,
-        taker_fee=FACTS.taker_fee,
-        active=pair.status == "online",
-    )

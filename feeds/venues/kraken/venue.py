@@ -17,91 +17,43 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from msgspec import Struct, field
-from msgspec.json import Decoder
-
 from feeds.model import BookSnapshot, Channel, Fault, Instrument, Product, Rail, StatusNotice
+from feeds.venues.answers import http_fault, unreadable
 from feeds.venues.base import (
     Answer,
-    Contiguous,
     Listing,
-    Price,
     Probe,
     ProbeReading,
     ProductFacts,
     RateLimit,
     RestRequest,
-    SequenceRule,
     Session,
-    Size,
     SocketPlan,
-    Subscription,
     VenueDefaults,
     VenueError,
-    http_fault,
 )
-from feeds.venues.kraken import futures_session, spot_session, unified_session
+from feeds.venues.kraken.futures_session import KrakenFuturesSession
 from feeds.venues.kraken.spot_rule import BOOK_LEVELS, KrakenV2Rule
-from feeds.venues.reading import UNREADABLE, Stamp, stamp_ns, unreadable
+from feeds.venues.kraken.spot_session import KrakenSpotSession
+from feeds.venues.kraken.unified_session import UNIFIED_PATH, KrakenUnifiedSession
+from feeds.venues.kraken.unified_wire import read_listing
+from feeds.venues.kraken.wire import (
+    TimeRow,
+    coin_of,
+    fault_of,
+    read_assets,
+    read_futures_book,
+    read_reply,
+    read_spot_book,
+    read_status,
+)
+from feeds.venues.reading import UNREADABLE, stamp_ns
+from feeds.venues.sequence import Contiguous, SequenceRule
+from feeds.venues.sockets import SocketKind, plan_sockets
 
 _SYMBOLS_A_SOCKET = 20  # no limit is published; cryptofeed's
 _LONGEST_RETRY_S = 60.0  # "temporary lockout" lasts minutes
 
-
-class _Time(Struct):
-    unixtime: int = 0
-
-
-class _Status(Struct):
-    status: str = ""
-
-
-class _Reply(Struct):
-    """What of any answer is read to judge it: spot has a list of errors, derivatives have one."""
-
-    error: list[str] | str = []
-    result: _Time | str | None = None
-    server_time: Stamp | None = field(name="serverTime", default=None)
-
-
-class _SpotBook(Struct):
-    bids: list[tuple[Price, Size, float]]
-    asks: list[tuple[Price, Size, float]]
-
-
-class _SpotBooks(Struct):
-    error: list[str]
-    result: dict[str, _SpotBook] = {}
-
-
-class _Sides(Struct):
-    bids: list[tuple[Price, Size]]
-    asks: list[tuple[Price, Size]]
-
-
-class _FuturesBook(Struct):
-    book: _Sides = field(name="orderBook")
-    server_time: Stamp | None = field(name="serverTime", default=None)
-
-
-class _StatusReply(Struct):
-    result: _Status
-
-
-class _Asset(Struct):
-    altname: str
-    status: str = ""
-
-
-class _Assets(Struct):
-    result: dict[str, _Asset]
-
-
-_read_reply = Decoder(_Reply, strict=False).decode
-_read_spot_book = Decoder(_SpotBooks, strict=False).decode
-_read_futures_book = Decoder(_FuturesBook, strict=False).decode
-_read_status = Decoder(_StatusReply).decode
-_read_assets = Decoder(_Assets).decode
 
 _FUNDING: Mapping[str, tuple[bool, bool]] = {
     "enabled": (True, True),
@@ -146,6 +98,33 @@ _LINEAR = ProductFacts(
     sends=RateLimit(50, 1.0),
     max_streams=_SYMBOLS_A_SOCKET * 4,
 )
+UNIFIED_STARTS_S = 1_803_859_200.0
+"""1 March 2027, 00:00 UTC: until then the older feed is what works and can be checked."""
+UNIFIED_NOTE = (
+    "Kraken ended this feed on 2027-03-01. Its Unified websocket is read instead: books and trades, "
+    "no mark price, no funding, no liquidations, no REST times."
+)
+UNIFIED_FACTS = ProductFacts(
+    rest="https://api.kraken.com",  # spot's: derivatives have none any more
+    ws="wss://uws.kraken.com",
+    taker_fee=0.0005,
+    rest_limit=RateLimit(120, 60.0),
+    push_ms={Channel.BOOK: 0, Channel.TRADES: 0},
+    quiet_s={Channel.BOOK: 15, Channel.TRADES: 300},
+    sequence="none; a checksum on every message",
+    checksum="CRC32 of 10 levels a side",
+    clocks="engine timestamp (µs)",
+    checked="2026-11",
+    app_ping_s=10.0,
+    server_ping="heartbeat each second when nothing else was sent",
+    idle_cut_s=15.0,
+    connects=RateLimit(150, 600.0),
+    max_streams=40,
+)
+UNIFIED_LISTING = Listing(
+    url=f"{UNIFIED_FACTS.ws}{UNIFIED_PATH}",
+    ask='{"method":"subscribe","params":{"channel":"instrument","asset_class":"derivatives","snapshot":true},"req_id":1}',
+)
 
 
 class _ByDate(Mapping[Product, ProductFacts]):
@@ -156,7 +135,7 @@ class _ByDate(Mapping[Product, ProductFacts]):
 
     def __getitem__(self, product: Product) -> ProductFacts:
         if self._unified(product):
-            return unified_session.FACTS
+            return UNIFIED_FACTS
         return {"spot": _SPOT, "linear": _LINEAR}[product]
 
     def __iter__(self) -> Iterator[Product]:
@@ -177,35 +156,28 @@ class Kraken(VenueDefaults):
         self.products: Mapping[Product, ProductFacts] = _ByDate(self._unified)
 
     def _unified(self, product: Product) -> bool:
-        return product == "linear" and self._now_s() >= unified_session.STARTS_S
+        return product == "linear" and self._now_s() >= UNIFIED_STARTS_S
 
     def feed_note(self, product: Product) -> str:
-        return unified_session.NOTE if self._unified(product) else ""
+        return UNIFIED_NOTE if self._unified(product) else ""
 
     def listing(self, product: Product) -> Listing | None:
-        return unified_session.LISTING if self._unified(product) else None
+        return UNIFIED_LISTING if self._unified(product) else None
 
     def read_listing(self, product: Product, raw: bytes) -> Sequence[Instrument] | None:
-        return unified_session.read_listing(f"{self.name}.{product}", raw)
+        return read_listing(f"{self.name}.{product}", UNIFIED_FACTS.taker_fee, raw)
 
     def plan(self, product: Product, instruments: Sequence[Instrument]) -> Sequence[SocketPlan]:
-        parts = [instruments[n : n + _SYMBOLS_A_SOCKET] for n in range(0, len(instruments), _SYMBOLS_A_SOCKET)]
-        return [
-            SocketPlan(
-                product=product,
-                label=f"public-{number}" if number > 1 else "public",
-                path="/v2" if product == "spot" else unified_session.PATH if self._unified(product) else "/ws/v1",
-                subscriptions=tuple(Subscription(c, i.symbol) for i in part for c in self.products[product].push_ms),
-            )
-            for number, part in enumerate(parts, 1)
-        ]
+        path = "/v2" if product == "spot" else UNIFIED_PATH if self._unified(product) else "/ws/v1"
+        kind = SocketKind(path=path, channels=tuple(self.products[product].push_ms))
+        return plan_sockets(product, instruments, [kind], room=_SYMBOLS_A_SOCKET)
 
     def session(self, plan: SocketPlan, instruments: Sequence[Instrument]) -> Session:
         if plan.product == "spot":
-            return spot_session.KrakenSpotSession(plan, instruments)
-        if plan.path == unified_session.PATH:
-            return unified_session.KrakenUnifiedSession(plan, instruments)
-        return futures_session.KrakenFuturesSession(plan, instruments)
+            return KrakenSpotSession(plan, instruments)
+        if plan.path == UNIFIED_PATH:
+            return KrakenUnifiedSession(plan, instruments)
+        return KrakenFuturesSession(plan, instruments)
 
     def rule(self, product: Product) -> SequenceRule:
         return KrakenV2Rule() if product == "spot" or self._unified(product) else Contiguous()
@@ -227,16 +199,16 @@ class Kraken(VenueDefaults):
     def read_probe(self, product: Product, probe: Probe, answer: Answer) -> ProbeReading:
         """Errors come with HTTP 200 too."""
         try:
-            reply = _read_reply(answer.body)
+            reply = read_reply(answer.body)
         except UNREADABLE:
             return unreadable(answer)
         words = reply.error if isinstance(reply.error, str) else " ".join(reply.error[:4])
         if product == "spot":
-            seconds = reply.result.unixtime if isinstance(reply.result, _Time) else 0
+            seconds = reply.result.unixtime if isinstance(reply.result, TimeRow) else 0
             server_ns, resolution_ns = seconds * 1_000_000_000 if 0 < seconds < 1 << 33 else None, 1_000_000_000
         else:
             server_ns, resolution_ns = stamp_ns(reply.server_time), 1_000_000
-        fault = spot_session.fault_of(words) if words else None
+        fault = fault_of(words) if words else None
         if fault in (None, Fault.UNKNOWN):
             fault = http_fault(answer) or fault
         if fault is None and probe.gives_time and server_ns is None:
@@ -261,10 +233,10 @@ class Kraken(VenueDefaults):
         """Spot answers by a name of its own choice: the only one there is taken."""
         try:
             if product != "spot":
-                whole = _read_futures_book(answer.body)
+                whole = read_futures_book(answer.body)
                 sides, at_ns = whole.book, stamp_ns(whole.server_time)
                 return BookSnapshot(symbol=instrument.symbol, bids=sides.bids, asks=sides.asks, gateway_ns=at_ns)
-            [row] = _read_spot_book(answer.body).result.values()
+            [row] = read_spot_book(answer.body).result.values()
         except UNREADABLE as error:
             said = answer.body[:200].decode(errors="replace")
             raise VenueError(f"kraken book: HTTP {answer.status}, {error}: {said}") from error
@@ -280,7 +252,7 @@ class Kraken(VenueDefaults):
 
     def read_status(self, product: Product, answer: Answer) -> Sequence[StatusNotice]:
         try:
-            word = _read_status(answer.body).result.status
+            word = read_status(answer.body).result.status
         except UNREADABLE as error:
             raise VenueError(f"kraken status: HTTP {answer.status}, {error}") from error
         if word in ("", "online"):
@@ -294,8 +266,8 @@ class Kraken(VenueDefaults):
     def read_transfers(self, answer: Answer) -> Sequence[Rail]:
         """By coin only; the chains are told to those with a key."""
         try:
-            assets = _read_assets(answer.body).result.values()
+            assets = read_assets(answer.body).result.values()
         except UNREADABLE as error:
             raise VenueError(f"kraken assets: HTTP {answer.status}, {error}") from error
-        told = ((spot_session.coin_of(one.altname), *_FUNDING.get(one.status, (None, None))) for one in assets)
+        told = ((coin_of(one.altname), *_FUNDING.get(one.status, (None, None))) for one in assets)
         return [Rail(coin=coin, chain="", deposit=deposit, withdraw=withdraw) for coin, deposit, withdraw in told]

@@ -28,8 +28,7 @@ from feeds.model import (
     Unknown,
 )
 from feeds.venues.base import Payload, SocketPlan, Subscription, by_venue_id
-from feeds.venues.kucoin.wire import (
-    Asked,
+from feeds.venues.kucoin.classic_wire import (
     ClassicFrame,
     read_classic,
     read_contract,
@@ -40,8 +39,8 @@ from feeds.venues.kucoin.wire import (
     read_spot_update,
     read_text,
     read_ticker,
-    token_of,
 )
+from feeds.venues.kucoin.session import Requests, token_of
 from feeds.venues.reading import NS_PER_MS, UNREADABLE
 
 _NS_PER_US = 1_000
@@ -72,7 +71,7 @@ class ClassicSession:
                 key = self._keys[s.symbol] = f"s{len(asked)}"
                 asked[key] = (s, True)
                 self._topics[key] = f"{_TRADES[plan.product]}:{ids[s.symbol]}"
-        self._asked = Asked(asked)
+        self._asked = Requests(asked)
         self._welcomed = False
 
     def subscribe(self) -> Sequence[Payload]:

@@ -23,15 +23,8 @@ from feeds.model import (
     Unknown,
 )
 from feeds.venues.base import Payload, SocketPlan, Subscription, by_venue_id
-from feeds.venues.kucoin.wire import (
-    Asked,
-    UtaFrame,
-    read_uta,
-    read_uta_book,
-    read_uta_funding,
-    read_uta_mark,
-    token_of,
-)
+from feeds.venues.kucoin.session import Requests, token_of
+from feeds.venues.kucoin.uta_wire import UtaFrame, read_uta, read_uta_book, read_uta_funding, read_uta_mark
 from feeds.venues.reading import NS_PER_MS, UNREADABLE
 
 BOOK_LEVELS = 500
@@ -71,7 +64,7 @@ class UtaSession:
                 asked[key] = (s, number == 0)
                 self._fields[key] = {**fields, "tradeType": self._trade_type, "symbol": ids[s.symbol]}
                 self._parts.setdefault((s.channel, s.symbol), []).append(key)
-        self._asked = Asked(asked)
+        self._asked = Requests(asked)
         self._readers: Mapping[str, Callable[[UtaFrame], Sequence[Event]]] = {
             f"obu.{self._trade_type}": self._levels,
             "mark-price": self._mark,

@@ -18,24 +18,18 @@ from zlib import crc32
 from msgspec import Raw
 
 from feeds.model import BookDelta, BookSnapshot, Channel, Fault, Instrument, Product, Rail, StatusNotice
+from feeds.venues.answers import header_float, http_fault, share_used, unreadable
 from feeds.venues.base import (
     Answer,
-    Contiguous,
     Probe,
     ProbeReading,
     ProductFacts,
     RateLimit,
     RestRequest,
-    SequenceRule,
     Session,
     SocketPlan,
-    Step,
-    Subscription,
     VenueDefaults,
     VenueError,
-    header_float,
-    http_fault,
-    share_used,
 )
 from feeds.venues.kucoin.classic_session import ClassicSession
 from feeds.venues.kucoin.uta_session import UtaSession
@@ -49,7 +43,9 @@ from feeds.venues.kucoin.wire import (
     read_status,
     read_time,
 )
-from feeds.venues.reading import NS_PER_MS, UNREADABLE, unreadable
+from feeds.venues.reading import NS_PER_MS, UNREADABLE
+from feeds.venues.sequence import Contiguous, SequenceRule, Step
+from feeds.venues.sockets import SocketKind, plan_sockets
 
 _POOL = RateLimit(2000, 30.0)  # public weight per IP, VIP 0
 _BAN_S = 30.0  # after Cloudflare's 1015
@@ -71,7 +67,7 @@ _MAINTENANCE = re.compile(r"maintenance|upgrad", re.IGNORECASE)
 _HALTS: Mapping[str, str] = {"close": "trading closed", "cancelonly": "cancel only"}
 
 SYMBOLS_A_SOCKET = 50
-"""Asked for in one go after the welcome: 200 of 300 messages per 10 s (UTA), 50 of 100 (classic)."""
+"""Requests for in one go after the welcome: 200 of 300 messages per 10 s (UTA), 50 of 100 (classic)."""
 _REST_LEVELS = 100
 
 
@@ -125,20 +121,14 @@ class Kucoin(VenueDefaults):
     }
 
     def plan(self, product: Product, instruments: Sequence[Instrument]) -> Sequence[SocketPlan]:
-        """Two sockets for every 50 symbols: UTA and classic."""
-        plans = []
+        """Two sockets for each group of symbols: UTA and classic, which is asked for a token before every dial."""
         direct = [channel for channel in self.products[product].push_ms if channel is not Channel.TRADES]
         token = RestRequest(path="/api/v1/bullet-public", method="POST", weight=10)
-        for number, at in enumerate(range(0, len(instruments), SYMBOLS_A_SOCKET), 1):
-            symbols = [i.symbol for i in instruments[at : at + SYMBOLS_A_SOCKET]]
-            suffix = f"-{number}" if number > 1 else ""
-            asked = tuple(Subscription(channel, symbol) for symbol in symbols for channel in direct)
-            trades = tuple(Subscription(Channel.TRADES, symbol) for symbol in symbols)
-            plans += [
-                SocketPlan(product=product, label=f"uta{suffix}", path="/", subscriptions=asked),
-                SocketPlan(product=product, label=f"classic{suffix}", path="", subscriptions=trades, handshake=token),
-            ]
-        return plans
+        kinds = [
+            SocketKind(path="/", label="uta", channels=direct),
+            SocketKind(path="", label="classic", channels=(Channel.TRADES,), handshake=token),
+        ]
+        return plan_sockets(product, instruments, kinds, room=SYMBOLS_A_SOCKET)
 
     def session(self, plan: SocketPlan, instruments: Sequence[Instrument]) -> Session:
         return UtaSession(plan, instruments) if plan.handshake is None else ClassicSession(plan, instruments)

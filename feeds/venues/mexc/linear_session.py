@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Literal, cast
+from typing import cast
 
-from msgspec import Meta, Raw, Struct
-from msgspec.json import Decoder, encode
+from msgspec.json import encode
 
 from feeds.model import (
     Ack,
@@ -25,7 +24,18 @@ from feeds.model import (
     Trade,
     Unknown,
 )
-from feeds.venues.base import Level, Millis, Payload, Price, Size, SocketPlan, by_venue_id
+from feeds.venues.base import Payload, SocketPlan, by_venue_id
+from feeds.venues.mexc.linear_wire import (
+    Frame,
+    read_deals,
+    read_depth,
+    read_frame,
+    read_funding,
+    read_ms,
+    read_price,
+    read_text,
+    read_ticker,
+)
 from feeds.venues.reading import NS_PER_MS, UNREADABLE, gunzip
 
 _METHODS: Mapping[str, Channel] = {
@@ -42,62 +52,6 @@ _NAMED = re.compile(r"Contract \[([^\]]{1,64})\]")
 _OURS = re.compile(r"frequent|limit|too many|exceed", re.IGNORECASE)
 
 _GZIP = b"\x1f\x8b"
-_Rate = Annotated[float, Meta(ge=-10, le=10)]
-_Version = Annotated[int, Meta(ge=0, lt=1 << 62)]
-
-
-class _Frame(Struct, gc=False):
-    channel: str
-    data: Raw = Raw()
-    symbol: str = ""
-    ts: Millis = 0
-
-
-# [price, contracts, number of orders]
-SideLevels = Annotated[list[Level], Meta(max_length=20_000)]
-
-
-class _Depth(Struct, gc=False):
-    version: _Version
-    asks: SideLevels = []
-    bids: SideLevels = []
-    begin: _Version | None = None
-    end: _Version | None = None
-    cts: Millis = 0
-
-
-class _Deal(Struct, gc=False, rename={"price": "p", "size": "v", "kind": "T", "at_ms": "t", "trade_id": "i"}):
-    price: Price
-    size: Size
-    kind: Literal[1, 2]
-    at_ms: Millis = 0
-    trade_id: str | int | None = None
-
-
-class _PriceRow(Struct, gc=False):
-    price: Price
-
-
-class _Funding(Struct, gc=False, rename={"next_ms": "nextSettleTime", "funding_rate": "fundingRate"}):
-    rate: _Rate | None = None
-    funding_rate: _Rate | None = None
-    next_ms: Millis = 0
-
-
-class _Ticker(Struct, gc=False, rename="camel"):
-    fair_price: Price | None = None
-    index_price: Price | None = None
-    funding_rate: _Rate | None = None
-
-
-_read_frame = Decoder(_Frame, strict=False).decode
-_read_depth = Decoder(_Depth, strict=False).decode
-_read_deals = Decoder(list[_Deal] | _Deal, strict=False).decode
-_read_price = Decoder(_PriceRow, strict=False).decode
-_read_funding = Decoder(_Funding, strict=False).decode
-_read_ticker = Decoder(_Ticker, strict=False).decode
-_read_text = Decoder(str).decode
-_read_ms = Decoder(Millis, strict=False).decode
 
 
 class LinearSession:
@@ -131,7 +85,7 @@ class LinearSession:
     def receive(self, raw: bytes, received_ns: int) -> Sequence[Event]:
         try:
             # the documents speak of gzip, which nobody has seen since
-            frame = _read_frame(gunzip(raw) if raw[:2] == _GZIP else raw)
+            frame = read_frame(gunzip(raw) if raw[:2] == _GZIP else raw)
             reader = _READERS.get(frame.channel)
             if reader is None:
                 return self._control(frame)
@@ -146,12 +100,12 @@ class LinearSession:
         self._waiting[method].append(symbol)
         return _request(f"sub.{method}", self._ids[symbol])
 
-    def _control(self, frame: _Frame) -> Sequence[Event]:
+    def _control(self, frame: Frame) -> Sequence[Event]:
         kind, _, method = frame.channel.partition(".sub.")
         if frame.channel == "pong":
-            return (Pong(server_out_ns=(_read_ms(frame.data) or frame.ts) * NS_PER_MS or None),)
+            return (Pong(server_out_ns=(read_ms(frame.data) or frame.ts) * NS_PER_MS or None),)
         if frame.channel == "rs.error":
-            return self._refused(_read_text(frame.data))
+            return self._refused(read_text(frame.data))
         if kind == "rs" and method in _METHODS:
             waiting = self._waiting[method]
             return (Ack(channel=_METHODS[method], symbol=waiting.popleft() if waiting else None),)
@@ -177,9 +131,9 @@ def _request(method: str, venue_id: str) -> str:
     return encode({"method": method, "param": {"symbol": venue_id}}).decode()
 
 
-def _delta(symbol: str, frame: _Frame) -> Sequence[Event]:
+def _delta(symbol: str, frame: Frame) -> Sequence[Event]:
     """Merged messages cover ``begin`` to ``end``; others are one version."""
-    row = _read_depth(frame.data)
+    row = read_depth(frame.data)
     return (
         BookDelta(
             symbol=symbol,
@@ -193,8 +147,8 @@ def _delta(symbol: str, frame: _Frame) -> Sequence[Event]:
     )
 
 
-def _trades(symbol: str, frame: _Frame) -> Sequence[Event]:
-    rows = _read_deals(frame.data)
+def _trades(symbol: str, frame: Frame) -> Sequence[Event]:
+    rows = read_deals(frame.data)
     return [
         Trade(
             symbol=symbol,
@@ -209,16 +163,16 @@ def _trades(symbol: str, frame: _Frame) -> Sequence[Event]:
     ]
 
 
-def _fair_price(symbol: str, frame: _Frame) -> Sequence[Event]:
-    return (Mark(symbol=symbol, mark=_read_price(frame.data).price, gateway_ns=frame.ts * NS_PER_MS or None),)
+def _fair_price(symbol: str, frame: Frame) -> Sequence[Event]:
+    return (Mark(symbol=symbol, mark=read_price(frame.data).price, gateway_ns=frame.ts * NS_PER_MS or None),)
 
 
-def _index_price(symbol: str, frame: _Frame) -> Sequence[Event]:
-    return (Mark(symbol=symbol, index=_read_price(frame.data).price, gateway_ns=frame.ts * NS_PER_MS or None),)
+def _index_price(symbol: str, frame: Frame) -> Sequence[Event]:
+    return (Mark(symbol=symbol, index=read_price(frame.data).price, gateway_ns=frame.ts * NS_PER_MS or None),)
 
 
-def _funding(symbol: str, frame: _Frame) -> Sequence[Event]:
-    row = _read_funding(frame.data)
+def _funding(symbol: str, frame: Frame) -> Sequence[Event]:
+    row = read_funding(frame.data)
     return (
         Mark(
             symbol=symbol,
@@ -229,9 +183,9 @@ def _funding(symbol: str, frame: _Frame) -> Sequence[Event]:
     )
 
 
-def _ticker(symbol: str, frame: _Frame) -> Sequence[Event]:
+def _ticker(symbol: str, frame: Frame) -> Sequence[Event]:
     """Not asked for: once a second and without sizes, its best prices are no best-price channel."""
-    row = _read_ticker(frame.data)
+    row = read_ticker(frame.data)
     return (
         Mark(
             symbol=symbol,
@@ -243,7 +197,7 @@ def _ticker(symbol: str, frame: _Frame) -> Sequence[Event]:
     )
 
 
-_READERS: Mapping[str, Callable[[str, _Frame], Sequence[Event]]] = {
+_READERS: Mapping[str, Callable[[str, Frame], Sequence[Event]]] = {
     "push.depth": _delta,
     "push.deal": _trades,
     "push.fair.price": _fair_price,

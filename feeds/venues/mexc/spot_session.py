@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from typing import Any
 
-from msgspec import Meta, Struct, convert
-from msgspec.json import Decoder, encode
+from msgspec import convert
+from msgspec.json import encode
 
 from feeds.model import (
     Ack,
@@ -24,8 +24,14 @@ from feeds.model import (
     Trade,
     Unknown,
 )
-from feeds.venues.base import Millis, Payload, Price, Size, SocketPlan, by_venue_id
-from feeds.venues.mexc.spot_wire import read_push
+from feeds.venues.base import Payload, SocketPlan, by_venue_id
+from feeds.venues.mexc.spot_wire import (
+    BestRow,
+    DealsRow,
+    DepthRow,
+    read_answer,
+    read_push,
+)
 from feeds.venues.reading import NS_PER_MS, UNREADABLE
 from feeds.venues.retry import RetrySchedule
 
@@ -39,51 +45,7 @@ _REFUSED = re.compile(r"Not Subscribed successfully! \[([^\]]*)\]")
 _OURS = re.compile(r"limit|exceed|too many|frequent", re.IGNORECASE)
 
 
-class _Answer(Struct, gc=False):
-    msg: str
-
-
-_Levels = Annotated[list[tuple[Price, Size]], Meta(max_length=20_000)]
-_Version = Annotated[int, Meta(ge=0, lt=1 << 62)]
-
 # What a push holds, as text: converted in one call, to structs, since msgspec remembers how only for those.
-
-
-class _Depth(Struct, gc=False, array_like=True):
-    bids: _Levels
-    asks: _Levels
-    first: _Version
-    last: _Version
-    created_ms: Millis
-    sent_ms: Millis
-
-
-class _Best(Struct, gc=False, array_like=True):
-    """None: that side of the book is empty."""
-
-    bid: Price | None
-    bid_size: Size | None
-    ask: Price | None
-    ask_size: Size | None
-    version: _Version | None
-    created_ms: Millis
-    sent_ms: Millis
-
-
-class _Deal(Struct, gc=False, array_like=True):
-    price: Price
-    size: Size
-    kind: Annotated[int, Meta(ge=1, le=2)]
-    at_ms: Millis
-    trade_id: str
-
-
-class _Deals(Struct, gc=False, array_like=True):
-    deals: Annotated[list[_Deal], Meta(max_length=20_000)]
-    sent_ms: Millis
-
-
-_read_answer = Decoder(_Answer).decode
 
 
 class SpotSession:
@@ -124,7 +86,7 @@ class SpotSession:
 
     def _control(self, raw: bytes, received_ns: int) -> Sequence[Event]:
         """``code`` is 0 whatever happened: the words say it, and name the topics."""
-        words = _read_answer(raw).msg
+        words = read_answer(raw).msg
         if words == "PONG":
             return (Pong(),)
         refused = [topic for found in _REFUSED.finditer(words) for topic in _TOPIC.findall(found[1])]
@@ -174,7 +136,7 @@ def _delta(symbol: str, push: Any) -> BookDelta:
     body = push.publicAggreDepths
     bids, asks = ([(level.price, level.quantity) for level in side] for side in (body.bids, body.asks))
     told = (bids, asks, body.fromVersion, body.toVersion, push.createTime, push.sendTime)
-    row = convert(told, _Depth, strict=False)
+    row = convert(told, DepthRow, strict=False)
     return BookDelta(
         symbol=symbol,
         bids=row.bids,
@@ -189,7 +151,7 @@ def _delta(symbol: str, push: Any) -> BookDelta:
 def _quote(symbol: str, push: Any) -> Quote:
     body = push.publicAggreBookTicker
     parts = (body.bidPrice, body.bidQuantity, body.askPrice, body.askQuantity, body.version)
-    row = convert((*(part or None for part in parts), push.createTime, push.sendTime), _Best, strict=False)
+    row = convert((*(part or None for part in parts), push.createTime, push.sendTime), BestRow, strict=False)
     return Quote(
         symbol=symbol,
         bid=row.bid,
@@ -204,7 +166,7 @@ def _quote(symbol: str, push: Any) -> Quote:
 
 def _trades(symbol: str, push: Any) -> Sequence[Event]:
     told = [(d.price, d.quantity, d.tradeType, d.time, d.tradeId) for d in push.publicAggreDeals.deals]
-    row = convert((told, push.sendTime), _Deals, strict=False)
+    row = convert((told, push.sendTime), DealsRow, strict=False)
     return [
         Trade(
             symbol=symbol,

@@ -7,12 +7,16 @@ for are declared as bytes: on the wire they look the same, and nothing of them i
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto, FileDescriptorProto
 from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message import DecodeError
 from google.protobuf.message_factory import GetMessageClass
+from msgspec import Meta, Struct
+from msgspec.json import Decoder
+
+from feeds.venues.reading import Millis, Price, Size
 
 _TEXT, _INT32, _INT64, _BYTES, _ITEM = (
     FieldDescriptorProto.TYPE_STRING,
@@ -107,3 +111,48 @@ def read_push(raw: bytes) -> Any:
         return _Wrapper.FromString(raw)
     except DecodeError as error:
         raise ValueError(f"not protobuf: {error}") from error
+
+
+class AnswerRow(Struct, gc=False):
+    msg: str
+
+
+SideLevels = Annotated[list[tuple[Price, Size]], Meta(max_length=20_000)]
+Version = Annotated[int, Meta(ge=0, lt=1 << 62)]
+
+
+class DepthRow(Struct, gc=False, array_like=True):
+    bids: SideLevels
+    asks: SideLevels
+    first: Version
+    last: Version
+    created_ms: Millis
+    sent_ms: Millis
+
+
+class BestRow(Struct, gc=False, array_like=True):
+    """None: that side of the book is empty."""
+
+    bid: Price | None
+    bid_size: Size | None
+    ask: Price | None
+    ask_size: Size | None
+    version: Version | None
+    created_ms: Millis
+    sent_ms: Millis
+
+
+class DealRow(Struct, gc=False, array_like=True):
+    price: Price
+    size: Size
+    kind: Annotated[int, Meta(ge=1, le=2)]
+    at_ms: Millis
+    trade_id: str
+
+
+class DealsRow(Struct, gc=False, array_like=True):
+    deals: Annotated[list[DealRow], Meta(max_length=20_000)]
+    sent_ms: Millis
+
+
+read_answer = Decoder(AnswerRow).decode

@@ -12,37 +12,28 @@ neither product publishes liquidations. MEXC has no official status page: mainte
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated
 from urllib.parse import quote
 
-from msgspec import Meta, Raw, Struct
-from msgspec.json import Decoder
-
 from feeds.model import BookDelta, BookSnapshot, Channel, Fault, Instrument, Product
+from feeds.venues.answers import header_float, http_fault, unreadable
 from feeds.venues.base import (
     Answer,
-    Contiguous,
-    Millis,
-    Price,
     Probe,
     ProbeReading,
     ProductFacts,
     RateLimit,
     RestRequest,
-    SequenceRule,
     Session,
-    Size,
     SocketPlan,
-    Step,
-    Subscription,
     VenueDefaults,
     VenueError,
-    header_float,
-    http_fault,
 )
-from feeds.venues.mexc.linear_session import METHODS_A_SYMBOL, LinearSession, SideLevels
+from feeds.venues.mexc.linear_session import METHODS_A_SYMBOL, LinearSession
 from feeds.venues.mexc.spot_session import SpotSession
-from feeds.venues.reading import NS_PER_MS, UNREADABLE, unreadable
+from feeds.venues.mexc.wire import RestBody, read_body, read_linear_book, read_ms, read_spot_book
+from feeds.venues.reading import NS_PER_MS, UNREADABLE
+from feeds.venues.sequence import Contiguous, SequenceRule, Step
+from feeds.venues.sockets import SocketKind, plan_sockets
 
 _FAULTS: Mapping[str, Fault] = {
     "429": Fault.OUR_LIMIT,
@@ -79,37 +70,6 @@ class VersionRule(Contiguous):
         if last_seq is not None and delta.last_seq is not None and delta.last_seq + _REWOUND < last_seq:
             return Step.GAP
         return super().following(last_seq, delta)
-
-
-class _Body(Struct):
-    """Perpetuals wrap what they say; spot's good answers are bare, and its errors have ``code`` and ``msg``."""
-
-    code: int | str = 0
-    msg: str = ""
-    message: str = ""
-    success: bool = True
-    data: Raw = Raw(b"{}")
-    serverTime: Millis = 0  # noqa: N815 - as spot writes it
-
-
-class _SpotBook(Struct, rename="camel"):
-    last_update_id: Annotated[int, Meta(ge=0, lt=1 << 62)]
-    bids: Annotated[list[tuple[Price, Size]], Meta(max_length=20_000)]
-    asks: Annotated[list[tuple[Price, Size]], Meta(max_length=20_000)]
-    timestamp: Millis = 0
-
-
-class _LinearBook(Struct):
-    version: Annotated[int, Meta(ge=0, lt=1 << 62)]
-    bids: SideLevels
-    asks: SideLevels
-    timestamp: Millis = 0
-
-
-_read_body = Decoder(_Body, strict=False).decode
-_read_spot_book = Decoder(_SpotBook, strict=False).decode
-_read_linear_book = Decoder(_LinearBook, strict=False).decode
-_read_ms = Decoder(Millis, strict=False).decode
 
 
 class Mexc(VenueDefaults):
@@ -156,20 +116,9 @@ class Mexc(VenueDefaults):
     }
 
     def plan(self, product: Product, instruments: Sequence[Instrument]) -> Sequence[SocketPlan]:
-        size = _SYMBOLS_A_SOCKET[product]
-        return [
-            SocketPlan(
-                product=product,
-                label="public" if not start else f"public-{start // size + 1}",
-                path="/ws" if product == "spot" else "/edge",
-                subscriptions=tuple(
-                    Subscription(channel, i.symbol)
-                    for i in instruments[start : start + size]
-                    for channel in self.products[product].push_ms
-                ),
-            )
-            for start in range(0, len(instruments), size)
-        ]
+        path = "/ws" if product == "spot" else "/edge"
+        kind = SocketKind(path=path, channels=tuple(self.products[product].push_ms))
+        return plan_sockets(product, instruments, [kind], room=_SYMBOLS_A_SOCKET[product])
 
     def session(self, plan: SocketPlan, instruments: Sequence[Instrument]) -> Session:
         return SpotSession(plan, instruments) if plan.product == "spot" else LinearSession(plan, instruments)
@@ -185,11 +134,11 @@ class Mexc(VenueDefaults):
     def read_probe(self, product: Product, probe: Probe, answer: Answer) -> ProbeReading:
         retry_s = header_float(answer, "retry-after")
         try:
-            body = _read_body(answer.body)
+            body = read_body(answer.body)
             fault = _fault(body, answer)
             at_ms = 0
             if fault is None and probe.gives_time:
-                at_ms = body.serverTime if product == "spot" else _read_ms(body.data)
+                at_ms = body.serverTime if product == "spot" else read_ms(body.data)
                 if not at_ms:
                     return ProbeReading(fault=Fault.UNKNOWN, text="an answer without the time")
         except UNREADABLE:
@@ -212,13 +161,13 @@ class Mexc(VenueDefaults):
         bids: Sequence[tuple[float, float]]
         asks: Sequence[tuple[float, float]]
         try:
-            body = _read_body(answer.body)
+            body = read_body(answer.body)
             fault = _fault(body, answer)
             if fault is None and product == "spot":
-                spot = _read_spot_book(answer.body)
+                spot = read_spot_book(answer.body)
                 bids, asks, seq, at_ms = spot.bids, spot.asks, spot.last_update_id, spot.timestamp
             elif fault is None:
-                book = _read_linear_book(body.data)
+                book = read_linear_book(body.data)
                 bids, asks = ([(level.price, level.size) for level in side] for side in (book.bids, book.asks))
                 seq, at_ms = book.version, book.timestamp
         except UNREADABLE as error:
@@ -244,7 +193,7 @@ def _book(product: Product, instrument: Instrument, levels: int) -> RestRequest:
     )
 
 
-def _fault(body: _Body, answer: Answer) -> Fault | None:
+def _fault(body: RestBody, answer: Answer) -> Fault | None:
     code = str(body.code)
     if body.success and code in ("0", "200"):
         return http_fault(answer)

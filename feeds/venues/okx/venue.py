@@ -23,20 +23,17 @@ from feeds.model import (
     Product,
     StatusNotice,
 )
+from feeds.venues.answers import http_fault, unreadable
 from feeds.venues.base import (
     Answer,
-    PrevEquals,
     Probe,
     ProbeReading,
     ProductFacts,
     RateLimit,
     RestRequest,
-    SequenceRule,
     SocketPlan,
-    Subscription,
     VenueDefaults,
     VenueError,
-    http_fault,
 )
 from feeds.venues.okx.session import OkxSession
 from feeds.venues.okx.wire import (
@@ -49,9 +46,11 @@ from feeds.venues.okx.wire import (
     read_times,
     status_notice,
 )
-from feeds.venues.reading import NS_PER_MS, UNREADABLE, unreadable
+from feeds.venues.reading import NS_PER_MS, UNREADABLE
+from feeds.venues.sequence import PrevEquals, SequenceRule
+from feeds.venues.sockets import SocketKind, plan_sockets
 
-_BOOKS_PER_SOCKET = 29  # OKX advises fewer than 30 deep book channels per connection
+_SYMBOLS_A_SOCKET = 29  # OKX advises fewer than 30 deep book channels per connection
 
 _CLOSES: Mapping[int, Fault] = {
     1009: Fault.BAD_REQUEST,  # our message was too long
@@ -88,7 +87,7 @@ def _facts(
         idle_cut_s=30.0,
         connects=RateLimit(3, 1.0),
         sends=RateLimit(480, 3600.0),
-        max_streams=_BOOKS_PER_SOCKET * 5 + 2,
+        max_streams=_SYMBOLS_A_SOCKET * 5 + 2,
     )
 
 
@@ -112,25 +111,14 @@ class Okx(VenueDefaults):
     }
 
     def plan(self, product: Product, instruments: Sequence[Instrument]) -> Sequence[SocketPlan]:
-        """Up to 29 symbols a socket; channels of the whole product ride on the first."""
+        """Channels of the whole product (status, liquidations) are on the first socket."""
         channels = [Channel.BOOK, Channel.BBO, Channel.TRADES]
-        whole = [Subscription(Channel.STATUS, None)]
+        whole = [Channel.STATUS]
         if product != "spot":
             channels.append(Channel.MARK)
-            whole.append(Subscription(Channel.LIQUIDATIONS, None))
-        plans: list[SocketPlan] = []
-        for start in range(0, len(instruments), _BOOKS_PER_SOCKET):
-            part = instruments[start : start + _BOOKS_PER_SOCKET]
-            subscriptions = [Subscription(channel, i.symbol) for i in part for channel in channels]
-            plans.append(
-                SocketPlan(
-                    product=product,
-                    label=f"public-{len(plans) + 1}" if plans else "public",
-                    path="/ws/v5/public",
-                    subscriptions=tuple(subscriptions if plans else [*subscriptions, *whole]),
-                )
-            )
-        return plans
+            whole.append(Channel.LIQUIDATIONS)
+        kind = SocketKind(path="/ws/v5/public", channels=channels, product_channels=whole)
+        return plan_sockets(product, instruments, [kind], room=_SYMBOLS_A_SOCKET)
 
     def session(self, plan: SocketPlan, instruments: Sequence[Instrument]) -> OkxSession:
         return OkxSession(plan, instruments)

@@ -9,8 +9,7 @@ from msgspec import Meta, Raw, Struct
 from msgspec.json import Decoder
 
 from feeds.model import Fault, Side, StatusNotice
-from feeds.venues.base import Level, Millis, Price, Size
-from feeds.venues.reading import ms_ns
+from feeds.venues.reading import Level, Millis, Price, Size, ms_ns
 
 BOOK_LEVELS = 400
 

@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 
 from feeds.model import BookDelta, Channel, Fault
-from feeds.venues.base import Answer, Step, VenueError
+from feeds.venues.base import Answer, VenueError
 from feeds.venues.bitget.venue import Bitget
+from feeds.venues.sequence import Step
 from tests.feeds.venues.captures import instrument
 
 BITGET = Bitget()

@@ -26,8 +26,9 @@ from feeds.model import (
     Trade,
     Unknown,
 )
-from feeds.venues.base import Answer, Unsequenced, VenueError
+from feeds.venues.base import Answer, VenueError
 from feeds.venues.cryptocom.venue import Cryptocom
+from feeds.venues.sequence import Unsequenced
 from tests.feeds.sim.fixed_world import MS
 from tests.feeds.venues.captures import assert_ends_in, events, instrument, needs_wire, recording, records, truth
 from tests.feeds.venues.line import Line, strangers

@@ -29,8 +29,9 @@ from feeds.model import (
     Trade,
     Unknown,
 )
-from feeds.venues.base import Answer, Contiguous, SequenceRule, Session, VenueError
+from feeds.venues.base import Answer, Session, VenueError
 from feeds.venues.gate.venue import Gate
+from feeds.venues.sequence import Contiguous, SequenceRule
 from tests.feeds.venues.captures import (
     Record,
     assert_ends_in,

@@ -27,10 +27,10 @@ from feeds.model import (
     Trade,
     Unknown,
 )
-from feeds.venues.base import Step
 from feeds.venues.htx.mbp_rule import KEPT_DELTAS, MbpRule, MbpSync
 from feeds.venues.htx.session import HtxSession
 from feeds.venues.htx.venue import Htx
+from feeds.venues.sequence import Step
 from tests.feeds.venues.captures import events, instrument, needs_wire, recording, records
 
 HTX = Htx()

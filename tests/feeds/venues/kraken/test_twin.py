@@ -26,8 +26,7 @@ from feeds.model import (
 )
 from feeds.sim.twin import Change, Close, SimLiquidation
 from feeds.venues.base import Answer
-from feeds.venues.kraken.unified_session import STARTS_S
-from feeds.venues.kraken.venue import Kraken
+from feeds.venues.kraken.venue import UNIFIED_STARTS_S, Kraken
 from feeds.venues.registry import VENUES
 from tests.feeds.sim.fixed_world import MS
 from tests.feeds.venues.line import Line, strangers
@@ -39,7 +38,7 @@ PRODUCTS: tuple[Product, ...] = ("spot", "linear")
 @pytest.fixture(autouse=True)
 def before_march_2027(monkeypatch: pytest.MonkeyPatch) -> None:
     """While derivatives still have their first feed."""
-    monkeypatch.setitem(VENUES, "kraken", Kraken(lambda: STARTS_S - 1))
+    monkeypatch.setitem(VENUES, "kraken", Kraken(lambda: UNIFIED_STARTS_S - 1))
 
 
 @pytest.fixture(params=PRODUCTS)

@@ -14,15 +14,14 @@ from feeds.books.book import Book, Outcome
 from feeds.model import Ack, BookDelta, BookSnapshot, Channel, Event, Heartbeat, Notice, Pong, Refusal, Trade
 from feeds.sim.venues.kraken import KrakenTwin
 from feeds.venues.base import Payload, VenueError
-from feeds.venues.kraken.unified_session import STARTS_S
-from feeds.venues.kraken.venue import Kraken
+from feeds.venues.kraken.venue import UNIFIED_STARTS_S, Kraken
 from feeds.venues.registry import VENUES
 from tests.feeds.sim.fixed_world import MS, FixedWorld
 from tests.feeds.venues.captures import instrument
 from tests.feeds.venues.line import Line, strangers
 from tests.feeds.venues.mutations import hostile
 
-BEFORE, AFTER = Kraken(lambda: STARTS_S - 1), Kraken(lambda: STARTS_S)
+BEFORE, AFTER = Kraken(lambda: UNIFIED_STARTS_S - 1), Kraken(lambda: UNIFIED_STARTS_S)
 PERP = instrument("kraken.linear", "BTC/USD:USD", "PF_XBTUSD", tick=0.1, lot=0.001)
 
 

@@ -30,9 +30,10 @@ from feeds.model import (
     Trade,
     Unknown,
 )
-from feeds.venues.base import Answer, Payload, SequenceRule, Session, VenueError
+from feeds.venues.base import Answer, Payload, Session, VenueError
 from feeds.venues.kraken.spot_rule import KrakenV2Rule
 from feeds.venues.kraken.venue import Kraken
+from feeds.venues.sequence import SequenceRule
 from tests.feeds.venues.captures import (
     Record,
     assert_ends_in,

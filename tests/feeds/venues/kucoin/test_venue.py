@@ -23,8 +23,9 @@ from feeds.model import (
     Trade,
     Unknown,
 )
-from feeds.venues.base import Answer, Contiguous, SequenceRule, Session, VenueError
+from feeds.venues.base import Answer, Session, VenueError
 from feeds.venues.kucoin.venue import Kucoin
+from feeds.venues.sequence import Contiguous, SequenceRule
 from tests.feeds.venues.captures import (
     assert_ends_in,
     instrument,

@@ -27,8 +27,9 @@ from feeds.model import (
     Trade,
     Unknown,
 )
-from feeds.venues.base import Answer, Session, Step, VenueError
+from feeds.venues.base import Answer, Session, VenueError
 from feeds.venues.mexc.venue import Mexc
+from feeds.venues.sequence import Step
 from tests.feeds.venues.captures import events, instrument, needs_wire, recording, records
 from tests.feeds.venues.mutations import assert_sound, hostile
 
