@@ -14,8 +14,8 @@ LINT = Path(sys.executable).with_name("lint-imports")
 BREACHES = {
     "layers": ("feeds/books/ladder.py", "import feeds.measure.probes"),
     "independence": ("feeds/advise/costs.py", "import feeds.judge.judge"),
-    "venues": ("feeds/venues/best.py", "import asyncio"),
-    "simulator": ("feeds/sim/market/ladder.py", "import feeds.venues.best"),
+    "venues": ("feeds/venues/best_levels.py", "import asyncio"),
+    "simulator": ("feeds/sim/market/ladder.py", "import feeds.venues.best_levels"),
     "judge": ("feeds/judge/rolling.py", "import time"),
     "screen": ("tui/format.py", "import feeds.judge.figures"),
     "product": ("feeds/collector/simulated.py", "import feeds.sim.scenario"),

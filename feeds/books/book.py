@@ -13,7 +13,7 @@ from typing import cast
 
 from feeds.books.ladder import UNBOUNDED_ASK, UNBOUNDED_BID, Fill, Ladder, derive
 from feeds.model import BookDelta, BookSnapshot, Instrument, LevelRow, Levels
-from feeds.venues.base import SequenceRule, Step
+from feeds.venues.sequence import SequenceRule, Step
 
 __all__ = ["Book", "Fill", "Ladder", "Outcome"]
 

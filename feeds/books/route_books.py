@@ -28,7 +28,7 @@ from feeds.model import (
     Trade,
     Unknown,
 )
-from feeds.venues.base import SequenceRule
+from feeds.venues.sequence import SequenceRule
 
 BURSTS_KEPT = 4096
 LIQUIDATION_WINDOW_NS = 60_000_000_000

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from feeds.model import Fault, Product, Side
-from feeds.venues.base import Millis, Price, Size
+from feeds.venues.reading import Millis, Price, Size
 
 MAX_FRAME_BYTES = 4_000_000
 LEVELS = 200

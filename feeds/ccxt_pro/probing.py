@@ -12,7 +12,8 @@ import ccxt
 
 from feeds.ccxt_pro.messages import TEXT_CHARS, Probed
 from feeds.model import Fault
-from feeds.venues.base import Answer, http_fault
+from feeds.venues.answers import http_fault
+from feeds.venues.base import Answer
 
 TIMEOUT_S = 5.0
 LEAST_EVERY_S = 2.0

@@ -12,7 +12,8 @@ from feeds.model import Fault, Product
 from feeds.transport.backoff import retry_after_s
 from feeds.transport.http import HttpClient
 from feeds.transport.rest_budget import RestBudget, learn
-from feeds.venues.base import Answer, ProbeReading, RestRequest, Venue, http_fault
+from feeds.venues.answers import http_fault
+from feeds.venues.base import Answer, ProbeReading, RestRequest, Venue
 
 MAX_BOOK_BODY = 16 * 1024 * 1024
 

@@ -23,7 +23,8 @@ from feeds.model import Fault
 from feeds.transport.backoff import retry_after_s
 from feeds.transport.http import trust
 from feeds.transport.ws_framing import Framing
-from feeds.venues.base import Answer, Payload, http_fault
+from feeds.venues.answers import http_fault
+from feeds.venues.base import Answer, Payload
 
 log = logging.getLogger(__name__)
 

@@ -8,41 +8,26 @@ REST paths probe it and how an answer is read. ``Session.receive`` never raises 
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from enum import IntEnum
-from typing import Annotated, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
 
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from feeds.model import (
-    BookDelta,
     BookSnapshot,
     Channel,
     Event,
     Fault,
     Instrument,
-    LevelRow,
     Product,
     Rail,
     StatusNotice,
 )
+from feeds.venues.sequence import (
+    SequenceRule,
+)
 
 Payload: TypeAlias = str | bytes
-
-Price: TypeAlias = Annotated[float, Meta(gt=0, lt=1e18)]
-"""For typed decoding; with ``strict=False`` decimal text is read too. msgspec refuses NaN, infinities and negatives
-while it decodes, so that no loop of ours has to look at every level again."""
-Size: TypeAlias = Annotated[float, Meta(ge=0, lt=1e18)]
-Millis: TypeAlias = Annotated[int, Meta(ge=0, lt=1 << 43)]
-"""A venue's time stamp, ms since the epoch; bounded so that nanoseconds of it fit 64 bits. 0 means not sent."""
-
-
-class Level(LevelRow, array_like=True, gc=False):
-    """[price, size, ...]: what follows is left unread."""
-
-    price: Price
-    size: Size
 
 
 class RateLimit(Struct, frozen=True):
@@ -162,41 +147,6 @@ class Session(Protocol):
 
     def ping(self, token: int) -> Payload | None:
         """The venue's application-level ping, None where it has none."""
-
-
-class Step(IntEnum):
-    """What a sequence rule says of a delta."""
-
-    APPLY = 0
-    SKIP = 1
-    GAP = 2
-
-
-class BookSides(Protocol):
-    """The part of a book that a checksum reads: price -> size."""
-
-    @property
-    def bids(self) -> Mapping[float, float]: ...
-    @property
-    def asks(self) -> Mapping[float, float]: ...
-
-
-class SequenceRule(Protocol):
-    """Which delta follows which. A snapshot always replaces the book."""
-
-    rest_snapshot: bool
-    """The snapshot comes over REST, and deltas are buffered until it is there."""
-    depth_limit: int | None
-    """Cut each side to this many levels after every update (levels pushed out get no delete message)."""
-
-    def first(self, snapshot_seq: int | None, delta: BookDelta) -> Step:
-        """Is this delta the one that continues the snapshot? SKIP: older. GAP: the snapshot is too old."""
-
-    def following(self, last_seq: int | None, delta: BookDelta) -> Step:
-        """Does this delta follow the one applied last?"""
-
-    def checksum(self, book: BookSides, instrument: Instrument) -> int | None:
-        """The venue's checksum of our book, None where the venue has none that lives."""
 
 
 class Probe(Struct, frozen=True, kw_only=True):
@@ -322,84 +272,6 @@ class VenueDefaults:
 
     def read_close(self, code: int) -> Fault | None:
         return None
-
-
-_APPLY, _SKIP, _GAP = Step.APPLY, Step.SKIP, Step.GAP  # to look a member up costs more than the rest of a rule
-
-
-class RuleDefaults(ABC):
-    """What most sequence rules share."""
-
-    rest_snapshot = False
-    depth_limit: int | None = None
-
-    def first(self, snapshot_seq: int | None, delta: BookDelta) -> Step:
-        return self.following(snapshot_seq, delta)
-
-    @abstractmethod
-    def following(self, last_seq: int | None, delta: BookDelta) -> Step: ...
-
-    def checksum(self, book: BookSides, instrument: Instrument) -> int | None:
-        return None
-
-
-class PrevEquals(RuleDefaults):
-    """``prev_seq`` must equal the last one applied; an unchanged sequence is a heartbeat that changes nothing."""
-
-    def following(self, last_seq: int | None, delta: BookDelta) -> Step:
-        return _APPLY if delta.prev_seq == last_seq else _GAP
-
-
-class Contiguous(RuleDefaults):
-    """``first_seq`` must be one more than the last applied; what is older is skipped."""
-
-    def following(self, last_seq: int | None, delta: BookDelta) -> Step:
-        if last_seq is None or delta.first_seq is None or delta.last_seq is None:
-            return _GAP
-        if delta.last_seq <= last_seq:
-            return _SKIP
-        return _APPLY if delta.first_seq <= last_seq + 1 else _GAP
-
-
-class Unsequenced(RuleDefaults):
-    """The venue numbers nothing: every delta applies."""
-
-    def following(self, last_seq: int | None, delta: BookDelta) -> Step:
-        return _APPLY
-
-
-def header_float(answer: Answer, name: str) -> float | None:
-    """A numeric header, None where it is absent or not a number."""
-    try:
-        value = float(answer.headers[name])
-    except (KeyError, ValueError):
-        return None
-    return value if value == value and abs(value) != float("inf") else None
-
-
-def share_used(answer: Answer, limit_name: str, left_name: str) -> float | None:
-    """Which share of a limit is used, 0 to 1, where two headers give the limit and what is left of it, else None."""
-    limit, left = header_float(answer, limit_name), header_float(answer, left_name)
-    return (limit - left) / limit if limit and left is not None and 0 <= left <= limit else None
-
-
-def http_fault(answer: Answer, overload: Sequence[int] = (500, 502, 503, 504, 520, 521, 522, 524)) -> Fault | None:
-    """What the HTTP status alone says; a venue's own code table is asked first."""
-    match answer.status:
-        case 200 | 201 | 204:
-            return None
-        case 418 | 429:
-            return Fault.OUR_LIMIT
-        case 451:
-            return Fault.GEO_BLOCK
-        case 401 | 403:
-            return Fault.REFUSED
-        case status if status in overload:
-            return Fault.OVERLOAD
-        case status if 400 <= status < 500:
-            return Fault.BAD_REQUEST
-        case _:
-            return Fault.UNKNOWN
 
 
 def by_venue_id(instruments: Sequence[Instrument]) -> dict[str, Instrument]:

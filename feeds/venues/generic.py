@@ -10,8 +10,9 @@ from collections.abc import Collection, Mapping, Sequence
 from msgspec import Struct
 
 from feeds.model import Product, Rail, StatusNotice, route_of
-from feeds.venues.base import Answer, RestRequest, SequenceRule, Unsequenced
+from feeds.venues.base import Answer, RestRequest
 from feeds.venues.ccxt_names import PRODUCTS
+from feeds.venues.sequence import SequenceRule, Unsequenced
 
 
 class GenericFacts(Struct, frozen=True, kw_only=True):

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 import zlib
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 from msgspec import Meta, MsgspecError
 
-from feeds.model import Fault
-from feeds.venues.base import Answer, ProbeReading, http_fault
+from feeds.model import (
+    LevelRow,
+)
 
 UNREADABLE: tuple[type[Exception], ...] = (MsgspecError, ValueError, IndexError, RecursionError)
 """All that reading hostile bytes can raise: malformed, wrongly typed, not UTF-8, no row where one must be, too deep."""
@@ -69,10 +69,16 @@ def stamp_ns(stamp: datetime | None) -> int | None:
     return us * 1_000 if 0 < us < 1 << 53 else None
 
 
-def unreadable(answer: Answer) -> ProbeReading:
-    """Not the venue's JSON: the CDN in front of it speaks, or something on the road."""
-    text = answer.body[:200].decode(errors="replace")
-    fault = http_fault(answer) or Fault.UNKNOWN
-    if fault is Fault.REFUSED and re.search(r"restrict|country|region|jurisdiction", text, re.IGNORECASE):
-        fault = Fault.GEO_BLOCK
-    return ProbeReading(fault=fault, code=str(answer.status), text=text)
+Price: TypeAlias = Annotated[float, Meta(gt=0, lt=1e18)]
+"""For typed decoding; with ``strict=False`` decimal text is read too. msgspec refuses NaN, infinities and negatives
+while it decodes, so that no loop of ours has to look at every level again."""
+Size: TypeAlias = Annotated[float, Meta(ge=0, lt=1e18)]
+Millis: TypeAlias = Annotated[int, Meta(ge=0, lt=1 << 43)]
+"""A venue's time stamp, ms since the epoch; bounded so that nanoseconds of it fit 64 bits. 0 means not sent."""
+
+
+class Level(LevelRow, array_like=True, gc=False):
+    """[price, size, ...]: what follows is left unread."""
+
+    price: Price
+    size: Size

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from feeds.venues.base import Venue
-from feeds.venues.binance import Binance
-from feeds.venues.bingx import Bingx
-from feeds.venues.bitfinex import Bitfinex
-from feeds.venues.bitget import Bitget
-from feeds.venues.bybit import Bybit
-from feeds.venues.coinbase import Coinbase
-from feeds.venues.cryptocom import Cryptocom
-from feeds.venues.deribit import Deribit
-from feeds.venues.gate import Gate
-from feeds.venues.htx import Htx
-from feeds.venues.hyperliquid import Hyperliquid
-from feeds.venues.kraken import Kraken
-from feeds.venues.kucoin import Kucoin
-from feeds.venues.mexc import Mexc
-from feeds.venues.okx import Okx
+from feeds.venues.binance.venue import Binance
+from feeds.venues.bingx.venue import Bingx
+from feeds.venues.bitfinex.venue import Bitfinex
+from feeds.venues.bitget.venue import Bitget
+from feeds.venues.bybit.venue import Bybit
+from feeds.venues.coinbase.venue import Coinbase
+from feeds.venues.cryptocom.venue import Cryptocom
+from feeds.venues.deribit.venue import Deribit
+from feeds.venues.gate.venue import Gate
+from feeds.venues.htx.venue import Htx
+from feeds.venues.hyperliquid.venue import Hyperliquid
+from feeds.venues.kraken.venue import Kraken
+from feeds.venues.kucoin.venue import Kucoin
+from feeds.venues.mexc.venue import Mexc
+from feeds.venues.okx.venue import Okx
 
 _ALL: tuple[Venue, ...] = (
     Binance(),

@@ -28,6 +28,7 @@ from feeds.model import (
 )
 from feeds.samples import LinkSample
 from feeds.transport.stream import Stream
+from feeds.venues.answers import http_fault
 from feeds.venues.base import (
     Answer,
     Payload,
@@ -36,15 +37,13 @@ from feeds.venues.base import (
     ProductFacts,
     RateLimit,
     RestRequest,
-    SequenceRule,
     SocketPlan,
     Subscription,
-    Unsequenced,
     Venue,
     VenueDefaults,
     VenueError,
-    http_fault,
 )
+from feeds.venues.sequence import SequenceRule, Unsequenced
 
 T = TypeVar("T")
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]

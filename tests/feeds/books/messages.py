@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from feeds.model import BookDelta, BookSnapshot
-from tests.feeds.venues.wire import instrument
+from tests.feeds.venues.captures import instrument
 
 LINEAR = instrument("binance.linear", "BTC/USDT:USDT", "BTCUSDT")
 SYMBOL = LINEAR.symbol

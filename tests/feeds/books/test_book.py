@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from feeds.books import book as book_module
 from feeds.books.book import Book, Outcome
 from feeds.model import Instrument, Levels
-from feeds.venues.base import BookSides, Contiguous, Level, PrevEquals, Unsequenced
+from feeds.venues.reading import Level
+from feeds.venues.sequence import BookSides, Contiguous, PrevEquals, Unsequenced
 from tests.feeds.books.messages import LINEAR, delta, snapshot
 
 

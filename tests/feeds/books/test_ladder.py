@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from feeds.books.book import Book, Ladder, Outcome
 from feeds.books.ladder import derive
 from feeds.model import Side
-from feeds.venues.base import Unsequenced
+from feeds.venues.sequence import Unsequenced
 from tests.feeds.books.messages import LINEAR, delta, snapshot
-from tests.feeds.venues.wire import instrument
+from tests.feeds.venues.captures import instrument
 
 # ---- figures
 

@@ -13,7 +13,7 @@ from feeds.config.watchlists import Watchlist
 from feeds.frame import Order
 from feeds.judge.figures import RouteSignals
 from feeds.model import BookSnapshot, Cause, State
-from feeds.venues.base import Unsequenced
+from feeds.venues.sequence import Unsequenced
 from tests.feeds.advise.routes import SECOND, SYMBOL, instrument, levels, verdict
 
 HOME, CHEAP = "binance.linear", "okx.linear"

@@ -24,9 +24,9 @@ from feeds.samples import LinkSample, ProbeSample, Sample
 from feeds.sim.scenario import load
 from feeds.sim.simulation import Simulation
 from feeds.transport.rate_limit import ConnectLimits
-from feeds.venues import kraken_unified
 from feeds.venues.base import Listing, VenueError
-from feeds.venues.kraken import Kraken
+from feeds.venues.kraken.unified_session import UNIFIED_PATH
+from feeds.venues.kraken.venue import UNIFIED_FACTS, UNIFIED_LISTING, UNIFIED_NOTE, UNIFIED_STARTS_S, Kraken
 from tests.feeds.loopback import FakeClock
 
 ROUTE = "kraken.linear"
@@ -86,7 +86,7 @@ def synced(watch: RouteMonitor) -> bool:
 
 
 async def test_a_running_route_moves_to_the_new_feed_and_blames_nobody(simulation: Simulation) -> None:
-    now_s = [kraken_unified.STARTS_S - 1]
+    now_s = [UNIFIED_STARTS_S - 1]
     at, samples, said = simulation.ready()["endpoints"][ROUTE], list[Sample](), list[str]()
     watch = watching(Kraken(lambda: now_s[0]), Hosts(at["rest"], at["ws"]), samples, said)
     watch.watch(instruments(simulation))
@@ -95,44 +95,44 @@ async def test_a_running_route_moves_to_the_new_feed_and_blames_nobody(simulatio
         watch.sample()
         assert watch.notes == [] and {row.channel.partition(":")[0] for row in watch.channel_rows()} >= {"mark"}
 
-        now_s[0] = kraken_unified.STARTS_S
+        now_s[0] = UNIFIED_STARTS_S
         watch.notes.append("another")
         watch.sample()
-        assert watch.notes == [kraken_unified.NOTE, "another"]
+        assert watch.notes == [UNIFIED_NOTE, "another"]
         await until(lambda: synced(watch))
         samples.clear()
         watch.sample()
         watch.sample()
-        assert [stream.plan.path for stream in watch.streams] == [kraken_unified.PATH]
+        assert [stream.plan.path for stream in watch.streams] == [UNIFIED_PATH]
         rows = {(row.channel.partition(":")[0], row.state) for row in watch.channel_rows()}
         assert {channel for channel, _ in rows} == {Channel.BOOK, Channel.TRADES}
         await until(lambda: watch._probing is not None and watch._probing.done())  # nothing is left to be asked
         assert not [s for s in samples if isinstance(s, ProbeSample)]
         assert not [s for s in samples if isinstance(s, LinkSample) and not s.connected]
-        assert said == [f"status: {kraken_unified.NOTE}"]
+        assert said == [f"status: {UNIFIED_NOTE}"]
         assert watch.hosts == Hosts(at["rest"], at["ws"]), "who replaced the published hosts meant them"
     finally:
         await watch.stop()
 
 
 async def test_published_hosts_follow_the_feed_also_before_instruments_are_known() -> None:
-    now_s = [kraken_unified.STARTS_S - 1]
+    now_s = [UNIFIED_STARTS_S - 1]
     venue = Kraken(lambda: now_s[0])
     facts = venue.products["linear"]
     watch = watching(venue, Hosts(facts.rest, facts.ws), [], [])
     try:
         watch.sample()
-        now_s[0] = kraken_unified.STARTS_S
+        now_s[0] = UNIFIED_STARTS_S
         watch.sample()
-        assert watch.hosts == Hosts(kraken_unified.FACTS.rest, kraken_unified.FACTS.ws)
-        assert watch.facts is kraken_unified.FACTS
+        assert watch.hosts == Hosts(UNIFIED_FACTS.rest, UNIFIED_FACTS.ws)
+        assert watch.facts is UNIFIED_FACTS
     finally:
         await watch.stop()
 
 
 def at_home(simulation: Simulation) -> Listing:
     ws = simulation.ready()["endpoints"][ROUTE]["ws"]
-    return structs.replace(kraken_unified.LISTING, url=f"{ws}{kraken_unified.PATH}")
+    return structs.replace(UNIFIED_LISTING, url=f"{ws}{UNIFIED_PATH}")
 
 
 async def test_instruments_come_over_the_websocket_where_rest_has_ended(simulation: Simulation, tmp_path: Path) -> None:
@@ -141,8 +141,8 @@ async def test_instruments_come_over_the_websocket_where_rest_has_ended(simulati
             return at_home(simulation)
 
     job = Job(cache_dir=str(tmp_path), label="sim", routes=(ROUTE,), rest={})
-    venue = Moved(lambda: kraken_unified.STARTS_S)
-    outcome = await asyncio.to_thread(store, job, ROUTE, "krakenfutures", kraken_unified.FACTS, venue)
+    venue = Moved(lambda: UNIFIED_STARTS_S)
+    outcome = await asyncio.to_thread(store, job, ROUTE, "krakenfutures", UNIFIED_FACTS, venue)
     listed = simulation.market.pairs[ROUTE]
     assert (outcome.error, outcome.count) == (None, len(listed))
     found = load_cached([ROUTE], tmp_path, "sim")[ROUTE].instruments
@@ -159,11 +159,11 @@ async def test_a_venue_that_lists_nothing_is_not_waited_for(simulation: Simulati
 
 
 def test_until_the_feed_after_an_announced_end_has_worked_once_its_silence_is_that_end() -> None:
-    now_s, second = [kraken_unified.STARTS_S - 1], 1_000_000_000
+    now_s, second = [UNIFIED_STARTS_S - 1], 1_000_000_000
     change = FeedChange(Kraken(lambda: now_s[0]), "linear", 0)
     assert not change.due(10 * second)
     assert change.notices(10 * second, whole=False) is None, "a feed that has not ended is judged"
-    now_s[0] = kraken_unified.STARTS_S
+    now_s[0] = UNIFIED_STARTS_S
     assert change.due(20 * second) and not change.due(20 * second)
     assert change.notices(24 * second, whole=False) is None
     [notice] = change.notices(26 * second, whole=False) or ()
@@ -177,7 +177,7 @@ def test_until_the_feed_after_an_announced_end_has_worked_once_its_silence_is_th
 async def test_a_new_feed_that_never_comes_is_an_announced_end_and_nobodys_failure(simulation: Simulation) -> None:
     at, samples = simulation.ready()["endpoints"][ROUTE], list[Sample]()
     clock = FakeClock()
-    watch = watching(Kraken(lambda: kraken_unified.STARTS_S), Hosts(at["rest"], "ws://127.0.0.1:9"), samples, [], clock)
+    watch = watching(Kraken(lambda: UNIFIED_STARTS_S), Hosts(at["rest"], "ws://127.0.0.1:9"), samples, [], clock)
     judge = Judge((ROUTE, "okx.spot"))
     watch.watch(instruments(simulation))
     try:

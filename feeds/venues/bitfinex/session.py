@@ -1,0 +1,395 @@
+"""One connection to Bitfinex's public websocket: what to send, and bytes -> events. See ``venue.py``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from msgspec import Struct
+from msgspec.json import encode
+
+from feeds.model import (
+    Ack,
+    BookDelta,
+    BookSnapshot,
+    Channel,
+    Event,
+    Fault,
+    Garbled,
+    Heartbeat,
+    Instrument,
+    Liquidation,
+    Mark,
+    Notice,
+    Pong,
+    Quote,
+    Refusal,
+    Reply,
+    Trade,
+    Unknown,
+)
+from feeds.venues.base import Payload, SocketPlan, by_venue_id
+from feeds.venues.bitfinex import wire
+from feeds.venues.reading import NS_PER_MS, UNREADABLE
+
+LEVELS = 250
+"""Of the book that we ask for: the longest there is."""
+FUNDING_H = 8.0
+FLAGS = 32768 + 65536 + 131072
+"""TIMESTAMP, SEQ_ALL, OB_CHECKSUM."""
+_BOOK, _BBO = Channel.BOOK, Channel.BBO  # looked up for every message
+_HEAD = re.compile(rb'\[(\d{1,12}),(\[\[|\[\]|\[|"\w{1,8}")')
+"""Of an array: channel id, and what comes: a list of rows, an empty one, a row or a tag."""
+_LOST = -1
+"""No message has this number: whoever continues it has lost one."""
+
+
+class _Stream(Struct):
+    """One subscription."""
+
+    channel: Channel
+    symbol: str | None
+    name: str
+    """As ``_key`` makes it, of what we ask for and of what the venue repeats in its answers."""
+    request: dict[str, str]
+    chan: int | None = None
+    asked: bool = False
+    lost: int = 0
+    """``BitfinexSession._lost`` as it was at the snapshot."""
+    seq: int | None = None
+    bid: tuple[float, float] | None = None
+    ask: tuple[float, float] | None = None
+    told: bool = True
+    """Best prices as they stand have been made a quote."""
+
+
+class BitfinexSession:
+    """One connection to ``/ws/2``.
+
+    Messages are numbered by connection, and not by book: a number that is missing may have been of any channel, so that
+    every book must begin again. Best prices are a book of one level, mended here.
+    """
+
+    def __init__(self, plan: SocketPlan, instruments: Sequence[Instrument]) -> None:
+        ids = {i.symbol: i.venue_id for i in instruments}
+        self._symbols = {name: i.symbol for name, i in by_venue_id(instruments).items()}
+        self._streams: dict[str, _Stream] = {}
+        for one in plan.subscriptions:
+            if one.symbol is None or one.symbol in ids:
+                request = _request(one.channel, "" if one.symbol is None else ids[one.symbol])
+                name = _key(request["channel"], request.get("key") or request["symbol"], request.get("len", ""))
+                self._streams[name] = _Stream(one.channel, one.symbol, name, request)
+        self._by_chan: dict[int, _Stream] = {}
+        self._seq = 0
+        self._lost = 0
+
+    def subscribe(self) -> Sequence[Payload]:
+        conf = encode({"event": "conf", "flags": FLAGS}).decode()
+        return [conf, *(self._ask(stream) for stream in self._streams.values())]
+
+    def resubscribe(self, channel: Channel, symbol: str) -> Sequence[Payload]:
+        mine = [s for s in self._streams.values() if (s.channel, s.symbol) == (channel, symbol)]
+        return [payload for stream in mine for payload in self._retries(stream)]
+
+    def ping(self, token: int) -> Payload | None:
+        return f'{{"event":"ping","cid":{token}}}'
+
+    def receive(self, raw: bytes, received_ns: int) -> Sequence[Event]:
+        # nearly all messages are one row, and that and whole books are all that is written without quotes
+        if b'"' not in raw and (events := self._level(raw)) is not None:
+            return events
+        try:
+            head = _HEAD.match(raw)
+            if head is None:
+                return self._said(wire.read_said(raw))
+            before = self._lost
+            events = self._array(raw, self._by_chan.get(int(head[1])), head[2])
+            return events if before == self._lost else [*events, *self._mended()]
+        except UNREADABLE as error:
+            return (Garbled(what=str(error)[:200]),)
+
+    # requests and their answers
+
+    def _ask(self, stream: _Stream) -> str:
+        stream.asked = True
+        return encode({"event": "subscribe"} | stream.request).decode()
+
+    def _retries(self, stream: _Stream) -> list[str]:
+        """Unsubscribe and subscribe; nothing while an answer is awaited."""
+        if stream.chan is None:
+            return [] if stream.asked else [self._ask(stream)]
+        leave = encode({"event": "unsubscribe", "chanId": stream.chan}).decode()
+        self._by_chan.pop(stream.chan, None)
+        stream.chan = None
+        return [leave, self._ask(stream)]
+
+    def _said(self, said: wire.Said) -> Sequence[Event]:
+        match said.event:
+            case "subscribed":
+                return self._subscribed(said)
+            case "pong":
+                return (Pong(token=said.cid, server_out_ns=said.ts * NS_PER_MS or None),)
+            case "info":
+                return self._info(said)
+            case "error":
+                return self._refused(said)
+            case "conf" if said.status != "OK":
+                return (Refusal(fault=Fault.BAD_REQUEST, text=f"flags: {said.status[:64]}"),)
+            case "conf" | "unsubscribed":
+                return ()
+        return (Unknown(what=f"event {said.event[:64]}"),)
+
+    def _subscribed(self, said: wire.Said) -> Sequence[Event]:
+        stream = self._stream(said)
+        if stream is None or said.chan_id is None:
+            return (Unknown(what=f"subscribed to {said.channel[:32]} {said.symbol[:32]}{said.key[:32]}"),)
+        stream.chan, stream.asked = said.chan_id, False
+        stream.bid = stream.ask = None
+        self._by_chan[said.chan_id] = stream
+        return (Ack(channel=stream.channel, symbol=stream.symbol),)
+
+    def _refused(self, said: wire.Said) -> Sequence[Event]:
+        stream = self._stream(said)
+        if said.code == wire.TWICE and stream is not None:
+            return (Ack(channel=stream.channel, symbol=stream.symbol),)
+        fault, code, text = wire.FAULTS.get(said.code or 0, Fault.UNKNOWN), str(said.code or ""), said.msg[:200]
+        if stream is None or stream.chan is not None:
+            return (Refusal(fault=fault, code=code, text=text),)
+        stream.asked = False
+        return (Refusal(channel=stream.channel, symbol=stream.symbol, fault=fault, code=code, text=text),)
+
+    def _stream(self, said: wire.Said) -> _Stream | None:
+        length = str(said.len) if said.channel == "book" else ""
+        return self._streams.get(_key(said.channel, said.key or said.symbol, length))
+
+    def _info(self, said: wire.Said) -> Sequence[Event]:
+        match said.code:
+            case None if said.platform is None or said.platform.status:
+                return (Heartbeat(),)
+            case None | wire.PAUSE:
+                return (Notice(text="maintenance"),)
+            case wire.RESTART:
+                return (Notice(text="the server restarts", reconnect_within_s=0.0),)
+            case wire.RESUME:  # all subscriptions are to be made anew
+                again = [payload for stream in self._streams.values() for payload in self._retries(stream)]
+                return [Notice(text="maintenance is over"), *(Reply(payload=payload) for payload in again)]
+        return (Notice(text=said.msg[:200] or f"code {said.code}"),)
+
+    # data
+
+    def _count(self, seq: int | None) -> None:
+        if seq is not None:
+            self._lost += seq != self._seq + 1
+            self._seq = seq
+
+    def _mended(self) -> list[Event]:
+        """A message was lost, perhaps of best prices: those begin again, as books do when they find their gap."""
+        old = [s for s in self._streams.values() if s.channel is Channel.BBO and s.lost != self._lost]
+        return [Reply(payload=payload) for stream in old for payload in self._retries(stream)]
+
+    def _array(self, raw: bytes, stream: _Stream | None, mark: bytes) -> Sequence[Event]:
+        if mark == b'"hb"' or (stream is None and mark[0] != 0x22):
+            plain = wire.read_plain(raw)
+            self._count(plain.seq)
+            if stream is None:
+                return ()  # of a channel that we have left
+            beat = Heartbeat(channel=stream.channel, symbol=stream.symbol, gateway_ns=plain.ts * NS_PER_MS or None)
+            return (beat, *self._quote(stream, plain.seq, plain.ts))
+        if stream is None:
+            self._count(wire.read_tagged(raw).seq)
+            return ()
+        match stream.channel, mark:
+            case Channel.BOOK | Channel.BBO, b"[":
+                return self._delta(stream, wire.read_delta(raw))
+            case Channel.BOOK | Channel.BBO, b'"cs"':
+                return self._check(stream, wire.read_check(raw))
+            case Channel.BOOK | Channel.BBO, b"[[" | b"[]":
+                return self._image(stream, wire.read_image(raw))
+            case Channel.TRADES, b'"te"':
+                return self._trade(stream, wire.read_trade(raw))
+            case Channel.TRADES, b'"tu"':  # the same trade, confirmed
+                self._count(wire.read_tagged(raw).seq)
+                return ()
+            case Channel.TRADES, b"[[" | b"[]":  # past ones
+                self._count(wire.read_plain(raw).seq)
+                return ()
+            case Channel.MARK, b"[":
+                return self._deriv(stream, wire.read_deriv(raw))
+            case Channel.LIQUIDATIONS, b"[[" | b"[]":
+                return self._liquidations(wire.read_liquidations(raw))
+        self._count((wire.read_tagged(raw) if mark[0] == 0x22 else wire.read_plain(raw)).seq)
+        return (Unknown(what=f"{stream.channel} {mark.decode()}"),)
+
+    def _image(self, stream: _Stream, frame: wire.Image) -> Sequence[Event]:
+        self._count(frame.seq)
+        bids, asks = wire.sides(frame.rows)
+        stream.seq, stream.lost = frame.seq, self._lost
+        if stream.channel is Channel.BBO:
+            stream.bid, stream.ask, stream.told = max(bids, default=None), min(asks, default=None), False
+            return self._quote(stream, frame.seq, frame.ts)
+        return (
+            BookSnapshot(
+                symbol=stream.symbol or "",
+                bids=bids,
+                asks=asks,
+                seq=frame.seq,
+                gateway_ns=frame.ts * NS_PER_MS or None,
+                levels_limit=LEVELS,
+            ),
+        )
+
+    def _level(self, raw: bytes) -> Sequence[Event] | None:
+        """The short way of a book's next level; None: something else, which takes the long one and has changed nothing
+        yet."""
+        try:
+            frame = wire.read_delta(raw)
+        except UNREADABLE:
+            return None
+        stream, seq, row = self._by_chan.get(frame.chan), frame.seq, frame.row
+        if stream is None or stream.lost != self._lost or seq != self._seq + 1:
+            return None
+        if stream.channel is not _BOOK:
+            if stream.channel is not _BBO:
+                return None
+            self._seq = seq
+            return self._best(stream, row, frame)
+        change = BookDelta(
+            symbol=stream.symbol or "",
+            bids=[(row.price, row.amount if row.count else 0.0)] if row.amount > 0 else (),
+            asks=() if row.amount > 0 else [(row.price, -row.amount if row.count else 0.0)],
+            last_seq=seq,
+            prev_seq=stream.seq,
+            gateway_ns=frame.ts * NS_PER_MS or None,
+        )
+        stream.seq = self._seq = seq
+        return (change,)
+
+    def _delta(self, stream: _Stream, frame: wire.Delta) -> Sequence[Event]:
+        self._count(frame.seq)
+        row = frame.row
+        if stream.channel is Channel.BBO:
+            return self._best(stream, row, frame)
+        if row.amount > 0:
+            return (self._change(stream, frame, [(row.price, row.amount if row.count else 0.0)], ()),)
+        return (self._change(stream, frame, (), [(row.price, -row.amount if row.count else 0.0)]),)
+
+    def _check(self, stream: _Stream, frame: wire.Check) -> Sequence[Event]:
+        """Follows the changes that were made together."""
+        self._count(frame.seq)
+        if stream.channel is Channel.BBO:
+            return self._quote(stream, frame.seq, frame.ts)
+        change = self._change(stream, frame, (), ())
+        change.checksum = frame.crc
+        return (change,)
+
+    def _change(
+        self,
+        stream: _Stream,
+        frame: wire.Delta | wire.Check,
+        bids: Sequence[tuple[float, float]],
+        asks: Sequence[tuple[float, float]],
+    ) -> BookDelta:
+        before, stream.seq = stream.seq if stream.lost == self._lost else _LOST, frame.seq
+        return BookDelta(
+            symbol=stream.symbol or "",
+            bids=bids,
+            asks=asks,
+            last_seq=frame.seq,
+            prev_seq=before,
+            gateway_ns=frame.ts * NS_PER_MS or None,
+        )
+
+    def _best(self, stream: _Stream, row: wire.Row, frame: wire.Delta) -> Sequence[Event]:
+        """A best price that goes is told with the one that takes its place, or when the venue says that none does."""
+        if row.count:
+            if row.amount > 0:
+                stream.bid = (row.price, row.amount)
+            else:
+                stream.ask = (row.price, -row.amount)
+        elif row.amount > 0 and stream.bid is not None and stream.bid[0] == row.price:
+            stream.bid = None
+        elif row.amount < 0 and stream.ask is not None and stream.ask[0] == row.price:
+            stream.ask = None
+        stream.told = False
+        whole = stream.bid is not None and stream.ask is not None and stream.bid[0] < stream.ask[0]
+        return self._quote(stream, frame.seq, frame.ts) if whole else ()
+
+    def _quote(self, stream: _Stream, seq: int | None, ts_ms: int) -> Sequence[Event]:
+        if stream.told or stream.channel is not Channel.BBO or stream.lost != self._lost:
+            return ()
+        stream.told = True
+        bid, ask = stream.bid or (None, None), stream.ask or (None, None)
+        return (
+            Quote(
+                symbol=stream.symbol or "",
+                bid=bid[0],
+                bid_size=bid[1],
+                ask=ask[0],
+                ask_size=ask[1],
+                seq=seq,
+                gateway_ns=ts_ms * NS_PER_MS or None,
+            ),
+        )
+
+    def _trade(self, stream: _Stream, frame: wire.TradeFrame) -> Sequence[Event]:
+        self._count(frame.seq)
+        row = frame.row
+        return (
+            Trade(
+                symbol=stream.symbol or "",
+                price=row.price,
+                size=abs(row.amount),
+                side="buy" if row.amount > 0 else "sell",
+                trade_id=str(row.id),
+                engine_ns=row.ms * NS_PER_MS or None,
+                gateway_ns=frame.ts * NS_PER_MS or None,
+            ),
+        )
+
+    def _deriv(self, stream: _Stream, frame: wire.DerivFrame) -> Sequence[Event]:
+        self._count(frame.seq)
+        row = frame.row
+        return (
+            Mark(
+                symbol=stream.symbol or "",
+                mark=row.mark or None,
+                index=row.spot or None,
+                funding_rate=row.funding,
+                next_funding_ns=(row.next_funding_ms or 0) * NS_PER_MS or None,
+                interval_h=FUNDING_H,
+                gateway_ns=(frame.ts or row.ms) * NS_PER_MS or None,
+            ),
+        )
+
+    def _liquidations(self, frame: wire.LiquidationFrame) -> Sequence[Event]:
+        """Of all markets, margin trading included: others than ours are passed over, later parts of one too. Where the
+        price of the closing is not told, the position's own stands in for it."""
+        self._count(frame.seq)
+        return [
+            Liquidation(
+                symbol=symbol,
+                price=row.price or row.base_price,
+                size=abs(row.amount),
+                side="sell" if row.amount > 0 else "buy",
+                engine_ns=int(row.ms) * NS_PER_MS or None,
+                gateway_ns=frame.ts * NS_PER_MS or None,
+            )
+            for row in frame.rows
+            if not row.is_match and row.amount and (symbol := self._symbols.get(row.name)) is not None
+        ]
+
+
+def _request(channel: Channel, name: str) -> dict[str, str]:
+    match channel:
+        case Channel.BOOK | Channel.BBO:
+            levels = str(LEVELS if channel is Channel.BOOK else 1)
+            return {"channel": "book", "symbol": name, "prec": "P0", "freq": "F0", "len": levels}
+        case Channel.TRADES:
+            return {"channel": "trades", "symbol": name}
+        case Channel.MARK:
+            return {"channel": "status", "key": f"deriv:{name}"}
+    return {"channel": "status", "key": "liq:global"}
+
+
+def _key(channel: str, name: str, length: str) -> str:
+    return f"{channel} {name} {length}"

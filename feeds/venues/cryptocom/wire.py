@@ -1,0 +1,148 @@
+"""What Crypto.com writes: envelopes, rows as typed structs, error codes. See ``venue.py``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from msgspec import Meta, Raw, Struct
+from msgspec.json import Decoder
+
+from feeds.model import Fault
+from feeds.venues.reading import Level, Millis, Price, Size
+
+Number = Annotated[int, Meta(ge=0, lt=1 << 62)]
+Nanos = Annotated[int, Meta(ge=0, lt=1 << 62)]
+
+FAULTS: Mapping[int, Fault] = {
+    10001: Fault.OVERLOAD,  # SYS_ERROR
+    50001: Fault.OVERLOAD,  # internal error
+    40801: Fault.OVERLOAD,  # request timeout
+    9010001: Fault.MAINTENANCE,
+    42901: Fault.OUR_LIMIT,
+    10006: Fault.OUR_LIMIT,
+    40107: Fault.OUR_LIMIT,  # EXCEED_MAX_SUBSCRIPTIONS
+    10002: Fault.REFUSED,
+    10003: Fault.REFUSED,  # IP_ILLEGAL
+    10005: Fault.REFUSED,
+    40101: Fault.REFUSED,
+    40103: Fault.REFUSED,
+    40104: Fault.REFUSED,
+    10004: Fault.BAD_REQUEST,
+    10008: Fault.BAD_REQUEST,
+    10009: Fault.BAD_REQUEST,
+    30003: Fault.BAD_REQUEST,  # unknown instrument
+    206: Fault.BAD_REQUEST,  # INSTRUMENT_EXPIRED
+    208: Fault.BAD_REQUEST,  # INSTRUMENT_NOT_TRADABLE
+    209: Fault.BAD_REQUEST,  # INVALID_INSTRUMENT
+    40401: Fault.BAD_REQUEST,  # NOT_FOUND
+    **dict.fromkeys(range(40001, 40008), Fault.BAD_REQUEST),
+}
+
+
+class Sides(Struct, gc=False):
+    bids: list[Level] = []
+    asks: list[Level] = []
+
+
+class BookRow(Struct, gc=False):
+    """Levels stand in ``update`` when they are changes. ``t``: published; ``tt``: the book's last change."""
+
+    bids: list[Level] = []
+    asks: list[Level] = []
+    update: Sides | None = None
+    t: Millis = 0
+    tt: Millis = 0
+    u: Number | None = None
+    pu: Number | None = None
+
+
+class BookResult(Struct, gc=False):
+    channel: Literal["book", "book.update"]
+    instrument_name: str
+    data: list[BookRow]
+    subscription: str = ""
+    depth: Annotated[int, Meta(ge=1, le=1_000)] | None = None
+
+
+class BookFrame(Struct, gc=False):
+    result: BookResult
+    id: int | None = None
+
+
+class Result(Struct, gc=False):
+    channel: str = ""
+    instrument_name: str = ""
+    subscription: str = ""
+    data: Raw = Raw()
+
+
+class Frame(Struct, gc=False):
+    """Everything that comes over the socket."""
+
+    id: int | None = None
+    method: str = ""
+    code: int = 0
+    message: str = ""
+    result: Result | None = None
+
+
+class TickerRow(Struct, gc=False):
+    """Its ``t`` is documented as that of a trade: it says nothing of when the best prices were told."""
+
+    b: Size | None = None
+    bs: Size | None = None
+    k: Size | None = None
+    ks: Size | None = None
+
+
+class TradeRow(Struct, gc=False):
+    """``tn``: ``t`` in nanoseconds, in newer messages."""
+
+    p: Price
+    q: Size
+    s: str
+    d: str | int | None = None
+    t: Millis = 0
+    tn: Nanos = 0
+
+
+class ValueRow(Struct, gc=False):
+    v: Annotated[float, Meta(gt=-1e18, lt=1e18)]
+    t: Millis = 0
+
+
+class RestBody(Struct):
+    """Everything that is answered over REST."""
+
+    code: int = 0
+    message: str = ""
+    result: Raw = Raw()
+
+
+class RestBooks(Struct):
+    data: list[BookRow]
+
+
+class Announcement(Struct):
+    category: str = ""
+    title: str = ""
+    product_type: str | None = None
+    impacted_params: dict[str, str | None] | None = None
+    start_time: Millis | None = None
+    end_time: Millis | None = None
+
+
+class Announcements(Struct):
+    data: list[Announcement]
+
+
+# strict=False: v1 writes numbers as text, v2 wrote them as numbers
+read_book_frame = Decoder(BookFrame, strict=False).decode
+read_frame = Decoder(Frame, strict=False).decode
+read_tickers = Decoder(list[TickerRow], strict=False).decode
+read_trades = Decoder(list[TradeRow], strict=False).decode
+read_values = Decoder(list[ValueRow], strict=False).decode
+read_body = Decoder(RestBody, strict=False).decode
+read_rest_books = Decoder(RestBooks, strict=False).decode
+read_announcements = Decoder(Announcements, strict=False).decode

@@ -1,0 +1,193 @@
+"""What Gate v4 writes: rows as typed structs. See ``venue.py`` for the sources.
+
+Futures sizes are text where the handshake asked for decimals and whole numbers elsewhere; both are read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+from msgspec import Meta, Raw, Struct, field
+from msgspec.json import Decoder
+
+from feeds.model import Levels, Side
+from feeds.venues.reading import Millis, Price, Size
+
+Signed = Annotated[float, Meta(gt=-1e18, lt=1e18)]
+"""Positive: bought, negative: sold."""
+Stamp = Annotated[float, Meta(ge=0, lt=1 << 43)]
+"""Milliseconds or seconds since the epoch, with a fraction; 0: not sent."""
+Sequence64 = Annotated[int, Meta(ge=0, lt=1 << 62)]
+_SECONDS_END = 1e11  # as milliseconds this is 1973, as seconds the year 5138
+
+
+class Error(Struct):
+    code: int
+    message: str = ""
+
+
+class Frame(Struct, gc=False):
+    channel: str = ""
+    event: str | None = None
+    time_ms: Millis = 0
+    """When the gateway made the message."""
+    result: Raw = Raw(b"null")
+    error: Error | None = None
+    id: int | None = None
+    type: str | None = None
+    msg: str | None = None
+
+
+class Announced(Struct):
+    type: str = ""
+    msg: str = ""
+
+
+class Level(Struct, gc=False):
+    """Futures, on all channels but ``obu``."""
+
+    price: Price = field(name="p")
+    size: Size = field(name="s")
+
+
+Pair = tuple[Price, Size]
+SideLevels = Annotated[list[Pair], Meta(max_length=5_000)]
+MixedLevels = Annotated[list[Pair | Level], Meta(max_length=5_000)]
+
+
+class BookHead(Struct, gc=False, kw_only=True):
+    name: str = field(name="s")
+    full: bool = False
+    first: Sequence64 | None = field(name="U", default=None)
+    last: Sequence64 = field(name="u")
+    made_ms: Millis = field(name="t", default=0)
+
+
+class BookRow(BookHead, gc=False, kw_only=True):
+    """``obu``; neither side: nothing changed but the id."""
+
+    bids: SideLevels = field(name="b", default_factory=list)
+    asks: SideLevels = field(name="a", default_factory=list)
+
+
+class UpdateRow(BookHead, gc=False, kw_only=True):
+    bids: MixedLevels = field(name="b", default_factory=list)
+    asks: MixedLevels = field(name="a", default_factory=list)
+    levels: Annotated[int, Meta(ge=0, le=5_000)] = field(name="l", default=0)
+
+
+class TopRow(Struct, gc=False):
+    """An empty side has the price "" ."""
+
+    name: str = field(name="s")
+    bid: Price | Literal[""] = field(name="b")
+    bid_size: Size | Literal[""] = field(name="B")
+    ask: Price | Literal[""] = field(name="a")
+    ask_size: Size | Literal[""] = field(name="A")
+    last: Sequence64 | None = field(name="u", default=None)
+    made_ms: Millis = field(name="t", default=0)
+
+
+class SpotTradeRow(Struct, gc=False):
+    currency_pair: str
+    price: Price
+    amount: Size
+    side: Side
+    id: int
+    create_time_ms: Stamp = 0
+
+
+class TradeRow(Struct, gc=False):
+    contract: str
+    price: Price
+    size: Signed
+    id: int
+    create_time_ms: Stamp = 0
+    is_internal: bool = False
+
+
+class LiquidationRow(Struct, gc=False):
+    contract: str
+    price: Price
+    size: Signed
+    time_ms: Stamp = 0
+    time: Stamp = 0
+
+
+class TickerRow(Struct, gc=False):
+    contract: str
+    mark_price: str = ""
+    index_price: str = ""
+    funding_rate: str = ""
+
+
+class RestBook(Struct):
+    """``current``: when it was answered, ``update``: when the book changed last."""
+
+    bids: MixedLevels
+    asks: MixedLevels
+    id: Sequence64 | None = None
+    current: Stamp = 0
+    update: Stamp = 0
+
+
+class RestBody(Struct):
+    """What of any answer is read to judge it; ``label`` only in errors."""
+
+    label: str = ""
+    message: str = ""
+    server_time: Stamp = 0
+    current: Stamp = 0
+
+
+read_frame = Decoder(Frame, strict=False).decode
+read_notice = Decoder(Announced, strict=False).decode
+read_book = Decoder(BookRow, strict=False).decode
+read_update = Decoder(UpdateRow, strict=False).decode
+read_top = Decoder(TopRow, strict=False).decode
+read_spot_trades = Decoder(list[SpotTradeRow] | SpotTradeRow, strict=False).decode
+read_trades = Decoder(list[TradeRow], strict=False).decode
+read_liquidations = Decoder(list[LiquidationRow], strict=False).decode
+read_tickers = Decoder(list[TickerRow | list[TickerRow]] | TickerRow, strict=False).decode
+read_rest_book = Decoder(RestBook, strict=False).decode
+read_body = Decoder(RestBody, strict=False).decode
+
+
+def tickers(raw: Raw) -> list[TickerRow]:
+    """A list of them; seen in 2021 and 2022: a list in a list, and a bare one."""
+    got = read_tickers(raw)
+    outer = got if isinstance(got, list) else [got]
+    return [row for part in outer for row in (part if isinstance(part, list) else [part])]
+
+
+def pairs(levels: Sequence[Pair | Level]) -> Levels:
+    return [(level.price, level.size) if isinstance(level, Level) else level for level in levels]
+
+
+def stamp_ns(stamp: float) -> int | None:
+    """Milliseconds, or seconds where so few cannot be milliseconds -> ns, to the microsecond; 0 is None."""
+    if not stamp:
+        return None
+    return int(stamp * (1_000 if stamp > _SECONDS_END else 1_000_000)) * 1_000
+
+
+class _Chain(Struct):
+    name: str = ""
+    withdraw_disabled: bool = False
+    withdraw_delayed: bool = False
+    deposit_disabled: bool = False
+
+
+class _Currency(Struct):
+    currency: str
+    delisted: bool = False
+    withdraw_disabled: bool = False
+    withdraw_delayed: bool = False
+    deposit_disabled: bool = False
+    chains: list[_Chain] = []
+
+
+ONE_CHAIN = _Chain()
+"""Of a coin whose row names no chains: the coin's own flags are all there is."""
+read_currencies = Decoder(list[_Currency]).decode
