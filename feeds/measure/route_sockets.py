@@ -12,7 +12,7 @@ from feeds.frame import ChannelRow
 from feeds.measure.rest_side import RestSide
 from feeds.measure.route_context import RouteContext
 from feeds.measure.route_tasks import RouteTasks
-from feeds.model import Channel, Event, Instrument
+from feeds.model import Channel, Event, Fault, Instrument
 from feeds.quantiles import percentile
 from feeds.samples import FeedSample, LinkSample
 from feeds.transport.stream import Stream
@@ -137,7 +137,14 @@ def link_text(sample: LinkSample) -> str:
     """A socket's change, for the event log."""
     if sample.connected:
         return f"{sample.label} socket renewed before its end, no gap"
-    what = "closed by appointment" if sample.planned else "lost" if sample.fault is None else "refused"
+    if sample.planned:
+        what = "closed by appointment"
+    elif sample.fault is None:
+        what = "lost"
+    elif sample.code is None:
+        what = "refused"
+    else:
+        what = "closed for our limit" if sample.fault is Fault.OUR_LIMIT else "closed"
     code = f" ({sample.code})" if sample.code is not None else ""
     why = f": {sample.text}" if sample.text else ""
     return f"{sample.label} socket {what}{code}{why}; dialling again"
