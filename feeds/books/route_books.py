@@ -1,6 +1,6 @@
-"""What one route's streams have said so far: books, marks, counters, burst statistics. Fulfils the stream's ``Sink``.
+"""The books of one route's symbols together, with their quotes, marks, trades, counters and burst statistics.
 
-Everything here runs inside the read loop, so each event costs a dictionary look-up and a few assignments; whatever can
+Everything here runs inside the read loop, so each event costs a dictionary look-up and a few assignments. Whatever can
 be derived is derived when a sample or a frame is made.
 """
 
@@ -32,8 +32,6 @@ from feeds.venues.sequence import SequenceRule
 
 BURSTS_KEPT = 4096
 LIQUIDATION_WINDOW_NS = 60_000_000_000
-QUOTE_FRESH_NS = 1_000_000_000
-"""A quote and a book this close in time must agree."""
 _APPLIED = Outcome.APPLIED  # looked up for every message
 
 
@@ -44,7 +42,7 @@ class Origin(Protocol):
     def label(self) -> str: ...
 
 
-class Ruled(Protocol):
+class HasRule(Protocol):
     """The part of a venue that books need."""
 
     def rule(self, product: Product) -> SequenceRule: ...
@@ -74,7 +72,9 @@ class PairState:
         self.trades = 0
         self.liquidations: deque[tuple[int, float]] = deque(maxlen=1000)
         self.refused: str | None = None
+        """Why the venue refused the book's subscription, where it did."""
         self.synced_before = False
+        """The book was synced at least once: the next time is a resync."""
 
     def liquidated(self, now_ns: int) -> float | None:
         """Quote currency liquidated in the last minute; None where none was ever told."""
@@ -132,16 +132,17 @@ class RouteBooks:
     def __init__(
         self,
         route: str,
-        venue: Ruled,
+        venue: HasRule,
         product: Product,
         instruments: Sequence[Instrument],
         *,
         resync: Callable[[str, Origin], None],
         notice: Callable[[str, float | None], None],
-        trouble: Callable[[str, str], None],
+        log_event: Callable[[str, str], None],
     ) -> None:
-        """``resync(symbol, origin)`` is called when a book needs a new snapshot, ``notice`` when the venue speaks of
-        itself, ``trouble(code, text)`` for what belongs into the journal. None of them may block."""
+        """``resync(symbol, origin)`` is called when a book needs a new snapshot, ``notice(text, reconnect_within_s)``
+        when the venue says something about itself, ``log_event(code, text)`` for the event log. None of them may
+        block."""
         self.route = route
         self.product = product
         self.instruments: Mapping[str, Instrument] = {i.symbol: i for i in instruments}
@@ -158,7 +159,7 @@ class RouteBooks:
         self.refusals: list[Refusal] = []
         self._resync = resync
         self._notice = notice
-        self._trouble = trouble
+        self._log_event = log_event
         self._handlers: dict[type, Callable[[Any, int, Origin], None]] = {
             BookDelta: self._book,
             BookSnapshot: self._book,
@@ -192,7 +193,7 @@ class RouteBooks:
         return outcome
 
     def disconnected(self, symbols: Sequence[str]) -> None:
-        """Their socket has gone: what the books hold is no longer the venue's book."""
+        """Their socket is lost: what the books hold is no longer the venue's book."""
         for symbol in symbols:
             pair = self.pairs.get(symbol)
             if pair is not None:
@@ -210,11 +211,13 @@ class RouteBooks:
             self.book_updates += 1
             if was_synced:
                 self.bursts.stamp(readable_ns, event.engine_ns, event.gateway_ns)
+            else:
+                pair.synced_before = True
             return
         if outcome is Outcome.GAP or outcome is Outcome.BAD_CHECKSUM:
             self.gaps += 1
             what = "sequence gap" if outcome is Outcome.GAP else "the book is not the venue's (checksum, or crossed)"
-            self._trouble("gap", f"{event.symbol}: {what}, asking for a new snapshot")
+            self._log_event("gap", f"{event.symbol}: {what}, asking for a new snapshot")
             self._resync(event.symbol, origin)
         elif book.wants_snapshot:
             self._resync(event.symbol, origin)
@@ -257,7 +260,7 @@ class RouteBooks:
         if pair is not None and event.channel in (None, Channel.BOOK):
             pair.refused = event.text or event.code or "refused"
         about = f"{event.symbol}: " if event.symbol else ""
-        self._trouble("refused", f"{about}subscription refused: {event.code} {event.text}")
+        self._log_event("refused", f"{about}subscription refused: {event.code} {event.text}")
 
     def _venue_notice(self, event: Notice, readable_ns: int, origin: Origin) -> None:
         self._notice(event.text, event.reconnect_within_s)

@@ -1,7 +1,7 @@
-"""``python -m feeds.ccxt_pro.child``: watches one exchange through ccxt.pro and tells the collector what it sees.
+"""``python -m feeds.ccxt_pro.child``: watches one exchange through ccxt.pro and sends what comes to the collector.
 
-A process of its own: ccxt costs a second and 100 MB to load, its clients five times ours a message, and what blocks
-them must not delay anybody's time stamps. It ends when its standard input does.
+A process of its own, for three reasons: ccxt takes a second and 100 MB to load, its clients take five times as long a
+message as ours, and what blocks them must not delay other routes' time stamps. It ends when its standard input ends.
 """
 
 from __future__ import annotations
@@ -19,9 +19,20 @@ from typing import Any, BinaryIO
 import ccxt.pro
 import msgspec
 
-from feeds.ccxt_pro.messages import Beat, Follow, Job, Lost, Order, Refused, TradeNow, Unframer, frame, read_order
+from feeds.ccxt_pro.messages import (
+    Beat,
+    ChildCommand,
+    Follow,
+    Job,
+    Lost,
+    Refused,
+    TradeNow,
+    Unframer,
+    frame,
+    read_command,
+)
 from feeds.ccxt_pro.outbox import Outbox, book_now
-from feeds.ccxt_pro.probing import Probing, fault_of, words
+from feeds.ccxt_pro.probing import Probing, error_text, fault_of
 from feeds.clock import SystemClock
 from feeds.instruments.fetch import narrow, redirect
 from feeds.measure.loop_lag import LoopLag
@@ -31,16 +42,16 @@ from feeds.venues.ccxt_names import LOCAL_CLOCK
 FLUSH_S = 0.05
 BEAT_S = 1.0
 HOPELESS_S = 600.0
-"""Before asking again for what was refused."""
+"""Wait before asking again for what was refused."""
 MEMORY_BYTES = 3 << 30
-"""Of address space: a venue that sends without end fails here, in a process nobody else depends on."""
+"""Limit of address space: a venue that sends without end stops this process only."""
 _CONNECTION = (ccxt.NetworkError, OSError, TimeoutError)
-"""Whatever else is raised is no word on the line to the venue: it may be ccxt's own mistake."""
+"""Errors of the connection. Any other error says nothing about it: it may be a bug in ccxt."""
 _HOPELESS = (ccxt.BadSymbol, ccxt.NotSupported, ccxt.AuthenticationError, ccxt.ArgumentsRequired, ccxt.BadRequest)
 
 
 def exchange_of(job: Job) -> Any:
-    """A ccxt.pro exchange that asks where the job says. Raises AttributeError for a name that ccxt has not."""
+    """A ccxt.pro exchange at the job's hosts. Raises AttributeError for a name that ccxt does not know."""
     exchange = getattr(ccxt.pro, job.ccxt_id)({"enableRateLimit": True, "newUpdates": True})
     exchange.has["fetchCurrencies"] = False  # needs a key at some venues, and nothing here reads it
     narrow(exchange.options, job.product)
@@ -55,7 +66,7 @@ def exchange_of(job: Job) -> Any:
 
 
 class Watching:
-    """One exchange: every symbol's book and trades, each alone, so that a bad one harms no neighbour."""
+    """One exchange: each symbol's book and trades have their own task, so that one failing symbol harms no other."""
 
     def __init__(self, exchange: Any, probing: Probing, outbox: Outbox, *, own_stamp: bool) -> None:
         self._exchange, self._probing, self._outbox, self._own_stamp = exchange, probing, outbox, own_stamp
@@ -66,12 +77,12 @@ class Watching:
             try:
                 await self._exchange.load_markets()
                 break
-            except Exception as error:  # of whatever kind: it is tried again
+            except Exception as error:  # of any kind: it is tried again
                 if isinstance(error, _CONNECTION):
-                    self._outbox.word(_lost(None, error))
+                    self._outbox.add(_lost(None, error))
                 else:
                     for symbol in symbols:
-                        self._outbox.word(Refused(symbol=symbol, trades=False, text=words(error)))
+                        self._outbox.add(Refused(symbol=symbol, trades=False, text=error_text(error)))
                 await asyncio.sleep(backoff.delay_s())
         async with asyncio.TaskGroup() as group:
             if not self._probing.asks_time and symbols:
@@ -88,15 +99,15 @@ class Watching:
             try:
                 await once(symbol)
                 backoff.forgive()
-                await asyncio.sleep(0)  # what is there already is handed over without a pause
-            except Exception as error:  # of whatever kind: it is this symbol's alone, and tried again
+                await asyncio.sleep(0)  # otherwise data that is already there would be taken without a pause
+            except Exception as error:  # of any kind: it concerns this symbol only, and is tried again
                 if not trades:
                     self._outbox.forget(symbol)
                 if isinstance(error, _CONNECTION):
-                    if not trades:  # of one connection the books tell
-                        self._outbox.word(_lost(symbol, error))
+                    if not trades:  # both use one connection; its loss is reported once
+                        self._outbox.add(_lost(symbol, error))
                 else:
-                    self._outbox.word(Refused(symbol=symbol, trades=trades, text=words(error)))
+                    self._outbox.add(Refused(symbol=symbol, trades=trades, text=error_text(error)))
                 await asyncio.sleep(HOPELESS_S if isinstance(error, _HOPELESS) else backoff.delay_s())
 
     async def _book(self, symbol: str) -> None:
@@ -122,11 +133,11 @@ class Watching:
 
 
 def _lost(symbol: str | None, error: Exception) -> Lost:
-    told = isinstance(error, ccxt.DDoSProtection | ccxt.RateLimitExceeded | ccxt.OnMaintenance)
+    known = isinstance(error, ccxt.DDoSProtection | ccxt.RateLimitExceeded | ccxt.OnMaintenance)
     return Lost(
         symbol=symbol,
-        text=words(error),
-        fault=fault_of(error, None) if told else None,
+        text=error_text(error),
+        fault=fault_of(error, None) if known else None,
         gap=isinstance(error, ccxt.InvalidNonce),
     )
 
@@ -135,16 +146,16 @@ async def beat(outbox: Outbox) -> None:
     lag = LoopLag(SystemClock(), window_s=3.0)
     lag.start()
     while True:
-        outbox.word(Beat(lag_ms=lag.read().p99_ms))
+        outbox.add(Beat(lag_ms=lag.read().p99_ms))
         await asyncio.sleep(BEAT_S)
 
 
 async def send(outbox: Outbox, sink: BinaryIO) -> None:
-    """Until cancelled or until nobody reads any more. A slow reader slows only this, and gets the newest."""
+    """Until cancelled, or until nobody reads any more. A slow reader gets only the newest books."""
     while True:
         taken = outbox.take()
         if taken:
-            data = b"".join(frame(word) for word in taken)
+            data = b"".join(frame(message) for message in taken)
             await asyncio.to_thread(_write, sink, data)
         await asyncio.sleep(FLUSH_S)
 
@@ -154,76 +165,76 @@ def _write(sink: BinaryIO, data: bytes) -> None:
     sink.flush()
 
 
-async def serve(sink: BinaryIO, orders: asyncio.Queue[Order | None]) -> None:
-    """Carries out what comes, until None does."""
+async def serve(sink: BinaryIO, commands: asyncio.Queue[ChildCommand | None]) -> None:
+    """Carries out commands, until None comes."""
     outbox = Outbox()
     tasks = [asyncio.create_task(beat(outbox)), asyncio.create_task(send(outbox, sink))]
     exchanges: list[Any] = []
     watching: Watching | None = None
     probing: Probing | None = None
-    reading = asyncio.create_task(orders.get())
+    reading = asyncio.create_task(commands.get())
     try:
         while True:
             done, _ = await asyncio.wait([reading, *tasks], return_when=asyncio.FIRST_COMPLETED)
             if reading not in done:
-                await next(iter(done))  # what raised there, or a broken pipe, ends us: the collector starts another
+                await next(iter(done))  # an exception or a broken pipe ends us: the collector starts another
                 return
-            order = reading.result()
-            if order is None:
+            command = reading.result()
+            if command is None:
                 return
-            if isinstance(order, Job) and watching is None:
-                exchanges += [exchange_of(order), exchange_of(order)]
-                probing = Probing(exchanges[1], outbox.word)
-                watching = Watching(exchanges[0], probing, outbox, own_stamp=order.ccxt_id in LOCAL_CLOCK)
+            if isinstance(command, Job) and watching is None:
+                exchanges += [exchange_of(command), exchange_of(command)]
+                probing = Probing(exchanges[1], outbox.add)
+                watching = Watching(exchanges[0], probing, outbox, own_stamp=command.ccxt_id in LOCAL_CLOCK)
                 if probing.asks_time:
                     tasks.append(asyncio.create_task(probing.run(None)))
-            elif isinstance(order, Follow) and watching is not None:
-                tasks.append(asyncio.create_task(watching.run(order.symbols)))
-            reading = asyncio.create_task(orders.get())
+            elif isinstance(command, Follow) and watching is not None:
+                tasks.append(asyncio.create_task(watching.run(command.symbols)))
+            reading = asyncio.create_task(commands.get())
     finally:
         for task in (reading, *tasks):
             task.cancel()
-        with contextlib.suppress(TimeoutError):  # the venue may not answer a farewell
+        with contextlib.suppress(TimeoutError):  # the venue may not answer the close
             async with asyncio.timeout(1.0):
                 await asyncio.gather(reading, *tasks, return_exceptions=True)
                 await asyncio.gather(*(exchange.close() for exchange in exchanges), return_exceptions=True)
 
 
-def listen(source: BufferedReader, tell: Callable[[Order | None], None]) -> None:
-    """Reads orders until the pipe ends, which is the last of them. Blocks: for a thread."""
+def listen(source: BufferedReader, put: Callable[[ChildCommand | None], None]) -> None:
+    """Reads commands until the pipe ends, then puts None. Blocks, so it runs in a thread."""
     unframer = Unframer()
-    # a broken pipe, or an order that is none, is an end like any other
+    # a broken pipe, or bytes that are no command, count as the end
     with contextlib.suppress(OSError, ValueError, msgspec.DecodeError):
         while data := source.read1(65536):
             for body in unframer.feed(data):
-                tell(read_order(body))
-    tell(None)
+                put(read_command(body))
+    put(None)
 
 
 async def _main(sink: BinaryIO) -> None:
-    orders: asyncio.Queue[Order | None] = asyncio.Queue()
+    commands: asyncio.Queue[ChildCommand | None] = asyncio.Queue()
     loop = asyncio.get_running_loop()
 
-    def tell(order: Order | None) -> None:
+    def put(command: ChildCommand | None) -> None:
         with contextlib.suppress(RuntimeError):  # the loop has ended before the pipe
-            loop.call_soon_threadsafe(orders.put_nowait, order)
+            loop.call_soon_threadsafe(commands.put_nowait, command)
 
-    threading.Thread(target=listen, args=(os.fdopen(0, "rb", closefd=False), tell), daemon=True).start()
-    await serve(sink, orders)
+    threading.Thread(target=listen, args=(os.fdopen(0, "rb", closefd=False), put), daemon=True).start()
+    await serve(sink, commands)
 
 
 def main() -> int:
-    # a library's print must not get between our messages
+    # what a library prints must not get between our messages
     sink = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     if sys.platform != "win32":
         import resource
 
-        with contextlib.suppress(ValueError, OSError):  # a lower limit of the user's own stays
+        with contextlib.suppress(ValueError, OSError):  # a lower limit that the user has set stays
             resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, resource.getrlimit(resource.RLIMIT_AS)[1]))
     with contextlib.suppress(BrokenPipeError):
         asyncio.run(_main(sink))
-    os._exit(0)  # threads that wait on pipes would keep us
+    os._exit(0)  # threads that wait on pipes would keep the process alive
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the collector and the process that runs ccxt.pro say to each other: msgpack behind a length of four bytes.
+"""Messages between the collector and the child that runs ccxt.pro: msgpack, each after its length in four bytes.
 
 Prices and sizes are checked while they are decoded: ccxt hands on what a venue sent, and a venue may send anything.
 """
@@ -21,13 +21,13 @@ TEXT_CHARS = 160
 MAX_TRADES = 200
 
 Text: TypeAlias = Annotated[str, Meta(max_length=TEXT_CHARS)]
-Side2: TypeAlias = Annotated[list[tuple[Price, Size]], Meta(max_length=LEVELS)]
+BookSide: TypeAlias = Annotated[list[tuple[Price, Size]], Meta(max_length=LEVELS)]
 Nanos: TypeAlias = Annotated[int, Meta(gt=0, lt=1 << 62)]
 Duration: TypeAlias = Annotated[float, Meta(ge=0, lt=1e9)]
 
 
 class Job(Struct, frozen=True, tag="job", kw_only=True):
-    """The first thing the child is told."""
+    """The first message to the child: which exchange to watch."""
 
     ccxt_id: str
     product: Product
@@ -37,7 +37,7 @@ class Job(Struct, frozen=True, tag="job", kw_only=True):
 
 
 class Follow(Struct, frozen=True, tag="follow"):
-    """Which symbols to watch, once they are known. Told once."""
+    """Which symbols to watch. Sent once, as soon as they are known."""
 
     symbols: tuple[str, ...]
 
@@ -46,11 +46,11 @@ class BookNow(Struct, frozen=True, tag="book", kw_only=True):
     """The newest book of a symbol; those in between were left out."""
 
     symbol: str
-    bids: Side2
-    asks: Side2
+    bids: BookSide
+    asks: BookSide
     nonce: Annotated[int, Meta(ge=0, lt=1 << 62)] | None = None
     venue_ms: Millis | None = None
-    """The venue's time as ccxt reads it, of whichever of its clocks."""
+    """The venue's time as ccxt reads it. ccxt does not say which of the venue's clocks it is."""
     received_ns: Nanos
     updates: int = 1
     """How many came since the last message about this symbol."""
@@ -84,17 +84,17 @@ class Probed(Struct, frozen=True, tag="probe", kw_only=True):
 
 
 class Lost(Struct, frozen=True, tag="lost", kw_only=True):
-    """A subscription (None: all of them) has ended and is tried again."""
+    """A subscription (``symbol`` None: all of them) has ended and is tried again."""
 
     symbol: str | None
     text: Text
     fault: Fault | None = None
     gap: bool = False
-    """ccxt found its book wrong (sequence, checksum): the connection is as it was."""
+    """ccxt found its book wrong (sequence, checksum). The connection is not affected."""
 
 
 class Refused(Struct, frozen=True, tag="refused", kw_only=True):
-    """The venue or ccxt will not have it, whatever the connection is like. ``trades``: its trades, else its book."""
+    """The venue or ccxt refuses a subscription; the connection is not at fault. ``trades``: trades, else book."""
 
     symbol: str
     trades: bool
@@ -102,43 +102,46 @@ class Refused(Struct, frozen=True, tag="refused", kw_only=True):
 
 
 class Beat(Struct, frozen=True, tag="beat", kw_only=True):
-    """Once a second, whatever happens."""
+    """Sent once a second, whatever happens: the child is alive."""
 
     lag_ms: Duration | None = None
-    """p99 of the child's event loop: ours, never the venue's."""
+    """How late the child's event loop is, p99: our own delay, never the venue's."""
 
 
-Order: TypeAlias = Job | Follow
-Word: TypeAlias = BookNow | TradeNow | Probed | Lost | Refused | Beat
+ChildCommand: TypeAlias = Job | Follow
+"""To the child."""
+ChildMessage: TypeAlias = BookNow | TradeNow | Probed | Lost | Refused | Beat
+"""From the child."""
 
 _encoder = msgspec.msgpack.Encoder()
-_orders: msgspec.msgpack.Decoder[Order] = msgspec.msgpack.Decoder(Order)
-_words: msgspec.msgpack.Decoder[Word] = msgspec.msgpack.Decoder(Word)
+_commands: msgspec.msgpack.Decoder[ChildCommand] = msgspec.msgpack.Decoder(ChildCommand)
+_messages: msgspec.msgpack.Decoder[ChildMessage] = msgspec.msgpack.Decoder(ChildMessage)
 
 
-def frame(message: Order | Word) -> bytes:
+def frame(message: ChildCommand | ChildMessage) -> bytes:
+    """With its length in front."""
     body = _encoder.encode(message)
     return len(body).to_bytes(4, "big") + body
 
 
-def read_order(body: bytes) -> Order:
+def read_command(body: bytes) -> ChildCommand:
     """Raises msgspec.DecodeError."""
-    return _orders.decode(body)
+    return _commands.decode(body)
 
 
-def read_word(body: bytes) -> Word:
+def read_message(body: bytes) -> ChildMessage:
     """Raises msgspec.DecodeError."""
-    return _words.decode(body)
+    return _messages.decode(body)
 
 
 class Unframer:
-    """Bytes as they come -> whole messages' bodies."""
+    """Cuts bytes, as they come, into the bodies of whole messages."""
 
     def __init__(self) -> None:
         self._rest = bytearray()
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """Raises ValueError at a length that no message of ours has."""
+        """Raises ValueError at a length that none of our messages has."""
         self._rest += data
         while len(self._rest) >= 4:
             length = int.from_bytes(self._rest[:4], "big")

@@ -1,4 +1,4 @@
-"""What the child has not yet sent: one book a symbol, the newest; a bounded number of everything else."""
+"""What the child has not sent yet: the newest book of each symbol, and a bounded number of all other messages."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 
 import msgspec
 
-from feeds.ccxt_pro.messages import LEVELS, MAX_TRADES, BookNow, TradeNow, Word
+from feeds.ccxt_pro.messages import LEVELS, MAX_TRADES, BookNow, ChildMessage, TradeNow
 
-KEPT_WORDS = 256
+KEPT_MESSAGES = 256
 
 
 class Outbox:
@@ -19,10 +19,10 @@ class Outbox:
     def __init__(self) -> None:
         self._books: dict[str, BookNow] = {}
         self._trades: deque[TradeNow] = deque(maxlen=MAX_TRADES)
-        self._words: deque[Word] = deque(maxlen=KEPT_WORDS)
+        self._others: deque[ChildMessage] = deque(maxlen=KEPT_MESSAGES)
 
     def book(self, book: BookNow) -> None:
-        """The latest wins, and tells how many it stands for."""
+        """Replaces an unsent book of the symbol, and counts how many books it stands for."""
         before = self._books.pop(book.symbol, None)
         if before is not None:
             book = msgspec.structs.replace(book, updates=book.updates + before.updates)
@@ -31,34 +31,35 @@ class Outbox:
     def trade(self, trade: TradeNow) -> None:
         self._trades.append(trade)
 
-    def word(self, word: Word) -> None:
-        self._words.append(word)
+    def add(self, message: ChildMessage) -> None:
+        """Any message but a book or a trade."""
+        self._others.append(message)
 
     def forget(self, symbol: str | None) -> None:
-        """A subscription has ended: a book from before must not arrive after that word."""
+        """A subscription has ended: an earlier book must not be sent after the message that says so."""
         if symbol is None:
             self._books.clear()
         else:
             self._books.pop(symbol, None)
 
-    def take(self) -> list[Word]:
-        """All of it, words first: that a subscription ended comes before the book that follows it."""
-        taken: list[Word] = [*self._words, *self._trades, *self._books.values()]
+    def take(self) -> list[ChildMessage]:
+        """All of it. Books come last: the end of a subscription is sent before the book that follows it."""
+        taken: list[ChildMessage] = [*self._others, *self._trades, *self._books.values()]
         self._books.clear()
         self._trades.clear()
-        self._words.clear()
+        self._others.clear()
         return taken
 
 
 def levels(side: Sequence[Sequence[Any]]) -> list[tuple[float, float]]:
-    """ccxt's best levels; what else it keeps beside price and amount (order ids, counts) is left out."""
+    """ccxt's best levels, price and amount only; ccxt may keep order ids and counts beside them."""
     return [(float(level[0]), float(level[1])) for level in side[:LEVELS]]
 
 
 def book_now(symbol: str, book: Mapping[str, Any], received_ns: int, *, own_stamp: bool) -> BookNow:
-    """ccxt's book, copied: it goes on changing. ``own_stamp``: its time is ours, and is left out.
+    """A copy of ccxt's book, which goes on changing. ``own_stamp``: its time is our own clock's, so it is left out.
 
-    Raises TypeError, ValueError or KeyError on a book that is none.
+    Raises TypeError, ValueError or KeyError on what is not a book.
     """
     stamp, nonce = book.get("timestamp"), book.get("nonce")
     return BookNow(

@@ -18,7 +18,7 @@ from feeds.venues.base import Answer
 TIMEOUT_S = 5.0
 LEAST_EVERY_S = 2.0
 SHARE = 0.1
-"""Of the pace that ccxt's table allows."""
+"""Of the request rate that ccxt's table allows."""
 BOOK_LEVELS = 20
 TICK_S = 0.02
 _FAULTS: tuple[tuple[type[Exception], Fault], ...] = (
@@ -32,53 +32,53 @@ _FAULTS: tuple[tuple[type[Exception], Fault], ...] = (
 
 
 def fault_of(error: Exception, status: int | None) -> Fault:
-    """What ccxt's error means; the HTTP status says more, where there was one. 200 with an error is ccxt's word."""
+    """What an error means: the HTTP status decides where it says something, else the class of ccxt's exception."""
     by_status = None if status is None else http_fault(Answer(status=status, headers={}, body=b""))
     if by_status is not None and by_status is not Fault.UNKNOWN:
         return by_status
     return next((fault for kind, fault in _FAULTS if isinstance(error, kind)), Fault.UNKNOWN)
 
 
-def words(error: BaseException) -> str:
-    """An error's own text on one short line: it may carry a whole page."""
+def error_text(error: BaseException) -> str:
+    """An error's own text on one short line. It may hold a whole HTML page."""
     return " ".join(f"{type(error).__name__}: {error}"[: 4 * TEXT_CHARS].split())[:TEXT_CHARS]
 
 
-class Blocks:
-    """The longest time that our own loop was not there during one call: it is taken off the venue's."""
+class LoopBlocks:
+    """The longest block of our own event loop during one call. It is subtracted from the venue's time."""
 
     def __init__(self) -> None:
         self.longest_s = 0.0
         self._due_s = 0.0
         self._handle: asyncio.TimerHandle | None = None
 
-    def __enter__(self) -> Blocks:
+    def __enter__(self) -> LoopBlocks:
         self._arm()
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._handle is not None:
             self._handle.cancel()
-        self._look()
+        self._measure()
 
     def _arm(self) -> None:
         self._due_s = time.monotonic() + TICK_S
         self._handle = asyncio.get_running_loop().call_later(TICK_S, self._tick)
 
-    def _look(self) -> None:
+    def _measure(self) -> None:
         self.longest_s = max(self.longest_s, time.monotonic() - self._due_s)
 
     def _tick(self) -> None:
-        self._look()
+        self._measure()
         self._arm()
 
 
 class Probing:
-    """Asks on a fixed schedule with a ccxt exchange of its own: no queue of other requests is in its way."""
+    """Asks on a fixed schedule, with its own ccxt exchange, so that probes never wait behind other requests."""
 
-    def __init__(self, exchange: Any, tell: Callable[[Probed], None]) -> None:
-        """``exchange``: a ccxt.pro exchange, not yet opened, that nobody else uses."""
-        self._exchange, self._tell = exchange, tell
+    def __init__(self, exchange: Any, emit: Callable[[Probed], None]) -> None:
+        """``exchange``: a ccxt.pro exchange that is not opened yet and that nobody else uses."""
+        self._exchange, self._emit = exchange, emit
         self._status: int | None = None
         self._connected = False
         self._levels: int | None = BOOK_LEVELS
@@ -100,11 +100,11 @@ class Probing:
         self._exchange.set_markets(exchange.markets)
 
     async def run(self, symbol: str | None) -> None:
-        """Until cancelled. ``symbol`` is whose book is asked for where the venue tells no time; its markets must be
-        loaded then."""
+        """Until cancelled. Where the venue tells no time, the book of ``symbol`` is asked for instead; the exchange's
+        markets must be loaded then."""
         if self._exchange.session is None:
             self._exchange.open()
-            session: Any = self._exchange.session  # mypy still believes the question above
+            session: Any = self._exchange.session  # for mypy it is still None here
             session.trace_configs.append(self._trace())
         loop = asyncio.get_running_loop()
         due_s = loop.time()
@@ -130,18 +130,18 @@ class Probing:
         self._status, self._connected = None, False
         server_ms: int | None = None
         error: Exception | None = None
-        with Blocks() as blocks:
+        with LoopBlocks() as blocks:
             sent = time.monotonic_ns()
             try:
                 async with asyncio.timeout(TIMEOUT_S):
                     server_ms = await self._ask(symbol)
-            except Exception as failure:  # whatever ccxt makes of an answer is a result, and none may end the schedule
+            except Exception as failure:  # any error is a result of the probe, and none may end the schedule
                 error = failure
             rtt_ns = time.monotonic_ns() - sent
         lost = error is not None and self._status is None
         timed_out = isinstance(error, TimeoutError | ccxt.RequestTimeout)
         own_s = min(blocks.longest_s, rtt_ns / 1e9)
-        self._tell(
+        self._emit(
             Probed(
                 name="time" if self.asks_time else "book",
                 scheduled_ns=start_ns - int(late_s * 1e9),
@@ -151,7 +151,7 @@ class Probing:
                 lost=lost,
                 status=self._status,
                 fault=None if error is None or lost else fault_of(error, self._status),
-                text="" if error is None else words(error),
+                text="" if error is None else error_text(error),
                 sent_ns=start_ns,
                 rtt_ns=rtt_ns,
                 server_ms=server_ms,
@@ -161,8 +161,8 @@ class Probing:
     async def _ask(self, symbol: str | None) -> int | None:
         """The venue's time in ms, None where it does not tell it."""
         if self.asks_time:
-            told = await self._exchange.fetch_time()
-            return told if type(told) is int and 0 < told < 1 << 43 else None
+            time_ms = await self._exchange.fetch_time()
+            return time_ms if type(time_ms) is int and 0 < time_ms < 1 << 43 else None
         try:
             await self._exchange.fetch_order_book(symbol, self._levels)
         except (ccxt.BadRequest, ccxt.NotSupported):

@@ -9,26 +9,26 @@ from collections.abc import AsyncIterator
 
 import msgspec
 
-from feeds.ccxt_pro.messages import Order, Unframer, Word, frame, read_word
+from feeds.ccxt_pro.messages import ChildCommand, ChildMessage, Unframer, frame, read_message
 from feeds.child_process import Child
 
 SILENT_S = 20.0
-"""It says something every second; loading ccxt takes a few."""
-WORDS_KEPT_BYTES = 2_000
+"""The child sends a message every second; loading ccxt takes it a few seconds."""
+STDERR_KEPT_BYTES = 2_000
 READ_BYTES = 256 * 1024
 
 
 class ChildLostError(Exception):
-    """The child has ended or says nothing any more: our trouble, not the venue's."""
+    """The child has ended or sends nothing any more: our own failure, not the venue's."""
 
 
 class Pipe:
-    """A running child. ``words`` ends with ChildLostError."""
+    """A running child. ``messages`` ends with ChildLostError."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process, self._child = process, Child(process)
-        self._last = b""
-        self._hearing = asyncio.create_task(self._hear())
+        self._stderr = b""
+        self._reading_stderr = asyncio.create_task(self._read_stderr())
         self.garbled = 0
 
     @property
@@ -40,20 +40,20 @@ class Pipe:
         """None while it runs."""
         return self._process.returncode
 
-    async def _hear(self) -> None:
-        """Its stderr, of which the end is kept: an unread pipe would stop it."""
+    async def _read_stderr(self) -> None:
+        """Keep the end of its stderr. A pipe that nobody reads would block the child."""
         assert self._process.stderr is not None
-        while said := await self._process.stderr.read(4096):
-            self._last = (self._last + said)[-WORDS_KEPT_BYTES:]
+        while data := await self._process.stderr.read(4096):
+            self._stderr = (self._stderr + data)[-STDERR_KEPT_BYTES:]
 
-    def tell(self, order: Order) -> None:
-        """Small, so that nothing waits. What a dead child no longer reads is noticed by ``words``."""
+    def send(self, command: ChildCommand) -> None:
+        """Commands are small, so nothing waits here. ``messages`` notices when the child is dead."""
         assert self._process.stdin is not None
         if not self._process.stdin.is_closing():
-            self._process.stdin.write(frame(order))
+            self._process.stdin.write(frame(command))
 
-    async def words(self, silent_s: float = SILENT_S) -> AsyncIterator[Word]:
-        """What it says. A message that is none is counted. Raises ChildLostError."""
+    async def messages(self, silent_s: float = SILENT_S) -> AsyncIterator[ChildMessage]:
+        """What it sends. A message that cannot be decoded is counted as garbled. Raises ChildLostError."""
         assert self._process.stdout is not None
         unframer = Unframer()
         while True:
@@ -63,13 +63,13 @@ class Pipe:
                 raise ChildLostError(f"it has said nothing for {silent_s:g} s") from None
             if not data:
                 code = await self._process.wait()
-                await asyncio.wait([self._hearing], timeout=0.5)
-                last = self._last.decode(errors="replace").strip().splitlines()
+                await asyncio.wait([self._reading_stderr], timeout=0.5)
+                last = self._stderr.decode(errors="replace").strip().splitlines()
                 raise ChildLostError(f"it has ended (code {code})" + (f": {last[-1][:160]}" if last else ""))
             try:
                 for body in unframer.feed(data):
                     try:
-                        yield read_word(body)
+                        yield read_message(body)
                     except msgspec.DecodeError:
                         self.garbled += 1
             except ValueError as error:
@@ -77,9 +77,9 @@ class Pipe:
 
     async def end(self) -> None:
         await self._child.end(1.5)
-        self._hearing.cancel()
+        self._reading_stderr.cancel()
         with contextlib.suppress(asyncio.CancelledError):
-            await self._hearing
+            await self._reading_stderr
 
 
 async def start() -> Pipe:

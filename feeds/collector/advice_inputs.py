@@ -82,7 +82,7 @@ class Advising:
 
     def _view(self, symbol: str, watch: MonitoredRoute, verdict: Verdict, signals: RouteSignals, rates: Rates) -> View:
         actual = watch.actual(symbol)
-        pair = watch.board.pairs.get(actual) if watch.board is not None else None
+        pair = watch.books.pairs.get(actual) if watch.books is not None else None
         instrument = pair.book.instrument if pair is not None else None
         ladder = pair.book.ladder() if pair is not None else None
         basis_bps: float | None = None

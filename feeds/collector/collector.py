@@ -37,9 +37,9 @@ from feeds.frame import (
 from feeds.instruments.loader import InstrumentLoader
 from feeds.judge.judge import Judge
 from feeds.measure.clock_offset import OffsetEstimator
-from feeds.measure.contract import MonitoredRoute
+from feeds.measure.contract import Hosts, Meters, MonitoredRoute
 from feeds.measure.loop_lag import ClockStep, LoopLag
-from feeds.measure.route import Hosts, Meters, RouteMonitor
+from feeds.measure.route import RouteMonitor
 from feeds.measure.transfers import RailsWatch
 from feeds.measure.venue_status import StatusWatch
 from feeds.measure.witness import Witness, parse_target

@@ -20,7 +20,7 @@ from feeds.model import venue_of
 
 def route_row(watched: WatchSession, route: str) -> RouteRow:
     watch = watched.routes[route]
-    board = watch.board
+    books = watch.books
     notes = [*watch.notes, *([watch.market_note] if watch.market_note else [])]
     if watch.listed is None:
         notes.append("Instruments are not known yet: the venue is being asked.")
@@ -32,8 +32,8 @@ def route_row(watched: WatchSession, route: str) -> RouteRow:
         channels=watch.channel_rows(),
         sockets_up=watch.sockets_up,
         sockets=watch.sockets,
-        gaps=board.gaps if board is not None else 0,
-        resyncs=board.resyncs if board is not None else 0,
+        gaps=books.gaps if books is not None else 0,
+        resyncs=books.resyncs if books is not None else 0,
         reconnects=watch.reconnects,
         garbled=watch.garbled,
         unknown=watch.unknown,
@@ -83,7 +83,7 @@ def ladders(watched: WatchSession) -> Iterator[tuple[tuple[str, str], Taken]]:
     """By (route, watched symbol), one at a time: deriving them is most of what a frame costs."""
     for route, symbol in watched.watchlist.pairs:
         watch = watched.routes[route]
-        pair = watch.board.pairs.get(watch.actual(symbol)) if watch.board is not None else None
+        pair = watch.books.pairs.get(watch.actual(symbol)) if watch.books is not None else None
         if pair is not None:
             yield (route, symbol), (pair, pair.book.ladder())
 
@@ -123,7 +123,7 @@ def _pair_row(
         pair,
         connected=watch.carries(symbol),
         known_silent=row_figures.known_silent(watched.verdicts.get(watch.route)),
-        ever=symbol in watch.ever_synced,
+        ever=pair.synced_before,
     )
     return row_figures.pair_row(
         pair.book.instrument,
@@ -144,10 +144,10 @@ def _pair_row(
 def rates(watched: WatchSession) -> basis.Rates:
     books = []
     for route, watch in watched.routes.items():
-        if watch.board is None or row_figures.known_silent(watched.verdicts.get(route)):
+        if watch.books is None or row_figures.known_silent(watched.verdicts.get(route)):
             continue
         for pair in basis.PAIRS:
-            state = watch.board.pairs.get(pair)
+            state = watch.books.pairs.get(pair)
             if state is not None and watch.carries(pair):
                 ladder = state.book.ladder()
                 if ladder.best_bid is not None and ladder.best_ask is not None:
@@ -159,7 +159,7 @@ def basis_pairs(watched: WatchSession, listed: Collection[str]) -> list[str]:
     """Stablecoin pairs of a spot route, as long as few others watch the same."""
     pairs = []
     for pair in basis.PAIRS:
-        others = sum(1 for w in watched.routes.values() if w.board is not None and pair in w.board.pairs)
+        others = sum(1 for w in watched.routes.values() if w.books is not None and pair in w.books.pairs)
         if pair in listed and others < basis.ROUTES_PER_PAIR:
             pairs.append(pair)
     return pairs

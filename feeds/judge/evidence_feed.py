@@ -10,7 +10,7 @@ from feeds.judge.recent import TRADING, Recent, channel_silences_s
 from feeds.judge.rolling import ns
 from feeds.judge.route_history import RouteHistory
 from feeds.judge.thresholds import Thresholds
-from feeds.model import Cause, Channel, Evidence
+from feeds.model import Cause, Channel, Evidence, Fault
 
 FAILING_TOO = 2
 OTHERS_LIVELY = 0.2
@@ -42,7 +42,10 @@ def feed_findings(
 
 def _link_findings(track: RouteHistory, own: OwnSide, now_ns: int) -> Iterator[Finding]:
     limits = track.limits
-    down = {label: link for label, link in track.links.items() if not link.connected}
+    yield from _our_limit_finding(track, now_ns)
+    down = {
+        label: link for label, link in track.links.items() if not link.connected and link.fault is not Fault.OUR_LIMIT
+    }
     if down:
         all_down = len(down) == len(track.links)
         since_ns = max(max(link.since_ns for link in down.values()), own.recovered_ns or 0)
@@ -73,6 +76,28 @@ def _link_findings(track: RouteHistory, own: OwnSide, now_ns: int) -> Iterator[F
             value=float(cuts),
             text=f"{cuts} unplanned reconnects in {figure(limits.reconnects_window_s)} s",
         )
+
+
+def _our_limit_finding(track: RouteHistory, now_ns: int) -> Iterator[Finding]:
+    """Websockets that the venue keeps closed because we exceeded its limit: our fault, never the venue's."""
+    limited = [link for link in track.links.values() if not link.connected and link.fault is Fault.OUR_LIMIT]
+    if not limited:
+        return
+    since_ns = max(link.since_ns for link in limited)
+    if now_ns - since_ns < ns(track.limits.link_down_s):
+        return
+    none_up = not track.links_up()
+    yield Finding(
+        key="refused" if none_up else "our_limit",
+        signal="links_our_limit",
+        evidence=Evidence.FEED,
+        cause=Cause.SELF,
+        weight=3 if none_up else 1,
+        value=float(len(limited)),
+        onset_ns=since_ns,
+        raise_s=0.0,
+        text=f"{len(limited)} of {len(track.links)} websockets closed by the venue for our limit",
+    )
 
 
 def _silence_findings(

@@ -36,12 +36,25 @@ ENGINE_CHANNELS = frozenset({"book", "bbo", "trades"})
 class LinkTrack:
     """One websocket's life as far as health needs it."""
 
-    __slots__ = ("connected", "fault", "gaps", "http_status", "planned", "resyncs", "since_ns", "text", "up_once")
+    __slots__ = (
+        "connected",
+        "fault",
+        "gaps",
+        "http_status",
+        "our_limit",
+        "planned",
+        "resyncs",
+        "since_ns",
+        "text",
+        "up_once",
+    )
 
     def __init__(self, t_ns: int) -> None:
         self.connected = False
         self.up_once = False
         self.planned = False
+        self.our_limit = False
+        """The venue closed or refused it because we exceeded a limit. Until it is up again."""
         self.since_ns = t_ns
         self.gaps = 0
         self.resyncs = 0
@@ -189,14 +202,15 @@ class RouteHistory:
                 return
             link = self.links[sample.label] = LinkTrack(t_ns)
         if sample.connected and not link.connected:
-            if link.up_once and not link.planned:
+            if link.up_once and not link.planned and not link.our_limit:
                 self.reconnects.add(t_ns, 1.0)
-            link.up_once, link.planned, link.since_ns = True, False, t_ns
+            link.up_once, link.planned, link.our_limit, link.since_ns = True, False, False, t_ns
             self._reached(t_ns)
         elif link.connected and not sample.connected:
             link.since_ns = t_ns
         if not sample.connected:
             link.planned = link.planned or sample.planned
+            link.our_limit = link.our_limit or sample.fault is Fault.OUR_LIMIT
         link.connected, link.text = sample.connected, sample.text
         link.fault, link.http_status = sample.fault, sample.http_status
         new = (sample.gaps - link.gaps if sample.gaps >= link.gaps else sample.gaps) + (

@@ -1,20 +1,44 @@
-"""What a route under measurement offers, whoever measures it: our own sockets (``feeds.measure.route``) or ccxt.pro
-(``feeds.ccxt_pro.route``). All that the picture, advice, status and rails know of either."""
+"""The contract of a route under measurement, and what such a route is given to work with.
+
+Two classes fulfil it: ``feeds.measure.route.RouteMonitor`` (our own sockets) and ``feeds.ccxt_pro.route.CcxtProRoute``
+(ccxt.pro in a child process). Rows, advice, status and transfers know a route by this contract only.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from msgspec import Struct
+
 from feeds.books.route_books import RouteBooks
+from feeds.clock import Clock
 from feeds.frame import ChannelRow
 from feeds.measure.clock_offset import OffsetEstimator
 from feeds.model import Instrument, Product, Rail, StatusNotice
+from feeds.samples import Sample
 from feeds.venues.base import Answer, RestRequest
 
 
-class Published(Protocol):
-    """Of ``feeds.venues.base.ProductFacts``."""
+class Hosts(Struct, frozen=True):
+    """Where a route is measured: the published hosts, or those the user or the simulator put in their place."""
+
+    rest: str
+    ws: str
+    """Base URL without the path that the venue's plan appends."""
+
+
+class Meters(Struct, frozen=True):
+    """The clock a route measures with, and where its results go."""
+
+    clock: Clock
+    emit: Callable[[Sample], None]
+    log_event: Callable[[str, str | None, str], None]
+    """(code, route, text) for the event log."""
+
+
+class PublishedFacts(Protocol):
+    """What rows need of ``feeds.venues.base.ProductFacts``; a generic venue publishes less than that."""
 
     @property
     def rest(self) -> str: ...
@@ -22,8 +46,8 @@ class Published(Protocol):
     def quotes(self) -> tuple[str, ...]: ...
 
 
-class Authority(Protocol):
-    """The venue's own words beside its market data: of ``feeds.venues.base.Venue``."""
+class VenueRequests(Protocol):
+    """The part of ``feeds.venues.base.Venue`` for official status and transfers."""
 
     @property
     def name(self) -> str: ...
@@ -33,13 +57,8 @@ class Authority(Protocol):
     def read_transfers(self, answer: Answer) -> Sequence[Rail]: ...
 
 
-class Where(Protocol):
-    @property
-    def rest(self) -> str: ...
-
-
 class MonitoredRoute(Protocol):
-    """One route. Attributes that the collector sets are plain, the others are read only."""
+    """One route under measurement."""
 
     notes: list[str]
     market_note: str
@@ -51,33 +70,49 @@ class MonitoredRoute(Protocol):
     @property
     def product(self) -> Product: ...
     @property
-    def venue(self) -> Authority: ...
+    def venue(self) -> VenueRequests: ...
     @property
-    def facts(self) -> Published: ...
+    def facts(self) -> PublishedFacts: ...
     @property
-    def hosts(self) -> Where: ...
+    def hosts(self) -> Hosts: ...
     @property
-    def board(self) -> RouteBooks | None: ...
+    def books(self) -> RouteBooks | None:
+        """None until ``watch`` was called."""
+
     @property
     def offset(self) -> OffsetEstimator: ...
     @property
-    def ever_synced(self) -> set[str]: ...
-    @property
-    def sockets(self) -> int: ...
+    def sockets(self) -> int:
+        """How many sockets the route is to have."""
+
     @property
     def sockets_up(self) -> int: ...
     @property
     def reconnects(self) -> int: ...
     @property
-    def garbled(self) -> int: ...
-    @property
-    def unknown(self) -> int: ...
+    def garbled(self) -> int:
+        """Messages that could not be decoded."""
 
-    def start(self) -> None: ...
-    def watch(self, instruments: Sequence[Instrument]) -> None: ...
+    @property
+    def unknown(self) -> int:
+        """Messages of a type, or about a symbol, that we do not know."""
+
+    def start(self) -> None:
+        """Begin to probe: the line to the venue is measured before its instruments are known."""
+
+    def watch(self, instruments: Sequence[Instrument]) -> None:
+        """Open the sockets for these instruments. Called once."""
+
     async def stop(self) -> None: ...
-    async def request(self, request: RestRequest) -> Answer: ...
-    def sample(self) -> None: ...
+
+    async def request(self, request: RestRequest) -> Answer:
+        """A REST request within the route's budget. Raises HttpError."""
+
+    def sample(self) -> None:
+        """Emit what was measured since the last call. Called about once a second."""
+
     def channel_rows(self) -> tuple[ChannelRow, ...]: ...
     def actual(self, symbol: str) -> str: ...
-    def carries(self, symbol: str) -> bool: ...
+
+    def carries(self, symbol: str) -> bool:
+        """Whether this symbol's book comes in now: its socket is connected."""

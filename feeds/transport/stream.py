@@ -93,6 +93,7 @@ class Stream:
         self._stopped = False
         self._closing: set[asyncio.Task[None]] = set()
         self._lives = 0
+        self._last_link: LinkSample | None = None
 
     # what the collector reads
 
@@ -122,16 +123,19 @@ class Stream:
             self._line.resubscribe(channel, symbol)
 
     def sample(self) -> LinkSample:
-        """The connection as it is now, with the kernel's figures."""
-        info = self.tcp_info()
+        """The connection as it is now: the kernel's figures, or by whose fault there is none."""
+        info, connected, last = self.tcp_info(), self.connected, self._last_link
+        down = last if not connected and last is not None and not last.connected else None
         return LinkSample(
             route=self.route,
             t_ns=self._clock.time_ns(),
             label=self.label,
-            connected=self.connected,
+            connected=connected,
             ws_ms=self.stats.ws_ms[-1] if self.stats.ws_ms else None,
             tcp_rtt_ms=None if info is None else info.srtt_ms,
             retransmits=None if info is None else info.retransmits,
+            fault=None if down is None else down.fault,
+            http_status=None if down is None else down.http_status,
         )
 
     # life
@@ -288,6 +292,7 @@ class Stream:
             planned=line.by_appointment or aged,
             code=None if closed is None else int(closed.code),
             text=line.dead_text or (plain(closed.reason) if closed is not None else self._broken(line)),
+            fault=None if closed is None else self._venue.read_close(int(closed.code)),
         )
         if line.first_data_ns is not None and now_ns - line.first_data_ns >= self._timing.steady_s * SECOND:
             self._backoff.forgive()
@@ -332,7 +337,7 @@ class Stream:
         fault: Fault | None = None,
         http_status: int | None = None,
     ) -> None:
-        sample = LinkSample(
+        self._last_link = sample = LinkSample(
             route=self.route,
             t_ns=self._clock.time_ns(),
             label=self.label,

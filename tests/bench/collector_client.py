@@ -61,7 +61,7 @@ class Whole:
         assert self._collector is not None
         watched = self._collector._watched  # counting to the message needs more than frames tell
         assert watched is not None
-        return {route: watched.routes[route].board for route in self._symbols}
+        return {route: watched.routes[route].books for route in self._symbols}
 
     def done(self, marks: dict[str, float]) -> bool:
         boards = self._boards()

@@ -11,13 +11,14 @@ from msgspec import structs
 
 from feeds.clock import SystemClock
 from feeds.measure.clock_offset import OffsetEstimator
-from feeds.measure.route import Hosts, Meters, RouteMonitor
+from feeds.measure.contract import Hosts, Meters
+from feeds.measure.route import RouteMonitor
 from feeds.model import Channel, Instrument, Product
 from feeds.samples import Sample
 from feeds.sim.registry import TWINS
 from feeds.sim.twin import SimInstrument
 from feeds.transport.rate_limit import ConnectLimits
-from feeds.venues.base import SocketPlan, Venue
+from feeds.venues.base import Probe, SocketPlan, Venue
 from feeds.venues.registry import VENUES
 from tests.bench import rounds
 
@@ -25,21 +26,17 @@ LEVELS = 20
 LOOK_S = 0.02
 
 
-class Unprobed(RouteMonitor):
-    """A route without its REST probes: they run by the second and not by the message."""
-
-    def _probe(self, instruments: Sequence[Instrument]) -> None:
-        pass
-
-
 class BooksOnly:
-    """A venue of whose channels only the books are asked for: that is what the others subscribe to."""
+    """A venue of which only the books are asked for, as other clients do. No probes: they cost nothing a message."""
 
     def __init__(self, venue: Venue) -> None:
         self._venue = venue
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._venue, name)
+
+    def probes(self, product: Product, instruments: Sequence[Instrument]) -> Sequence[Probe]:
+        return ()
 
     def plan(self, product: Product, instruments: Sequence[Instrument]) -> Sequence[SocketPlan]:
         plans: list[SocketPlan] = []
@@ -80,7 +77,7 @@ class Detour:
         product: Product = last  # type: ignore[assignment]  # the server names a route that exists
         [sim] = [one for one in TWINS[name]().instruments() if (one.route, one.symbol) == (route, place["symbol"])]
         self._symbol = sim.symbol
-        self._watch = watch = Unprobed(
+        self._watch = watch = RouteMonitor(
             route,
             venue,
             product,
@@ -92,7 +89,7 @@ class Detour:
         )
         watch.watch([instrument_of(sim)])
         self._sampling = asyncio.create_task(self._sample(watch))
-        while watch.board is None or not watch.board.pairs[self._symbol].book.synced:  # noqa: ASYNC110 - polled at start-up
+        while watch.books is None or not watch.books.pairs[self._symbol].book.synced:  # noqa: ASYNC110 - polled at start-up
             await asyncio.sleep(LOOK_S)
 
     async def _sample(self, watch: RouteMonitor) -> None:
@@ -115,14 +112,14 @@ class Detour:
 
     def _bids_asks(self) -> tuple[dict[float, float], dict[float, float]]:
         assert self._watch is not None
-        assert self._watch.board is not None
-        book = self._watch.board.pairs[self._symbol].book
+        assert self._watch.books is not None
+        book = self._watch.books.pairs[self._symbol].book
         return book.bids, book.asks
 
     def counters(self) -> dict[str, float]:
         assert self._watch is not None
-        assert self._watch.board is not None
-        board = self._watch.board
+        assert self._watch.books is not None
+        board = self._watch.books
         return {
             "messages": sum(s.stats.messages for s in self._watch.streams),
             "applied": board.book_updates,

@@ -254,6 +254,10 @@ def facts(
     )
 
 
+OUR_LIMIT_CLOSE = 4008
+"""The close code by which ``FakeVenue`` says that we exceeded its limit."""
+
+
 class FakeVenue(VenueDefaults):
     name = "fake"
     title = "Fake"
@@ -289,6 +293,9 @@ class FakeVenue(VenueDefaults):
 
     def read_snapshot(self, product: Product, instrument: Instrument, answer: Answer) -> BookSnapshot:
         raise VenueError("no snapshots here")
+
+    def read_close(self, code: int) -> Fault | None:
+        return Fault.OUR_LIMIT if code == OUR_LIMIT_CLOSE else None
 
     def dial_url(self, plan: SocketPlan, base: str, answer: Answer | None) -> str:
         if plan.handshake is None:

@@ -15,7 +15,7 @@ import msgspec
 from feeds.ccxt_pro.route import CcxtProRoute
 from feeds.clock import SystemClock
 from feeds.measure.clock_offset import OffsetEstimator
-from feeds.measure.route import Hosts, Meters
+from feeds.measure.contract import Hosts, Meters
 from feeds.model import Product
 from feeds.samples import BookSample, FeedSample, ProbeSample, Sample
 from feeds.venues.generic import GenericVenue
@@ -58,8 +58,8 @@ async def test_books_equal_ours_probes_arrive_and_a_killed_process_is_replaced()
             bad = msgspec.structs.replace(instruments[0], symbol="NOPE/USDT", venue_id="NOPE-USDT")
             watch.start()
             watch.watch([*instruments, bad])
-            board = watch.board
-            assert board is not None
+            books = watch.books
+            assert books is not None
             await until(lambda: all(watch.carries(s) for s in SYMBOLS), f"no books: {said}")
             assert not watch.carries("NOPE/USDT") and any("NOPE/USDT" in text for text in said)
 
@@ -67,7 +67,7 @@ async def test_books_equal_ours_probes_arrive_and_a_killed_process_is_replaced()
 
             def compare() -> bool:
                 for symbol in SYMBOLS:
-                    book = board.pairs[symbol].book
+                    book = books.pairs[symbol].book
                     native = ours.book("okx.spot", symbol, LEVELS, by_time=False)
                     if native is not None and book.synced and native[0] == book.seq:
                         compared[symbol] += 1
@@ -77,7 +77,7 @@ async def test_books_equal_ours_probes_arrive_and_a_killed_process_is_replaced()
 
             await until(compare, f"never equally far: {compared}")
             await until(lambda: sum(isinstance(s, ProbeSample) for s in samples) >= 2, "no probes")
-            await until(lambda: any(pair.trades for pair in board.pairs.values()), "no trades")
+            await until(lambda: any(pair.trades for pair in books.pairs.values()), "no trades")
             probe = [s for s in samples if isinstance(s, ProbeSample)][-1]
             assert probe.status == 200 and not probe.lost and 0 < probe.total_ms < 5000 and not probe.cold
             watch.sample()
@@ -85,12 +85,12 @@ async def test_books_equal_ours_probes_arrive_and_a_killed_process_is_replaced()
             assert feed.messages > 0 and feed.age_p50_ms is not None
             assert {s.symbol for s in samples if isinstance(s, BookSample) and s.synced} == set(SYMBOLS)
 
-            pipe = watch._pipe
+            pipe = watch._child._pipe
             assert pipe is not None
             os.kill(pipe.pid, signal.SIGKILL)
             await until(lambda: watch.sockets_up == 0, "a killed process is still shown as connected")
             assert not any(watch.carries(symbol) for symbol in SYMBOLS)
-            assert not any(pair.book.synced for pair in board.pairs.values())
+            assert not any(pair.book.synced for pair in books.pairs.values())
             await until(lambda: all(watch.carries(s) for s in SYMBOLS), f"it did not come back: {said}")
             assert sum(text.startswith("self: our process for ccxt is lost") for text in said) == 1
         finally:

@@ -14,7 +14,7 @@ import ccxt
 import pytest
 
 from feeds.ccxt_pro.child import Watching, exchange_of, listen, send
-from feeds.ccxt_pro.messages import BookNow, Follow, Job, Lost, Order, Probed, Refused, TradeNow, Unframer, frame
+from feeds.ccxt_pro.messages import BookNow, ChildCommand, Follow, Job, Lost, Probed, Refused, TradeNow, Unframer, frame
 from feeds.ccxt_pro.outbox import Outbox
 from feeds.ccxt_pro.probing import Probing, fault_of
 from feeds.model import Fault
@@ -79,7 +79,7 @@ class Exchange:
 async def watched(exchange: Exchange, *symbols: str) -> list[Any]:
     """What the child says within a moment."""
     outbox = Outbox()
-    watching = Watching(exchange, Probing(Exchange(), outbox.word), outbox, own_stamp=False)
+    watching = Watching(exchange, Probing(Exchange(), outbox.add), outbox, own_stamp=False)
     task = asyncio.create_task(watching.run(symbols))
     await asyncio.sleep(0.1)
     task.cancel()
@@ -201,18 +201,18 @@ def test_every_url_goes_where_the_job_says() -> None:
     assert published["ws"].startswith("wss://")
 
 
-def test_orders_are_read_until_the_pipe_ends_or_talks_nonsense() -> None:
-    order = Follow(("A/B",))
-    for data in (frame(order), frame(order) + b"\x00\x00\x00\x01\xff" + frame(order)):
-        told: list[Order | None] = []
-        listen(io.BufferedReader(io.BytesIO(data)), told.append)
-        assert told == [order, None]
+def test_commands_are_read_until_the_pipe_ends_or_talks_nonsense() -> None:
+    command = Follow(("A/B",))
+    for data in (frame(command), frame(command) + b"\x00\x00\x00\x01\xff" + frame(command)):
+        received: list[ChildCommand | None] = []
+        listen(io.BufferedReader(io.BytesIO(data)), received.append)
+        assert received == [command, None]
 
 
 async def test_what_is_said_is_written_in_frames() -> None:
     outbox, sink, written = Outbox(), io.BytesIO(), threading.Event()
     sink.flush = written.set  # type: ignore[method-assign]  # tells us
-    outbox.word(Lost(symbol=None, text="cut"))
+    outbox.add(Lost(symbol=None, text="cut"))
     task = asyncio.create_task(send(outbox, sink))
     assert await asyncio.to_thread(written.wait, 5)
     task.cancel()

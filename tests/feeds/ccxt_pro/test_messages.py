@@ -15,21 +15,21 @@ from feeds.ccxt_pro.messages import (
     MAX_FRAME_BYTES,
     Beat,
     BookNow,
+    ChildCommand,
+    ChildMessage,
     Follow,
     Job,
     Lost,
-    Order,
     Probed,
     Refused,
     Unframer,
-    Word,
     frame,
-    read_order,
-    read_word,
+    read_command,
+    read_message,
 )
 
 BOOK = BookNow(symbol="BTC/USDT", bids=[(1.0, 2.0)], asks=[(1.5, 3.0)], nonce=7, venue_ms=5, received_ns=9)
-WORDS: list[Word] = [
+MESSAGES: list[ChildMessage] = [
     BOOK,
     Lost(symbol=None, text="cut"),
     Refused(symbol="A/B", trades=True, text="no"),
@@ -40,17 +40,19 @@ WORDS: list[Word] = [
 
 @given(st.lists(st.integers(1, 40), min_size=1, max_size=60))
 def test_messages_survive_being_cut_anywhere(cuts: list[int]) -> None:
-    data = b"".join(frame(word) for word in WORDS)
+    data = b"".join(frame(word) for word in MESSAGES)
     unframer, found, at = Unframer(), [], 0
     for cut in [*cuts, len(data)]:
-        found += [read_word(body) for body in unframer.feed(data[at : at + cut])]
+        found += [read_message(body) for body in unframer.feed(data[at : at + cut])]
         at += cut
-    assert found == WORDS
+    assert found == MESSAGES
 
 
-def test_orders_arrive() -> None:
-    orders: list[Order] = [Job(ccxt_id="okx", product="spot", rest="http://x", ws="ws://x"), Follow(("A/B",))]
-    assert [read_order(body) for body in Unframer().feed(b"".join(frame(order) for order in orders))] == orders
+def test_commands_arrive() -> None:
+    commands: list[ChildCommand] = [Job(ccxt_id="okx", product="spot", rest="http://x", ws="ws://x"), Follow(("A/B",))]
+    assert [
+        read_command(body) for body in Unframer().feed(b"".join(frame(command) for command in commands))
+    ] == commands
 
 
 @pytest.mark.parametrize(
@@ -67,7 +69,7 @@ def test_orders_arrive() -> None:
 )
 def test_a_book_that_cannot_be_is_refused(change: dict[str, Any]) -> None:
     with pytest.raises(msgspec.DecodeError):
-        read_word(frame(msgspec.structs.replace(BOOK, **change))[4:])
+        read_message(frame(msgspec.structs.replace(BOOK, **change))[4:])
 
 
 def test_a_length_that_no_message_has_is_refused_before_it_is_waited_for() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from feeds.ccxt_pro.messages import LEVELS, MAX_TRADES, Beat, BookNow, Lost, TradeNow
-from feeds.ccxt_pro.outbox import KEPT_WORDS, Outbox, book_now
+from feeds.ccxt_pro.outbox import KEPT_MESSAGES, Outbox, book_now
 
 
 def book(symbol: str, price: float) -> BookNow:
@@ -30,17 +30,17 @@ def test_nothing_grows_without_bound() -> None:
     outbox = Outbox()
     for n in range(10_000):
         outbox.trade(TradeNow(symbol="A/B", price=1.0 + n, size=1.0, side="buy", received_ns=1))
-        outbox.word(Beat(lag_ms=float(n)))
+        outbox.add(Beat(lag_ms=float(n)))
     taken = outbox.take()
-    assert len(taken) == MAX_TRADES + KEPT_WORDS
-    assert taken[KEPT_WORDS - 1] == Beat(lag_ms=9999.0)
+    assert len(taken) == MAX_TRADES + KEPT_MESSAGES
+    assert taken[KEPT_MESSAGES - 1] == Beat(lag_ms=9999.0)
 
 
 def test_a_book_from_before_the_cut_is_not_sent_after_it() -> None:
     outbox = Outbox()
     outbox.book(book("A/B", 1.0))
     outbox.forget("A/B")
-    outbox.word(Lost(symbol="A/B", text="cut"))
+    outbox.add(Lost(symbol="A/B", text="cut"))
     outbox.book(book("A/B", 2.0))
     assert outbox.take() == [Lost(symbol="A/B", text="cut"), book("A/B", 2.0)]
 

@@ -37,7 +37,7 @@ async def test_a_child_that_says_nothing_or_ends_is_lost(monkeypatch: pytest.Mon
         pipe = await process.start()
         try:
             with pytest.raises(ChildLostError, match=why):
-                async for _ in pipe.words(0.2 if "sleep" in script else 10.0):
+                async for _ in pipe.messages(0.2 if "sleep" in script else 10.0):
                     pass
         finally:
             await pipe.end()
@@ -45,7 +45,7 @@ async def test_a_child_that_says_nothing_or_ends_is_lost(monkeypatch: pytest.Mon
 
 async def test_a_child_ends_with_its_parent() -> None:
     pipe = await process.start()
-    async for _ in pipe.words():
+    async for _ in pipe.messages():
         break  # it is there
     await pipe.end()
     assert pipe.code is not None

@@ -10,11 +10,22 @@ from typing import Any
 
 import msgspec
 
-from feeds.ccxt_pro.messages import Beat, BookNow, Follow, Job, Lost, Order, Probed, Refused, TradeNow, Word
+from feeds.ccxt_pro.messages import (
+    Beat,
+    BookNow,
+    ChildCommand,
+    ChildMessage,
+    Follow,
+    Job,
+    Lost,
+    Probed,
+    Refused,
+    TradeNow,
+)
 from feeds.ccxt_pro.process import ChildLostError, Pipe
 from feeds.ccxt_pro.route import CcxtProRoute
 from feeds.measure.clock_offset import OffsetEstimator
-from feeds.measure.route import Hosts, Meters
+from feeds.measure.contract import Hosts, Meters
 from feeds.model import Fault
 from feeds.samples import BookSample, FeedSample, LinkSample, ProbeSample, Sample
 from feeds.transport.backoff import Backoff
@@ -30,22 +41,22 @@ class FakePipe:
     """Says what is put into it; an exception ends it."""
 
     def __init__(self) -> None:
-        self.told: list[Order] = []
+        self.sent: list[ChildCommand] = []
         self.garbled = 0
         self.ended = False
-        self._said: asyncio.Queue[Word | Exception] = asyncio.Queue()
+        self._said: asyncio.Queue[ChildMessage | Exception] = asyncio.Queue()
 
-    def tell(self, order: Order) -> None:
-        self.told.append(order)
+    def send(self, command: ChildCommand) -> None:
+        self.sent.append(command)
 
-    async def words(self, silent_s: float) -> AsyncIterator[Word]:
+    async def messages(self, silent_s: float) -> AsyncIterator[ChildMessage]:
         while True:
             word = await self._said.get()
             if isinstance(word, Exception):
                 raise word
             yield word
 
-    async def say(self, *words: Word | Exception) -> None:
+    async def say(self, *words: ChildMessage | Exception) -> None:
         for word in words:
             self._said.put_nowait(word)
         for _ in range(20):
@@ -82,7 +93,7 @@ class Rig:
     async def begin(self) -> FakePipe:
         self.watch.start()
         self.watch.watch([instrument(ROUTE, symbol=s, venue_id=s, settle=None) for s in (BTC, ETH)])
-        await self.until(lambda: len(self.pipes[-1:]) == 1 and len(self.pipes[0].told) == 2)
+        await self.until(lambda: len(self.pipes[-1:]) == 1 and len(self.pipes[0].sent) == 2)
         await self.pipes[0].say(Beat(lag_ms=0.5))
         return self.pipes[0]
 
@@ -104,15 +115,15 @@ class Rig:
         return msgspec.structs.replace(book, **changes)
 
     def synced(self) -> dict[str, bool]:
-        assert self.watch.board is not None
-        return {symbol: pair.book.synced for symbol, pair in self.watch.board.pairs.items()}
+        assert self.watch.books is not None
+        return {symbol: pair.book.synced for symbol, pair in self.watch.books.pairs.items()}
 
 
 async def test_the_process_is_told_what_to_watch_and_where() -> None:
     rig = Rig()
     pipe = await rig.begin()
     job = Job(ccxt_id="phemex", product="spot", rest="http://here", ws="ws://here")
-    assert pipe.told == [job, Follow((BTC, ETH))]
+    assert pipe.sent == [job, Follow((BTC, ETH))]
     await rig.watch.stop()
     assert pipe.ended
 
@@ -133,7 +144,8 @@ async def test_books_and_trades_become_samples_and_what_cannot_be_known_is_none(
     assert feed.age_p50_ms is None, "without the venue's clock compared to ours there is no age"
     assert isinstance(btc, BookSample) and btc.synced and btc.mid == 101.05
     assert isinstance(eth, BookSample) and not eth.synced and eth.mid is None and eth.age_ms is None
-    assert rig.watch.ever_synced == {BTC}
+    assert rig.watch.books is not None
+    assert {symbol for symbol, pair in rig.watch.books.pairs.items() if pair.synced_before} == {BTC}
     await rig.watch.stop()
 
 
@@ -209,7 +221,7 @@ async def test_a_lost_process_is_our_trouble_and_another_is_started() -> None:
     assert pipe.ended and rig.watch.sockets_up == 0 and not rig.watch.carries(BTC) and not rig.synced()[BTC]
     assert rig.journal[-1][0] == "self" and "code -9" in rig.journal[-1][1]
     assert rig.sampled() == [] and len(rig.samples) == before, "of the venue nothing is said"
-    await rig.until(lambda: len(rig.pipes) == 2 and len(rig.pipes[1].told) == 2)
+    await rig.until(lambda: len(rig.pipes) == 2 and len(rig.pipes[1].sent) == 2)
     await rig.pipes[1].say(Beat(lag_ms=1.0), rig.book())
     assert rig.watch.carries(BTC) and rig.watch.reconnects == 0
     assert len(rig.sampled()) == 4

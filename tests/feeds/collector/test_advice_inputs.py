@@ -35,17 +35,17 @@ class Route:
 
     def __init__(self, route: str, taker_fee: float) -> None:
         listed = instrument(route, taker_fee=taker_fee)
-        self.board = RouteBooks(
+        self.books = RouteBooks(
             route,
             SimpleNamespace(rule=lambda product: Unsequenced()),
             "linear",
             [listed],
             resync=lambda symbol, origin: None,
             notice=lambda text, until: None,
-            trouble=lambda code, text: None,
+            log_event=lambda code, text: None,
         )
         bids, asks = levels(99_999.0, -1.0, 50.0, 20), levels(100_001.0, 1.0, 50.0, 20)
-        self.board.rest_book(BookSnapshot(symbol=SYMBOL, bids=list(bids.items()), asks=list(asks.items())), 1)
+        self.books.rest_book(BookSnapshot(symbol=SYMBOL, bids=list(bids.items()), asks=list(asks.items())), 1)
 
     def actual(self, symbol: str) -> str:
         return symbol

@@ -18,7 +18,8 @@ from msgspec import Struct
 from feeds.clock import SystemClock
 from feeds.instruments.fetch import convert, redirect
 from feeds.measure.clock_offset import OffsetEstimator
-from feeds.measure.route import Hosts, Meters, RouteMonitor
+from feeds.measure.contract import Hosts, Meters
+from feeds.measure.route import RouteMonitor
 from feeds.model import Instrument, product_in, venue_of
 from feeds.transport.rate_limit import ConnectLimits
 from feeds.venues.registry import VENUES
@@ -129,16 +130,16 @@ class Ours:
 
     def book(self, route: str, symbol: str, levels: int, by_time: bool) -> tuple[object, Side, Side] | None:
         """As ``Ccxt.book``, None while the book is not synced."""
-        board = self.watches[route].board
-        assert board is not None
-        book = board.pairs[symbol].book
+        books = self.watches[route].books
+        assert books is not None
+        book = books.pairs[symbol].book
         if not book.synced:
             return None
         key = book.gateway_ns // 1_000_000 if by_time and book.gateway_ns is not None else book.seq
         return key, sorted(book.bids.items(), reverse=True)[:levels], sorted(book.asks.items())[:levels]
 
     def gaps(self) -> int:
-        return sum(watch.board.gaps for watch in self.watches.values() if watch.board is not None)
+        return sum(watch.books.gaps for watch in self.watches.values() if watch.books is not None)
 
     async def stop(self) -> None:
         for watch in self.watches.values():

@@ -67,11 +67,11 @@ class Pairing:
 
 def held(ours: Ours, route: str, symbol: str, by: By, levels: int = LEVELS) -> tuple[object, Side, Side] | None:
     """Our own book, as ``Ours.book``, numbered as told."""
-    book, board = ours.book(route, symbol, levels, by_time=by == "gateway"), ours.watches[route].board
+    book, books = ours.book(route, symbol, levels, by_time=by == "gateway"), ours.watches[route].books
     if book is None or by != "engine":
         return book
-    assert board is not None
-    engine_ns = board.pairs[symbol].book.engine_ns
+    assert books is not None
+    engine_ns = books.pairs[symbol].book.engine_ns
     return None if engine_ns is None else (engine_ns // 1_000_000, *book[1:])
 
 

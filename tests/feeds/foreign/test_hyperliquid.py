@@ -51,9 +51,9 @@ class WatchSession:
                 self._look()
 
     def _look(self) -> None:
-        board = self.ours.watches[ROUTE].board
-        assert board is not None
-        for symbol, pair in board.pairs.items():
+        books = self.ours.watches[ROUTE].books
+        assert books is not None
+        for symbol, pair in books.pairs.items():
             held, engine_ns = self.ours.book(ROUTE, symbol, LEVELS, by_time=False), pair.book.engine_ns
             if held is not None and engine_ns is not None:
                 self.books[symbol, engine_ns // 1_000_000] = held[1], held[2]

@@ -60,6 +60,8 @@ class Condition:
     never: tuple[str, ...] = ()
     connected: bool = True
     planned: bool = False
+    link_fault: Fault | None = None
+    """Of a socket that is not connected."""
     keepalive: bool | None = True
     depth: float = 1_000_000.0
     spread_bps: float = 0.2
@@ -238,6 +240,7 @@ class World:
                         label="public",
                         connected=c.connected,
                         planned=c.planned,
+                        fault=None if c.connected else c.link_fault,
                         ws_ms=c.kernel_ms + 1 if c.connected else None,
                         tcp_rtt_ms=c.kernel_ms if c.connected else None,
                     ),

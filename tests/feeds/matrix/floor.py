@@ -16,7 +16,8 @@ from feeds.books.book import Book
 from feeds.books.route_books import RouteBooks
 from feeds.clock import SystemClock
 from feeds.measure.clock_offset import OffsetEstimator
-from feeds.measure.route import Hosts, Meters, RouteMonitor
+from feeds.measure.contract import Hosts, Meters
+from feeds.measure.route import RouteMonitor
 from feeds.model import Channel, Instrument
 from feeds.samples import FeedSample, LinkSample, Sample
 from feeds.sim.market.pair import SimPair
@@ -102,13 +103,13 @@ class WatchSession:
         await self.watch.stop()
 
     @property
-    def board(self) -> RouteBooks:
-        assert self.watch.board is not None
-        return self.watch.board
+    def route_books(self) -> RouteBooks:
+        assert self.watch.books is not None
+        return self.watch.books
 
     @property
     def books(self) -> list[Book]:
-        return [self.board.pairs[pair.instrument.symbol].book for pair in self.pairs]
+        return [self.route_books.pairs[pair.instrument.symbol].book for pair in self.pairs]
 
     @property
     def symbol(self) -> str:
@@ -123,7 +124,7 @@ class WatchSession:
         return self.synced() and all(self._equal(pair) for pair in self.pairs)
 
     def _equal(self, pair: SimPair) -> bool:
-        book, levels = self.board.pairs[pair.instrument.symbol].book, self.cell.compared
+        book, levels = self.route_books.pairs[pair.instrument.symbol].book, self.cell.compared
         truth = pair.feed.image(levels)
         bids = sorted(book.bids.items(), reverse=True)[:levels]
         asks = sorted(book.asks.items())[:levels]
@@ -143,8 +144,10 @@ class WatchSession:
 
     async def updates(self, count: int, or_when: Callable[[], bool] = lambda: False) -> None:
         """Returns after so many messages of books: time enough for what was ordered to have come by."""
-        enough = self.board.book_updates + count
-        await self.until(lambda: self.board.book_updates >= enough or or_when(), f"{count} more messages of books")
+        enough = self.route_books.book_updates + count
+        await self.until(
+            lambda: self.route_books.book_updates >= enough or or_when(), f"{count} more messages of books"
+        )
 
     def ask_again(self) -> None:
         """A fresh snapshot of the first book."""

@@ -33,27 +33,27 @@ class Rows:
         async def story(cell: Cell) -> None:
             watched = stage.watched[cell]
             await watched.live()
-            assert watched.board.gaps == watched.watch.reconnects == watched.noise == 0, watched.said
-            assert not watched.board.refusals
+            assert watched.route_books.gaps == watched.watch.reconnects == watched.noise == 0, watched.said
+            assert not watched.route_books.refusals
 
         await each(stage.floor.cells, story)
 
     async def test_a_lost_change_is_noticed_once_and_mended(self, stage: Stage) -> None:
         async def story(cell: Cell) -> None:
             watched = stage.watched[cell]
-            gaps, reconnects = watched.board.gaps, watched.watch.reconnects
+            gaps, reconnects = watched.route_books.gaps, watched.watch.reconnects
             for _ in range(LOST_AT_MOST if cell.loss is Loss.CHECKSUM else 1):
                 await stage.floor.order("event", cell, kind="gap", symbols=[watched.symbol])
                 if cell.loss is Loss.SEQUENCE:
-                    await watched.until(lambda: watched.board.gaps > gaps, "the gap is noticed")
+                    await watched.until(lambda: watched.route_books.gaps > gaps, "the gap is noticed")
                 else:
-                    await watched.updates(12, or_when=lambda: watched.board.gaps > gaps)
-                if watched.board.gaps > gaps:
+                    await watched.updates(12, or_when=lambda: watched.route_books.gaps > gaps)
+                if watched.route_books.gaps > gaps:
                     break
             if cell.loss is Loss.CROSSING:  # until then it may lack what was lost: only its owner can begin anew
                 watched.ask_again()
             await watched.live()
-            found = watched.board.gaps - gaps
+            found = watched.route_books.gaps - gaps
             if cell.loss is Loss.HEALED:
                 assert found == 0
             elif cell.loss is Loss.CROSSING:
@@ -69,41 +69,41 @@ class Rows:
     async def test_a_wrong_checksum_is_a_gap_where_checksums_live(self, stage: Stage) -> None:
         async def story(cell: Cell) -> None:
             watched = stage.watched[cell]
-            gaps = watched.board.gaps
+            gaps = watched.route_books.gaps
             await stage.floor.order("event", cell, kind="checksum", symbols=[watched.symbol])
             if cell.checksum:
-                await watched.until(lambda: watched.board.gaps > gaps, "the checksum is missed")
+                await watched.until(lambda: watched.route_books.gaps > gaps, "the checksum is missed")
             else:
                 await watched.updates(12)
             await watched.live()
-            assert watched.board.gaps - gaps == cell.checksum
+            assert watched.route_books.gaps - gaps == cell.checksum
 
         await each(stage.floor.cells, story)
 
     async def test_garbage_is_counted_and_survived(self, stage: Stage) -> None:
         async def story(cell: Cell) -> None:
             watched = stage.watched[cell]
-            gaps, reconnects, noise = watched.board.gaps, watched.watch.reconnects, watched.noise
+            gaps, reconnects, noise = watched.route_books.gaps, watched.watch.reconnects, watched.noise
             for _ in range(NOISES):
                 await stage.floor.order("event", cell, kind="garbage", bytes=64)
             expected = noise + NOISES * watched.sockets
             await watched.until(lambda: watched.noise >= expected, "all garbage is counted")
             await watched.live()
-            assert (watched.board.gaps, watched.watch.reconnects) == (gaps, reconnects), watched.said
+            assert (watched.route_books.gaps, watched.watch.reconnects) == (gaps, reconnects), watched.said
 
         await each(stage.floor.cells, story)
 
     async def test_a_closed_connection_is_opened_again(self, stage: Stage) -> None:
         async def story(cell: Cell) -> None:
             watched = stage.watched[cell]
-            gaps, reconnects = watched.board.gaps, watched.watch.reconnects
+            gaps, reconnects = watched.route_books.gaps, watched.watch.reconnects
             await stage.floor.order("event", cell, kind="close", code=1006)
             await watched.until(
                 lambda: watched.watch.reconnects >= reconnects + watched.sockets, "every socket is open again"
             )
             await watched.live()
             assert watched.watch.reconnects == reconnects + watched.sockets
-            assert watched.board.gaps == gaps, watched.said
+            assert watched.route_books.gaps == gaps, watched.said
 
         await each(stage.floor.cells, story)
 
@@ -112,13 +112,13 @@ class Rows:
 
         async def story(cell: Cell) -> None:
             watched = stage.watched[cell]
-            gaps, reconnects = watched.board.gaps, watched.watch.reconnects
+            gaps, reconnects = watched.route_books.gaps, watched.watch.reconnects
             async with few_at_a_time:
                 await stage.floor.order("event", cell, kind="oversize", bytes=MAX_MESSAGE + 1)
                 await watched.until(lambda: watched.watch.reconnects > reconnects, "the sender is left")
             await watched.live()
             assert watched.watch.reconnects <= reconnects + watched.sockets
-            assert watched.board.gaps == gaps, watched.said
+            assert watched.route_books.gaps == gaps, watched.said
 
         await each(stage.floor.cells, story)
 
@@ -126,14 +126,14 @@ class Rows:
         async def story(cell: Cell) -> None:
             watched = stage.watched[cell]
             await watched.until(lambda: watched.watch.sockets_up == watched.sockets, "all sockets are up")
-            gaps, before = watched.board.gaps, watched.handovers + watched.watch.reconnects
+            gaps, before = watched.route_books.gaps, watched.handovers + watched.watch.reconnects
             await stage.floor.order("event", cell, kind="close", planned=True, notice_s=1.5)
             await watched.until(
                 lambda: watched.handovers + watched.watch.reconnects >= before + watched.sockets,
                 "every socket has a successor",
             )
             await watched.live()
-            assert watched.board.gaps == gaps, watched.said
+            assert watched.route_books.gaps == gaps, watched.said
 
         await each(stage.floor.cells, story)
 
@@ -143,8 +143,8 @@ class Rows:
             async with WatchSession(stage.floor, cell, beside=[gone]) as watched:
                 await watched.live()
                 await watched.live()
-                assert not watched.board.pairs[gone.symbol].book.synced
-                assert watched.watch.reconnects == watched.board.gaps == watched.bugs == 0, watched.said
+                assert not watched.route_books.pairs[gone.symbol].book.synced
+                assert watched.watch.reconnects == watched.route_books.gaps == watched.bugs == 0, watched.said
 
         await each(stage.floor.cells, story)
 
@@ -161,7 +161,7 @@ class Rows:
                 await watched.until(lambda: silenced in watched.silent(), f"{silenced} is named")
                 await watched.until(lambda: watched.silent() == [silenced], "nothing else is named")
                 await watched.live()
-                assert watched.watch.reconnects == watched.board.gaps == watched.bugs == 0, watched.said
+                assert watched.watch.reconnects == watched.route_books.gaps == watched.bugs == 0, watched.said
 
         await each(stage.floor.cells, story)
 
@@ -179,11 +179,11 @@ class Rows:
                 calm_ms = min(watched.pongs_ms())
                 await stage.floor.order("phase", cell, rest_factor=SLOW_FACTOR, to_s=SLOW_S)
                 await watched.until(lambda: max(watched.pongs_ms()) > calm_ms + SLOW_MS, "slow pongs are measured")
-                assert watched.watch.reconnects == watched.board.gaps == 0, watched.said
+                assert watched.watch.reconnects == watched.route_books.gaps == 0, watched.said
                 await stage.floor.order("phase", cell, blackhole=True, to_s=CUT_ROAD_S)
                 await watched.until(lambda: watched.keepalive() is False, "missing pongs are noticed")
                 await watched.until(lambda: watched.watch.reconnects >= watched.sockets, "it is opened again")
                 await watched.live()
-                assert watched.board.gaps == watched.bugs == 0, watched.said
+                assert watched.route_books.gaps == watched.bugs == 0, watched.said
 
         await each(stage.floor.cells, story)

@@ -17,8 +17,10 @@ from feeds.instruments.fetch import store
 from feeds.instruments.ws_listing import ask
 from feeds.judge.judge import Judge
 from feeds.measure.clock_offset import OffsetEstimator
-from feeds.measure.feed_migration import FeedChange
-from feeds.measure.route import Hosts, Meters, RouteMonitor
+from feeds.measure.contract import Hosts, Meters
+from feeds.measure.feed_migration import FeedMigration
+from feeds.measure.route import RouteMonitor
+from feeds.measure.route_context import RouteContext
 from feeds.model import Cause, Channel, Instrument, Product, State
 from feeds.samples import LinkSample, ProbeSample, Sample
 from feeds.sim.scenario import load
@@ -82,7 +84,7 @@ def watching(
 
 
 def synced(watch: RouteMonitor) -> bool:
-    return watch.board is not None and all(pair.book.synced for pair in watch.board.pairs.values())
+    return watch.books is not None and all(pair.book.synced for pair in watch.books.pairs.values())
 
 
 async def test_a_running_route_moves_to_the_new_feed_and_blames_nobody(simulation: Simulation) -> None:
@@ -106,7 +108,7 @@ async def test_a_running_route_moves_to_the_new_feed_and_blames_nobody(simulatio
         assert [stream.plan.path for stream in watch.streams] == [UNIFIED_PATH]
         rows = {(row.channel.partition(":")[0], row.state) for row in watch.channel_rows()}
         assert {channel for channel, _ in rows} == {Channel.BOOK, Channel.TRADES}
-        await until(lambda: watch._probing is not None and watch._probing.done())  # nothing is left to be asked
+        await until(lambda: not watch._feed.rest.probing)  # nothing is left to be asked
         assert not [s for s in samples if isinstance(s, ProbeSample)]
         assert not [s for s in samples if isinstance(s, LinkSample) and not s.connected]
         assert said == [f"status: {UNIFIED_NOTE}"]
@@ -160,7 +162,16 @@ async def test_a_venue_that_lists_nothing_is_not_waited_for(simulation: Simulati
 
 def test_until_the_feed_after_an_announced_end_has_worked_once_its_silence_is_that_end() -> None:
     now_s, second = [UNIFIED_STARTS_S - 1], 1_000_000_000
-    change = FeedChange(Kraken(lambda: now_s[0]), "linear", 0)
+    context = RouteContext(
+        route=ROUTE,
+        venue=Kraken(lambda: now_s[0]),
+        product="linear",
+        meters=Meters(FakeClock(), lambda sample: None, lambda code, route, text: None),
+        offset=OffsetEstimator(),
+        limits=ConnectLimits(),
+        tls=ssl.create_default_context(),
+    )
+    change = FeedMigration(context, 0)
     assert not change.due(10 * second)
     assert change.notices(10 * second, whole=False) is None, "a feed that has not ended is judged"
     now_s[0] = UNIFIED_STARTS_S

@@ -4,6 +4,7 @@ from asyncio import StreamWriter as Writer
 from itertools import pairwise
 
 import pytest
+from msgspec import structs
 
 from feeds.clock import SystemClock
 from feeds.model import BookSnapshot, Channel, Fault, Garbled, Trade
@@ -11,6 +12,7 @@ from feeds.transport.connection import StreamTiming
 from feeds.transport.stream import Stream
 from feeds.venues.base import Answer, RateLimit, RestRequest, Subscription
 from tests.feeds.loopback import (
+    OUR_LIMIT_CLOSE,
     Collected,
     FakeVenue,
     Served,
@@ -240,6 +242,34 @@ async def test_the_venues_goodbye_is_told() -> None:
         await sink.until(lambda: any(not x.connected for x in sink.links))
     lost = next(x for x in sink.links if not x.connected)
     assert (lost.code, lost.text, lost.planned, lost.fault) == (1012, "service restart", False, None)
+
+
+async def test_a_close_that_says_our_limit_is_our_fault_until_the_socket_is_back() -> None:
+    accepted = 0
+
+    async def close(reader: Reader, writer: Writer) -> None:
+        nonlocal accepted
+        accepted += 1
+        if accepted == 2:
+            await head(reader)
+            writer.write(reply(status=503))
+            return
+        await upgrade(reader, writer)
+        await read_frame(reader)
+        if accepted == 1:
+            writer.write(frame(OUR_LIMIT_CLOSE.to_bytes(2) + b"too many messages", opcode=8))
+        await asyncio.sleep(60)
+
+    timing = structs.replace(QUICK, backoff_s=0.2, backoff_cap_s=0.2)
+    async with streaming(close, timing=timing) as (stream, sink, _):
+        await sink.until(lambda: len(sink.links) == 2)
+        lost = sink.links[1]
+        assert (lost.connected, lost.code, lost.fault) == (False, OUR_LIMIT_CLOSE, Fault.OUR_LIMIT)
+        assert stream.sample().fault is Fault.OUR_LIMIT, "as long as nothing else is known"
+        await sink.until(lambda: len(sink.links) == 3)
+        assert sink.links[2].fault is Fault.OVERLOAD and stream.sample().http_status == 503
+        await sink.until(lambda: len(sink.links) == 4)
+        assert sink.links[3].connected and stream.sample().fault is None
 
 
 async def test_a_cut_without_goodbye_is_told() -> None:
