@@ -61,7 +61,7 @@ class Bench:
         for _ in range(steps):
             self.now_ns += 50_000_000
             self.market.advance()
-            pair.beat(self.market.prices.mid(pair.asset.pair), CALM_PAIR, self.now_ns, 0.05, self.now_ns + 2_000_000)
+            pair.step(self.market.prices.mid(pair.asset.pair), CALM_PAIR, self.now_ns, 0.05, self.now_ns + 2_000_000)
         self.market.stepped(f"binance.{product}")
         change = pair.publish(self.now_ns + 2_000_000)
         assert change is not None
@@ -337,7 +337,7 @@ def test_best_prices_trades_marks_and_liquidations_have_their_documented_fields(
         bench.now_ns += 50_000_000
         bench.market.advance()
         mid = bench.market.prices.mid("BTC/USDT")
-        beats.append(pair.beat(mid, CALM_PAIR, bench.now_ns, 0.05, bench.now_ns + 2_000_000))
+        beats.append(pair.step(mid, CALM_PAIR, bench.now_ns, 0.05, bench.now_ns + 2_000_000))
     tops = [read(quotes.top(instrument, beat.top))[0]["data"] for beat in beats if beat.top is not None]
     assert all(float(top["b"]) < float(top["a"]) for top in tops)
     assert all(("E" in top and top["T"] <= top["E"]) == (product == "linear") for top in tops)
