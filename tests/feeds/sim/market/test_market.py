@@ -253,7 +253,7 @@ def test_an_event_is_encoded_once_for_all_clients() -> None:
     assert len(made) == 2
 
 
-class Hands:
+class ManualClock:
     """A clock moved by hand."""
 
     def __init__(self) -> None:
@@ -263,10 +263,10 @@ class Hands:
         return self.ns
 
 
-def market() -> tuple[Market, Hands]:
-    hands = Hands()
-    clock = Clock(hands, Timeline(Scenario(name="x", title="x", duration_s=60)))
-    return Market([BinanceTwin()], clock, 1), hands
+def market() -> tuple[Market, ManualClock]:
+    manual = ManualClock()
+    clock = Clock(manual, Timeline(Scenario(name="x", title="x", duration_s=60)))
+    return Market([BinanceTwin()], clock, 1), manual
 
 
 def btc(world: VenueWorld) -> SimInstrument:
@@ -276,25 +276,25 @@ def btc(world: VenueWorld) -> SimInstrument:
 
 
 def test_a_route_without_listeners_is_stepped_on_when_its_book_is_asked_for() -> None:
-    made, hands = market()
+    made, manual = market()
     world = VenueWorld(made, "binance", by_feed=False)
     before = world.book(btc(world), 5)
     assert world.book(btc(world), 5) == before
-    hands.ns += 30_000_000_000
+    manual.ns += 30_000_000_000
     after = world.book(btc(world), 5)
     assert after.bids != before.bids
-    assert world.now_ns() == hands.ns + 1_800_000
+    assert world.now_ns() == manual.ns + 1_800_000
 
 
 def test_what_sessions_see_is_what_the_feed_has_told() -> None:
-    made, hands = market()
+    made, manual = market()
     engine, feed = VenueWorld(made, "binance", by_feed=False), VenueWorld(made, "binance", by_feed=True)
     told = feed.book(btc(feed))
-    hands.ns += 5_000_000_000
+    manual.ns += 5_000_000_000
     assert engine.book(btc(engine)).bids != told.bids
     assert feed.book(btc(feed)) == told
     pair = made.pair(btc(feed))
-    change = pair.publish(hands.ns)
+    change = pair.publish(manual.ns)
     assert change is not None
     pair.feed.apply(change)
     assert dict(feed.book(btc(feed)).bids) == dict(engine.book(btc(engine)).bids)

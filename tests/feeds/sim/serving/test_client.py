@@ -1,4 +1,4 @@
-"""What is sent to one client: order, delays, a closed road, slow clients, closing."""
+"""What is sent to one client: order, delays, an unreachable network, slow clients, closing."""
 
 from __future__ import annotations
 
