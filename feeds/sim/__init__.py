@@ -1,1 +1,1 @@
-"""Simulated venues that speak the real protocols on loopback, and incident scenarios."""
+"""The simulator: venues that speak the real protocols on loopback, and scenarios of incidents."""

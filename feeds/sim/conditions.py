@@ -1,4 +1,4 @@
-"""What a scenario does at one moment: phases folded into conditions, and the dice that pick single calls."""
+"""The conditions of a scenario at one moment, combined from its phases, and the random choices for single calls."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from feeds.sim.market.profile import RouteProfile
 from feeds.sim.scenario import Band, ErrorShare, Event, Phase, Scenario, Truth, Where, matches
 
 QUANTUM_S = 0.05
-"""Conditions are worked out this often; in between they stand."""
+"""Conditions are computed this often and hold in between."""
 
 
 class RouteCondition(Struct, frozen=True, kw_only=True):
-    """What holds for a route's roads and feed."""
+    """Faults of a route's network, REST API and feed."""
 
     rest_factor: float = 1.0
     rest_extra_ms: float = 0.0
@@ -31,13 +31,13 @@ class RouteCondition(Struct, frozen=True, kw_only=True):
     feed_sigma: float = 0.0
     engine_lag_ms: float = 0.0
     held_until_s: float | None = None
-    """The push side stands still until this second of the scenario."""
+    """Nothing is pushed until this second of the scenario."""
     clock_ms: float = 0.0
     no_withdraw: frozenset[str] = frozenset()
 
 
 class PairCondition(Struct, frozen=True, kw_only=True):
-    """What holds for one pair's book on one route."""
+    """State of one pair's book on one route."""
 
     frozen: bool = False
     silent: frozenset[Channel] = frozenset()
@@ -50,7 +50,7 @@ class PairCondition(Struct, frozen=True, kw_only=True):
 
 
 class MarketCondition(Struct, frozen=True, kw_only=True):
-    """What holds for a symbol everywhere."""
+    """State of a symbol on all routes."""
 
     volatility: float = 1.0
     drift_bps_s: float = 0.0
@@ -62,19 +62,19 @@ CALM_MARKET = MarketCondition()
 
 
 def weight(phase: Phase, t_s: float) -> float:
-    """How much of a phase holds at a second of the scenario, 0 to 1."""
+    """How much of a phase applies at a second of the scenario, 0 to 1."""
     if not phase.from_s <= t_s < phase.to_s:
         return 0.0
     if phase.wave_s is not None and (t_s - phase.from_s) % phase.wave_s >= phase.duty * phase.wave_s:
         return 0.0
     if phase.ramp_s <= 0:
         return 1.0
-    # never 0 inside the span, so that switches hold from its first moment
+    # never 0 inside the span, so that on/off faults apply from its first moment
     return max(1e-3, min(1.0, (t_s - phase.from_s) / phase.ramp_s, (phase.to_s - t_s) / phase.ramp_s))
 
 
-def fold_route(active: Sequence[tuple[Phase, float]], t_s: float) -> RouteCondition:
-    """Phases with their weights, for one route."""
+def route_condition(active: Sequence[tuple[Phase, float]], t_s: float) -> RouteCondition:
+    """Combines active phases, each with its weight, for one route."""
     held = [
         t_s + phase.hold_s - (t_s - phase.from_s) % phase.hold_every_s
         for phase, _ in active
@@ -102,8 +102,8 @@ def fold_route(active: Sequence[tuple[Phase, float]], t_s: float) -> RouteCondit
     )
 
 
-def fold_pair(active: Sequence[tuple[Phase, float]]) -> PairCondition:
-    """Phases with their weights, for one pair of one route."""
+def pair_condition(active: Sequence[tuple[Phase, float]]) -> PairCondition:
+    """Combines active phases, each with its weight, for one pair of one route."""
     return PairCondition(
         frozen=any(phase.frozen for phase, _ in active),
         silent=frozenset(channel for phase, _ in active for channel in phase.silent),
@@ -117,7 +117,7 @@ def fold_pair(active: Sequence[tuple[Phase, float]]) -> PairCondition:
 
 
 class Timeline:
-    """One scenario, asked for the conditions at a second of it."""
+    """Answers what a scenario says at one of its seconds: conditions, events, notices, the expected verdict."""
 
     def __init__(self, scenario: Scenario) -> None:
         self.scenario = scenario
@@ -128,7 +128,7 @@ class Timeline:
         self._pair_memo: dict[tuple[str, str], tuple[int, PairCondition]] = {}
 
     def add(self, phase: Phase) -> None:
-        """A phase from outside the file (the control endpoint)."""
+        """Adds a phase that is not in the file (from the control endpoint)."""
         self._phases.append(phase)
         for memo in (self._of_route, self._of_pair, self._route_memo, self._pair_memo):
             memo.clear()
@@ -142,7 +142,7 @@ class Timeline:
         if phases is None:
             phases = self._of_route[route] = [phase for phase in self._phases if matches(phase.routes, route)]
         active = _active(phases, t_s)
-        condition = fold_route(active, t_s) if active else CALM_ROUTE
+        condition = route_condition(active, t_s) if active else CALM_ROUTE
         self._route_memo[route] = (quantum, condition)
         return condition
 
@@ -158,12 +158,12 @@ class Timeline:
                 phase for phase in self._phases if matches(phase.routes, route) and matches(phase.symbols, symbol)
             ]
         active = _active(phases, t_s)
-        condition = fold_pair(active) if active else CALM_PAIR
+        condition = pair_condition(active) if active else CALM_PAIR
         self._pair_memo[key] = (quantum, condition)
         return condition
 
     def market(self, symbol: str, t_s: float) -> MarketCondition:
-        """Of a spot symbol such as ``BTC/USDT``; patterns are matched against it and its perpetual's name."""
+        """For a spot symbol such as ``BTC/USDT``. A phase's patterns may match it or its perpetual's symbol."""
         perpetual = f"{symbol}:{symbol.rpartition('/')[2]}"
         active = [
             (phase, share)
@@ -181,7 +181,7 @@ class Timeline:
         return any(phase.witness_down for phase, _ in _active(self._phases, t_s))
 
     def notices(self, venue: str, t_s: float, ns_at: Mapping[float, int] | None = None) -> list[StatusNotice]:
-        """The venue's official words at that second; ``ns_at`` gives the clock at an entry's begin and end."""
+        """The venue's official status at that second. ``ns_at``: clock time of the begin and end of entries."""
         clock = ns_at or {}
         return [
             StatusNotice(
@@ -196,11 +196,11 @@ class Timeline:
         ]
 
     def events(self, after_s: float, until_s: float) -> list[tuple[Event, int]]:
-        """What happens in (after, until], with the number of the repetition, in file order."""
+        """Events in (after, until], each with the number of its repetition, in the order of the file."""
         return [(event, n) for event in self.scenario.event for n in _repeats(event, after_s, until_s)]
 
     def truth(self, route: str, t_s: float) -> Truth | None:
-        """What the verdict on a route may be; None where the file says nothing: ok."""
+        """The allowed verdicts on a route. None: the file says nothing, so only ok is allowed."""
         fitting = [
             truth for truth in self.scenario.truth if truth.from_s <= t_s < truth.to_s and matches(truth.routes, route)
         ]
@@ -211,21 +211,21 @@ class Timeline:
 
 
 def rest_delay_s(profile: RouteProfile, condition: RouteCondition, rng: Random) -> float:
-    """How long the venue thinks about one call: lognormal around the route's median, seconds."""
+    """Time a venue needs for one REST call, in seconds: lognormal around the route's median."""
     sigma = profile.rest_sigma if condition.rest_sigma is None else condition.rest_sigma
     median_ms = profile.rest_ms * condition.rest_factor + condition.rest_extra_ms
     return median_ms * exp(rng.gauss(0.0, sigma)) / 1e3
 
 
 def feed_delay_s(profile: RouteProfile, condition: RouteCondition, rng: Random) -> float:
-    """From the gateway's stamp to the socket, seconds."""
+    """Time from the gateway's time stamp to the socket, in seconds."""
     base = profile.feed_ms * exp(rng.gauss(0.0, profile.feed_sigma))
     extra = condition.feed_delay_ms * exp(rng.gauss(0.0, condition.feed_sigma)) if condition.feed_delay_ms else 0.0
     return (base + extra) / 1e3
 
 
 def pick_error(condition: RouteCondition, where: Where, rng: Random) -> ErrorShare | None:
-    """The error this call meets, None for most."""
+    """The error that answers this call, None for no error."""
     dice = rng.random()
     for error in condition.errors:
         if error.on in (where, "both"):

@@ -1,4 +1,4 @@
-"""The venues that can be simulated: one line each."""
+"""The twins: one line for each venue that can be simulated."""
 
 from __future__ import annotations
 

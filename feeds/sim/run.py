@@ -20,7 +20,7 @@ from feeds.sim.simulation import Simulation
 
 
 class _UsageError(Exception):
-    """The command line cannot be used; its text is one sentence."""
+    """The command line cannot be used. The text is one sentence for the user."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -76,7 +76,7 @@ def _runner() -> Callable[..., int]:
 
 
 def _is_news(record: logging.LogRecord) -> bool:
-    """A client that hung up while it was being answered is its own business."""
+    """Not worth a log line: a client that hung up while it was being answered."""
     return not (record.exc_info and isinstance(record.exc_info[1], ConnectionResetError))
 
 

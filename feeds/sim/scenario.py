@@ -1,10 +1,10 @@
-"""Scenario files: what happens to which route and when, and what the verdict must then be.
+"""Scenario files: what happens to which route and when, and which verdicts are then allowed.
 
-A file is TOML: a head, then ``[[phase]]`` (something holds from one second to another), ``[[event]]`` (something
-happens once, or every so often), ``[[notice]]`` (the venue's official status) and ``[[truth]]``. Seconds count from
-the simulator's ready line, times the speed. Phases that overlap add up: factors multiply, milliseconds and basis
-points add, shares combine as independent chances. Every phase and event says where it comes from: ``published`` names a
-source, ``assumed = true`` admits that nobody published it.
+A file is TOML: a head, then ``[[phase]]`` (a fault from one second to another), ``[[event]]`` (a fault at one moment,
+once or repeated), ``[[notice]]`` (the venue's official status) and ``[[truth]]`` (the allowed verdicts). Seconds count
+from the simulator's ready line, times the speed. Phases that overlap combine: factors multiply, milliseconds and basis
+points add, shares combine as independent chances. Every phase, event and notice says where it comes from: ``published``
+names a source, ``assumed = true`` says that nobody published it.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ ErrorKind: TypeAlias = Literal["overload", "limit", "ban", "geo", "maintenance",
 
 
 class ScenarioError(ValueError):
-    """The scenario cannot be used; one sentence names the file, the place and what is allowed."""
+    """The scenario cannot be used. The text is one sentence with the file, the place in it and what is allowed."""
 
 
 class Band(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Depth up to a distance from mid; beyond the widest band it is untouched."""
+    """Factor on depth up to a distance from mid. Beyond the widest band depth is unchanged."""
 
     within_bps: float
     factor: float
 
 
 class ErrorShare(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A share of calls (or of websocket handshakes) is answered with an error of the venue's own making."""
+    """A share of calls, or of websocket handshakes, that gets an error in the venue's own form."""
 
     share: float
     status: int
@@ -48,42 +48,42 @@ class ErrorShare(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Phase(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What holds for a while. Anything not named stays as on a calm day."""
+    """Faults from one second to another. A key that is not given leaves things as on a calm day."""
 
     from_s: float
     to_s: float
     ramp_s: float = 0.0
-    """Grows to its full size over this time, and fades over as much before its end."""
+    """Grows to full strength over this time, and fades over the same time before its end."""
     wave_s: float | None = None
-    """Comes and goes with this period; on for the first ``duty`` of it."""
+    """Repeats with this period. The phase is on for the first ``duty`` share of it."""
     duty: float = 0.5
     routes: tuple[str, ...] = ("*",)
     """Patterns: ``binance.linear``, ``binance.*``, ``*``."""
     symbols: tuple[str, ...] = ("*",)
-    """Patterns; narrows what concerns single pairs (silence, freezing, depth, spread, price, traffic)."""
+    """Patterns. They limit the keys about single pairs: silent, frozen, depth, spread, price, traffic."""
     published: str | None = None
     assumed: bool = False
     note: str = ""
 
-    # the road
+    # network and REST
     rest_factor: float = 1.0
     rest_extra_ms: float = 0.0
     rest_sigma: float | None = None
     """Spread of the lognormal REST delay; None keeps the route's own."""
     rest_hang_share: float = 0.0
-    """Of REST calls: never answered."""
+    """Share of REST calls that are never answered."""
     errors: tuple[ErrorShare, ...] = ()
     refuse_share: float = 0.0
-    """Of new TCP connections: reset at once."""
+    """Share of new TCP connections that are reset at once."""
     hang_share: float = 0.0
-    """Of new TCP connections: accepted and never served."""
+    """Share of new TCP connections that are accepted and never served."""
     blackhole: bool = False
-    """Nothing arrives and nothing leaves; new connections get no answer. Held frames come out at the end."""
+    """Nothing arrives and nothing leaves, and new connections get no answer. Frames held back are sent at the end."""
     witness_down: bool = False
-    """The neutral witnesses cannot be reached either: our own uplink."""
+    """The neutral witnesses cannot be reached either: our own uplink has failed."""
 
     no_withdraw: tuple[str, ...] = ()
-    """Coins that cannot be withdrawn from these venues."""
+    """Coins that cannot be withdrawn from the venues of these routes."""
 
     # the feed
     feed_delay_ms: float = 0.0
@@ -93,33 +93,33 @@ class Phase(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     engine_lag_ms: float = 0.0
     """Added between the engine's and the gateway's stamp."""
     hold_s: float = 0.0
-    """The push side stalls this long, then releases all at once ..."""
+    """Pushes stop for this long, then everything held back is sent at once ..."""
     hold_every_s: float = 0.0
     """... this often."""
     silent: tuple[Channel, ...] = ()
-    """Acknowledged, subscribed, and never fed."""
+    """Channels that are acknowledged and get no data."""
 
     # the market
     frozen: bool = False
-    """The book does not change and nothing trades: a stopped engine, or a quiet pair."""
+    """The book does not change and there are no trades: a stopped engine, or a quiet pair."""
     depth: tuple[Band, ...] = ()
     spread_factor: float = 1.0
     spread_bps: float = 0.0
     price_bps: float = 0.0
     """Offset of the route's price from the market's, in bp of it (-3500: trades at 0.65 of it)."""
     traffic: float = 1.0
-    """Factor on trades, and at its square root on level changes."""
+    """Factor on trades. Level changes grow by its square root."""
     liquidations: float = 1.0
     volatility: float = 1.0
     """Factor on the market's movement (all routes alike)."""
     drift_bps_s: float = 0.0
-    """The market's trend per scenario second (all routes alike)."""
+    """Trend of the market per second of the scenario (all routes alike)."""
     clock_ms: float = 0.0
-    """The venue's clock against ours. On every route at once it looks as if our own had stepped."""
+    """Offset of the venue's clock from ours. On every route at once it looks like a step of our own clock."""
 
 
 class Event(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What happens once, or every ``every_s`` until ``until_s``."""
+    """A fault at one moment, or every ``every_s`` until ``until_s``."""
 
     at_s: float
     kind: Kind
@@ -131,15 +131,15 @@ class Event(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     assumed: bool = False
     note: str = ""
     planned: bool = False
-    """close: with the venue's own farewell, if it has one."""
+    """close: with the venue's own notice, if it has one."""
     notice_s: float = 0.0
-    """close: time between farewell and cut."""
+    """close: time between the notice and the cut."""
     code: int | None = None
     """close: this close code; 1006 drops the line without a close frame."""
     bytes: int = 64
     """garbage, oversize: length of the frame."""
     stall_ms: float = 0.0
-    """stall: how long the collector's own loop is to stand still."""
+    """stall: how long the collector must block its own loop."""
     growth: float = 1.0
     """stall: each repetition is this many times longer."""
 
@@ -159,16 +159,19 @@ class StatusEntry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class Truth(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a verdict may say of these routes from one second to another. Where several fit, the last one counts."""
+    """The allowed verdicts on these routes from one second to another.
+
+    Where several entries match, the last one counts.
+    """
 
     from_s: float
     to_s: float
     routes: tuple[str, ...] = ("*",)
     states: tuple[State, ...]
     causes: tuple[Cause, ...] = ()
-    """Causes allowed when the state is not ok; empty: none may be named."""
+    """Causes allowed when the state is not ok. Empty: no cause may be named."""
     must: tuple[State, ...] = ()
-    """One of these must be reached within the span."""
+    """The verdict must be one of these at least once within the span."""
     note: str = ""
 
 
@@ -176,7 +179,7 @@ class Scenario(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     name: str
     title: str
     duration_s: float
-    """After it the market goes on, calm."""
+    """After this the market goes on without faults."""
     story: str = ""
     seed: int = 1
     phase: tuple[Phase, ...] = ()
@@ -221,7 +224,7 @@ def parse(text: str, origin: str) -> Scenario:
 
 
 def check(scenario: Scenario, origin: str) -> None:
-    """What types cannot say. Raises ScenarioError."""
+    """Checks that types cannot express. Raises ScenarioError."""
     if not 0 < scenario.duration_s <= 86_400:
         raise ScenarioError(f"{origin}: duration_s must be above 0 and at most 86400")
     for number, phase in enumerate(scenario.phase, 1):

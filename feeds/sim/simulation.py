@@ -1,4 +1,4 @@
-"""Everything that runs together: venues, witnesses, the control endpoint, and the scenario that moves them."""
+"""One simulation: venues, witnesses and the control endpoint, driven by a scenario."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from feeds.sim.scenario import Event, Scenario, matches
 from feeds.sim.serving.client import Client
 from feeds.sim.serving.control import Control
 from feeds.sim.serving.frames import BINARY, TEXT, frame
-from feeds.sim.serving.port import Port, Silent, endpoint
+from feeds.sim.serving.port import Port, SilentProtocol, endpoint
 from feeds.sim.serving.venue import SimVenue
 from feeds.sim.twin import Close
 
@@ -28,7 +28,7 @@ MAX_STALL_MS = 10_000.0
 
 
 class Simulation:
-    """Open it, print ``ready()``, wait, close it. Raises OSError when a port is taken."""
+    """Use: construct it, ``start()``, print ``ready()``, wait, ``close()``. Raises OSError when a port is taken."""
 
     def __init__(
         self,
@@ -50,19 +50,19 @@ class Simulation:
         self._rng = Random(f"simulation {self.seed}")
         self._seen_s = 0.0
         self._task: asyncio.Task[None] | None = None
-        self._witnessed: set[asyncio.Transport] = set()
+        self._witness_connections: set[asyncio.Transport] = set()
         self.venues: dict[str, SimVenue] = {}
         self.witnesses: list[Port] = []
         for twin in twins:
             self.venues[twin.name] = SimVenue(twin, self.market, self.seed, self._next_port)
         for _ in range(WITNESSES):
-            self.witnesses.append(Port(lambda: Silent(self._witnessed), self._next_port()))
-        routes = [door.route for venue in self.venues.values() for door in venue.doors.values()]
-        self.control = Control(self.clock, routes, lambda: self.failures, self._happen_now, self._next_port())
+            self.witnesses.append(Port(lambda: SilentProtocol(self._witness_connections), self._next_port()))
+        routes = [server.route for venue in self.venues.values() for server in venue.servers.values()]
+        self.control = Control(self.clock, routes, lambda: self.failures, self._apply_later, self._next_port())
 
     @property
     def failures(self) -> int:
-        """Times a twin raised."""
+        """How often a twin raised an exception."""
         return sum(
             venue.failures + sum(feed.failures for feed in venue.feeds.values()) for venue in self.venues.values()
         )
@@ -75,7 +75,7 @@ class Simulation:
         for witness in self.witnesses:
             witness.start()
         self.control.start()
-        self._task = asyncio.get_running_loop().create_task(self._keep(), name="scenario")
+        self._task = asyncio.get_running_loop().create_task(self._run_scenario(), name="scenario")
 
     async def close(self) -> None:
         if self._task is not None:
@@ -86,18 +86,18 @@ class Simulation:
             await venue.close()
         for witness in self.witnesses:
             await witness.close()
-        for transport in list(self._witnessed):
+        for transport in list(self._witness_connections):
             transport.abort()
         await self.control.close()
 
     def ready(self) -> dict[str, Any]:
-        """The line that tells other programs where everything is."""
+        """The ready line: it gives other programs all addresses."""
         venues: dict[str, dict[str, dict[str, str]]] = {}
         endpoints: dict[str, dict[str, str]] = {}
         for name, venue in self.venues.items():
-            for product, door in venue.doors.items():
-                bases = endpoint(door.port)
-                endpoints[door.route] = dict(bases)
+            for product, server in venue.servers.items():
+                bases = endpoint(server.port)
+                endpoints[server.route] = dict(bases)
                 path = venue.twin.ws_paths[product]
                 venues.setdefault(name, {})[product] = {"rest": bases["rest"], "ws": bases["ws"] + path}
         return {
@@ -118,26 +118,26 @@ class Simulation:
         self._ports += 1
         return self._port_base + self._ports - 1
 
-    async def _keep(self) -> None:
+    async def _run_scenario(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(HOUSEKEEPING_S)
             t_s = self.clock.scenario_s()
-            deaf = self.clock.timeline.witness_down(t_s)
+            unreachable = self.clock.timeline.witness_down(t_s)
             for witness in self.witnesses:
-                await witness.set_deaf(deaf)
+                await witness.set_unreachable(unreachable)
             for venue in self.venues.values():
-                venue.housekeep(loop.time())
-                for door in venue.doors.values():
-                    await door.follow_scenario()
+                venue.run_timers(loop.time())
+                for server in venue.servers.values():
+                    await server.follow_scenario()
             for event, number in self.clock.timeline.events(self._seen_s, t_s):
-                self._happen(event, number)
+                self._apply_event(event, number)
             self._seen_s = t_s
 
-    def _happen_now(self, event: Event) -> None:
-        asyncio.get_running_loop().call_later(event.at_s / self.clock.speed, self._happen, event, 0)
+    def _apply_later(self, event: Event) -> None:
+        asyncio.get_running_loop().call_later(event.at_s / self.clock.speed, self._apply_event, event, 0)
 
-    def _happen(self, event: Event, number: int) -> None:
+    def _apply_event(self, event: Event, number: int) -> None:
         match event.kind:
             case "stall":
                 stall_ms = min(event.stall_ms * event.growth**number, MAX_STALL_MS)
@@ -169,13 +169,13 @@ class Simulation:
         notice_s = event.notice_s / self.clock.speed
         for out in client.session.farewell(event.planned):
             if isinstance(out, Close) and notice_s > 0:
-                # not through the queue: data goes on between the notice and the cut
+                # not through the queue: data continues between the notice and the cut
                 asyncio.get_running_loop().call_later(notice_s, client.send, [out])
             else:
                 client.send([out])
 
     def _garbage(self, length: int) -> bytes:
-        """Half of it is text that is not JSON, half of it bytes that are not text."""
+        """By chance either text that is not JSON, or bytes that are not text."""
         if self._rng.random() < 0.5:
             return frame(TEXT, ("{" + "".join(chr(self._rng.randrange(33, 127)) for _ in range(length - 1))).encode())
         return frame(BINARY, self._rng.randbytes(length))

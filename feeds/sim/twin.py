@@ -1,8 +1,8 @@
-"""What a simulated venue is: the contract of every file in ``feeds/sim/venues``.
+"""The contract of a simulated venue (a twin), which every folder in ``feeds/sim/venues`` keeps.
 
-A twin is sans-I/O like the venue it imitates, and must be written from the protocol sheet and third-party clients,
-never from our decoder, so that the two can disagree. It turns the simulated market into the venue's wire format and
-the client's frames into answers. The server around it does sockets, time, pacing and faults.
+A twin is written from the protocol sheet and third-party clients, never from our decoder, so that the two can disagree.
+It turns the simulated market into the venue's wire format, and the client's messages into answers. It has no sockets
+and no clock: the server around it (``feeds.sim.serving``) has them, and makes the faults.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from feeds.model import Product, Side, StatusNotice
 
 Payload: TypeAlias = str | bytes
 TextLevel: TypeAlias = tuple[str, str]
-"""(price, size) as decimal text at the instrument's tick and lot; size "0" removes."""
+"""(price, size) as decimal text with the instrument's tick and lot. Size "0" removes the level."""
 
 
 class SimInstrument(Struct, frozen=True, kw_only=True):
@@ -30,9 +30,9 @@ class SimInstrument(Struct, frozen=True, kw_only=True):
     base: str
     quote: str
     tick: str
-    """Decimal text, e.g. ``0.10``; its decimals are those of prices on the wire."""
+    """Decimal text, e.g. ``0.10``. Prices on the wire have as many decimals."""
     lot: str
-    """Decimal text; its decimals are those of sizes on the wire, in the venue's size unit."""
+    """Decimal text, in the venue's size unit. Sizes on the wire have as many decimals."""
     min_size: str
     contract_size: str = "1"
     inverse: bool = False
@@ -41,7 +41,7 @@ class SimInstrument(Struct, frozen=True, kw_only=True):
 
 
 class Change(Struct, frozen=True, kw_only=True):
-    """One batch of level changes of one book. ``seq`` counts up by one a batch, per instrument."""
+    """One batch of level changes of one book. ``seq`` grows by one with each batch of an instrument."""
 
     seq: int
     bids: tuple[TextLevel, ...]
@@ -54,7 +54,7 @@ class Change(Struct, frozen=True, kw_only=True):
 
 
 class Top(Struct, frozen=True, kw_only=True):
-    """Best prices, after every change of them."""
+    """Best prices, made whenever they change."""
 
     seq: int
     bid: TextLevel
@@ -76,7 +76,7 @@ class SimLiquidation(Struct, frozen=True, kw_only=True):
     price: str
     size: str
     side: Side
-    """Of the liquidation order: ``sell`` closes a long."""
+    """Side of the liquidation order: ``sell`` closes a long."""
     engine_ns: int
     gateway_ns: int
 
@@ -110,12 +110,12 @@ class World(Protocol):
     def last_trade(self, instrument: SimInstrument) -> SimTrade: ...
     def notices(self, venue: str) -> Sequence[StatusNotice]: ...
     def no_withdraw(self, venue: str) -> frozenset[str]:
-        """Coins whose withdrawals are closed now."""
+        """Coins that cannot be withdrawn now."""
 
 
 class Request(Struct, frozen=True, kw_only=True):
     product: Product
-    """Whose port it came in on; every port of a venue serves all of the venue's paths."""
+    """The product whose port received it. Every port of a venue serves all of the venue's paths."""
     method: str
     path: str
     query: Mapping[str, str]
@@ -195,7 +195,7 @@ class TwinSession(Protocol):
 
 @runtime_checkable
 class ReadsHeaders(Protocol):
-    """A session that writes differently for some headers of the client's handshake; told of them before ``opened``."""
+    """A session that depends on headers of the client's handshake. ``handshake`` is called before ``opened``."""
 
     def handshake(self, headers: Mapping[str, str]) -> None:
         """Names are lower case."""
@@ -205,13 +205,13 @@ class Twin(Protocol):
     name: str
     facts: Mapping[Product, TwinFacts]
     ws_paths: Mapping[Product, str]
-    """The path of a product's main public socket, for the ready line and for other people's clients."""
+    """Path of a product's main public websocket, for the ready line and for third-party clients."""
 
     def instruments(self) -> Sequence[SimInstrument]:
-        """BTC, ETH and a few more in every product the venue has (see ``feeds.sim.listing``)."""
+        """BTC, ETH and a few more in every product of the venue (see ``feeds.sim.market.listing``)."""
 
     def rest(self, request: Request, world: World) -> Response | None:
-        """None: no such path (the server answers 404 as the venue would). Never sees keys; public paths only."""
+        """The answer to one call of a public path. None: no such path (the server answers 404)."""
 
     def error(self, kind: str, status: int) -> Response:
         """The venue's own body for a fault the scenario asks for: ``overload``, ``limit``, ``ban``, ``geo``,

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from random import Random
 
 from feeds.model import Product, StatusNotice
-from feeds.sim.market.ladder import Texts
+from feeds.sim.market.ladder import DecimalStep
 from feeds.sim.market.listing import asset_of
 from feeds.sim.market.pair import FeedBook
 from feeds.sim.twin import BookImage, Change, SimInstrument, SimMark, SimTrade, TextLevel, Twin
@@ -58,7 +58,7 @@ class BenchBook:
     """One instrument's book and its batches; equal seeds give equal batches."""
 
     def __init__(self, instrument: SimInstrument, seed: str, depth: int = WHOLE) -> None:
-        self.price, self.size = Texts(instrument.tick), Texts(instrument.lot)
+        self.price, self.size = DecimalStep(instrument.tick), DecimalStep(instrument.lot)
         self._depth = depth
         self._least_lots = max(1, round(LEAST_SIZE / self.size.step))
         self._mid = round(asset_of(instrument.base, instrument.quote).price / self.price.step)

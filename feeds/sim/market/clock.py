@@ -8,7 +8,7 @@ from feeds.sim.conditions import Timeline
 
 
 class Clock:
-    """Our time, the scenario's second, and each venue's clock. ``now_ns`` is injected; nothing else reads one."""
+    """Our time, the second of the scenario, and each venue's clock. Nothing else reads a wall clock than ``now_ns``."""
 
     def __init__(self, now_ns: Callable[[], int], timeline: Timeline, speed: float = 1.0) -> None:
         self.now_ns = now_ns

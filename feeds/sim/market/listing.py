@@ -1,7 +1,7 @@
-"""What the simulated venues list: seven pairs, with the texts of tick and lot that each venue writes.
+"""What the simulated venues list: seven pairs, with tick and lot as each venue writes them.
 
-Prices, liquidity and activity are those of 9 October 2025 in round figures, the evening before "1011"; only their
-proportions matter.
+Prices, liquidity and activity are round figures of 9 October 2025, the evening before "1011". Only their proportions
+matter.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Asset(Struct, frozen=True, kw_only=True):
     volatility: float
     """Standard deviation of the price over one second, in bp of it."""
     beta: float
-    """Share of that movement that all coins make together, 0 to 1."""
+    """Share of the movement that is common to all coins, 0 to 1."""
     depth_usd: float
     """Within 100 bp of mid, one side, on a venue of depth 1."""
     spread_bps: float
@@ -56,10 +56,10 @@ ASSETS: tuple[Asset, ...] = (
 )  # fmt: skip
 BY_PAIR: Mapping[str, Asset] = {asset.pair: asset for asset in ASSETS}
 DOLLARS: tuple[str, ...] = ("USDC", "USD")
-"""Quotes whose prices follow from the pair in USDT and from USDC/USDT; a dollar is worth one USDC here."""
+"""Quotes whose prices are computed from the pair in USDT and from USDC/USDT. One dollar is one USDC here."""
 COINS: tuple[str, ...] = ("BTC", "ETH", "SOL", "XRP", "DOGE")
 
-# Decimal steps common on most venues; a twin passes its own where they differ.
+# Steps common to most venues. A twin passes its own where they differ.
 USUAL_TICKS: Mapping[str, str] = {
     "BTC": "0.1", "ETH": "0.01", "SOL": "0.01", "XRP": "0.0001", "DOGE": "0.00001", "USDC": "0.0001", "USDE": "0.0001",
 }  # fmt: skip
@@ -70,7 +70,7 @@ USUAL_LINEAR_LOTS: Mapping[str, str] = {"BTC": "0.001", "ETH": "0.001", "SOL": "
 
 
 def asset_of(base: str, quote: str) -> Asset:
-    """What is traded under these names. Raises KeyError for a pair that nobody simulates."""
+    """The asset of a pair. Raises KeyError for a pair that is not simulated."""
     found = BY_PAIR.get(f"{base}/{quote}")
     if found is None and quote in DOLLARS:
         return structs.replace(BY_PAIR[f"{base}/USDT"], quote=quote)
@@ -95,9 +95,9 @@ def listed(
     """The instruments of one route.
 
     ``venue_id`` makes the venue's name from base and quote. ``ticks``, ``lots`` and ``contract_sizes`` (base coin per
-    size unit; inverse: quote currency) are by base and complete the usual ones. ``bases`` picks and orders; by default
-    all coins, and on spot the two stablecoin pairs. ``quote``: USDT or one of ``DOLLARS``. ``pad_price`` and
-    ``pad_size`` write at least that many decimals, for venues that send ``0.01000000``.
+    size unit; inverse: quote currency) are by base and override the usual ones. ``bases`` selects and orders; the
+    default is all coins, and on spot the two stablecoin pairs too. ``quote``: USDT or one of ``DOLLARS``.
+    ``pad_price`` and ``pad_size`` write at least that many decimals, for venues that send ``0.01000000``.
     """
     spot = product == "spot"
     steps = {**USUAL_TICKS, **(ticks or {})}
@@ -133,7 +133,7 @@ def listed(
 
 
 def padded(step: str, decimals: int) -> str:
-    """The same decimal number with at least so many decimals."""
+    """The same decimal number with at least this many decimals."""
     whole, _, fraction = step.partition(".")
     fraction = fraction.ljust(decimals, "0")
     return f"{whole}.{fraction}" if fraction else whole

@@ -1,4 +1,4 @@
-"""The simulated market: every route's pairs around one set of prices, and what twins may ask of it."""
+"""The simulated market: the pairs of all routes, which follow common prices, and a venue's view of them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from feeds.sim.market.profile import profile_of
 from feeds.sim.twin import BookImage, SimInstrument, SimMark, SimTrade, Twin
 
 STALE_S = 0.2
-"""A pair that nobody listens to is stepped on when its book is asked for and older than this."""
+"""A pair without listeners is updated only when its book is asked for and is older than this."""
 
 
 class Market:
@@ -36,7 +36,7 @@ class Market:
                 self._clock_ms[instrument.route] = profile.clock_ms
 
     def advance(self) -> None:
-        """Prices up to now."""
+        """Moves prices forward to now."""
         clock = self.clock
         self.prices.advance(clock.elapsed_s(), clock.scenario_s(), clock.speed)
 
@@ -47,11 +47,11 @@ class Market:
         return self._by_instrument[instrument]
 
     def stepped(self, route: str) -> None:
-        """The route's feed has just stepped all of its pairs."""
+        """The route's feed has just updated its pairs."""
         self._stepped_ns[route] = self.clock.now_ns()
 
     def refresh(self, route: str) -> None:
-        """Steps a route that has no listeners up to now."""
+        """Updates the pairs of a route without listeners."""
         now_ns = self.clock.now_ns()
         last_ns = self._stepped_ns.get(route, self.clock.start_ns)
         if now_ns - last_ns < STALE_S * 1e9:
@@ -62,11 +62,11 @@ class Market:
         for pair in self.pairs[route]:
             condition = self.clock.timeline.pair(route, pair.instrument.symbol, t_s)
             dt_s = min((now_ns - last_ns) / 1e9, 1.0)
-            pair.beat(self.prices.mid(pair.asset.pair), condition, venue_ns, dt_s, venue_ns)
+            pair.step(self.prices.mid(pair.asset.pair), condition, venue_ns, dt_s, venue_ns)
 
 
 class VenueWorld:
-    """The market as one venue's twin sees it. ``by_feed``: books as far as the feed has told them, for sessions."""
+    """The market as one venue's twin sees it. ``by_feed``: books as the feed has delivered them, for websockets."""
 
     def __init__(self, market: Market, venue: str, by_feed: bool) -> None:
         self._market = market

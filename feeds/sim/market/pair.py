@@ -1,4 +1,4 @@
-"""One pair on one route: its book, its trades, and the book as far as the feed has told it."""
+"""One pair on one route: its book, its trades, and its book as the feed has delivered it."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ from feeds.sim.twin import BookImage, Change, SimInstrument, SimLiquidation, Sim
 FIRST_SEQ = 1_000
 FUNDING_NS = 8 * 3_600 * 1_000_000_000
 DEPTH_EXPONENT = 0.6
-"""Depth within a distance grows with this power of it (assumed; 1 would be a flat book)."""
+"""Depth within a distance grows with this power of the distance (assumed; 1 would be a flat book)."""
 LIQUIDATIONS_PER_TRADE = 0.004
 BASIS_SIGMA_BPS = 0.25
 BASIS_HALF_LIFE_S = 20.0
 
 EXPECTED_AGAIN = 0.005
-"""Expected sizes follow the price when it has moved by this share."""
+"""Expected sizes are computed again when the price has moved by this share."""
 
 
-class Beat(Struct, frozen=True, kw_only=True):
-    """What happened to a pair in one beat."""
+class Step(Struct, frozen=True, kw_only=True):
+    """What happened to a pair in one step."""
 
     top: Top | None = None
     trades: tuple[SimTrade, ...] = ()
     liquidations: tuple[SimLiquidation, ...] = ()
 
 
-QUIET = Beat()
+NOTHING = Step()
 
 
 class FeedBook:
-    """The book as the route's feed has delivered it so far: what a snapshot on the socket must show."""
+    """The book as the route's feed has delivered it so far. A snapshot on a websocket must show this book."""
 
     def __init__(self) -> None:
         self.seq = FIRST_SEQ
@@ -66,9 +66,9 @@ class FeedBook:
 
 
 class SimPair:
-    """One instrument of one route, stepped by beats. Times are on the venue's clock.
+    """One instrument of one route, updated step by step. Times are on the venue's clock.
 
-    Two pairs with the same seed, stepped at the same times with the same prices and conditions, are equal for ever.
+    Two pairs with the same seed, times, prices and conditions are always equal.
     """
 
     def __init__(self, instrument: SimInstrument, asset: Asset, profile: RouteProfile, seed: int, mid: float) -> None:
@@ -95,22 +95,22 @@ class SimPair:
         self.ladder.take_changes()
         self.feed.replace(self.image(None))
 
-    def beat(self, mid: float, condition: PairCondition, now_ns: int, dt_s: float, gateway_ns: int) -> Beat:
+    def step(self, mid: float, condition: PairCondition, now_ns: int, dt_s: float, gateway_ns: int) -> Step:
         """One step of ``dt_s`` seconds to the market's ``mid``, made at ``now_ns`` and pushed at ``gateway_ns``."""
         self.condition = condition
         if condition.frozen:
-            return QUIET
+            return NOTHING
         before = self.mid
         self._follow(mid, condition, dt_s)
         self.changed_ns = now_ns
-        return Beat(
+        return Step(
             top=self._new_top(now_ns, gateway_ns),
             trades=self._trades(before, condition, now_ns, dt_s, gateway_ns),
             liquidations=self._liquidations(condition, now_ns, dt_s, gateway_ns),
         )
 
     def publish(self, gateway_ns: int, wrong_checksum: bool = False) -> Change | None:
-        """Everything since the last call as one batch; None when the book has not changed."""
+        """All changes since the last call as one batch. None when the book has not changed."""
         bids, asks = self.ladder.take_changes()
         if not bids and not asks:
             return None
@@ -125,14 +125,18 @@ class SimPair:
         )
 
     def restart_feed(self) -> None:
-        """Nobody listened for a while: the feed's book is the engine's, and what happened between is not sent."""
+        """Nobody listened for a while: the feed's book becomes the engine's, and the changes in between are not sent.
+        Nobody listened for a while: the feed's book becomes the engine's, and the changes in between are not sent."""
         if self.ladder.touched_bids or self.ladder.touched_asks:
             self.ladder.take_changes()
             self.seq += 1
         self.feed.replace(self.image(None))
 
     def image(self, levels: int | None) -> BookImage:
-        """The engine's book. Batches above its ``seq`` set absolute sizes, so it may already hold part of the next."""
+        """The engine's book.
+
+        It may already hold part of the next batch, which is harmless: batches set absolute sizes.
+        """
         bids, asks = self.ladder.image(levels)
         return BookImage(seq=self.seq, bids=bids, asks=asks, engine_ns=self.changed_ns)
 
@@ -158,19 +162,19 @@ class SimPair:
         decay = 0.5 ** (dt_s / BASIS_HALF_LIFE_S)
         self._basis_bps = self._basis_bps * decay + self.rng.gauss(0.0, BASIS_SIGMA_BPS) * (1.0 - decay * decay) ** 0.5
         offset_bps = self.profile.basis_bps + self._basis_bps + condition.price_bps
-        # a stablecoin's routes agree far closer than a coin's
+        # stablecoin prices of different routes agree more closely than coin prices
         scale = 1.0 if self.asset.beta else 0.2
         self.mid = mid = market_mid * (1.0 + (offset_bps if condition.price_bps else offset_bps * scale) / 1e4)
         half_spread_bps = min(
             (self.asset.spread_bps * self.profile.spread * condition.spread_factor + condition.spread_bps) / 2, 9_000.0
         )
         drawn_for = _signature(condition)
-        anew = drawn_for != self._drawn_for
-        if anew or abs(mid / self._expected_at - 1.0) > EXPECTED_AGAIN:
+        redraw = drawn_for != self._drawn_for
+        if redraw or abs(mid / self._expected_at - 1.0) > EXPECTED_AGAIN:
             self._drawn_for, self._expected_at = drawn_for, mid
-            self.ladder.expect(mid, half_spread_bps, self._density(condition))
-        self.ladder.follow(mid, half_spread_bps, anew)
-        # ten times the trades do not bring ten times the quotes
+            self.ladder.set_expected_sizes(mid, half_spread_bps, self._density(condition))
+        self.ladder.move_to(mid, half_spread_bps, redraw)
+        # ten times the trades do not mean ten times the quotes
         self._churn_left += self.asset.churn_s * self.profile.traffic * condition.traffic**0.5 * dt_s
         count = min(int(self._churn_left), 60)
         self._churn_left = min(self._churn_left - count, 1.0)
@@ -259,7 +263,10 @@ class SimPair:
 
 
 def _signature(condition: PairCondition) -> tuple[tuple[float, int], ...]:
-    """Changes when depth or spread change by about a fifth: then every level is drawn again, as in a real drain."""
+    """Changes when depth or spread change by about a fifth.
+
+    Then all levels get new sizes, as when a real book drains.
+    """
     bands = tuple((band.within_bps, round(3 * log2(max(band.factor, 1e-6)))) for band in condition.depth)
     wide = condition.spread_factor + condition.spread_bps
     return (*bands, (0.0, round(3 * log2(max(wide, 1e-6)))))

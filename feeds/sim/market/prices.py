@@ -1,4 +1,4 @@
-"""Correlated mid prices of all pairs: one seeded walk that every route's books follow."""
+"""Correlated mid prices of all pairs: one seeded random walk that the books of all routes follow."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from feeds.sim.market.listing import ASSETS, DOLLARS, Asset
 
 STEP_S = 0.05
 HALF_LIFE_S = 600.0
-"""A pair of stablecoins finds back to par with this half-life."""
+"""A pair of stablecoins returns to par with this half-life."""
 
 
 class Prices:
-    """The same seed and the same conditions give the same prices at every step, however often they are asked for.
+    """The same seed and conditions give the same prices at every step, however often they are read.
 
-    A coin's log price moves by its volatility times a mix of one shock common to all (``Asset.beta`` of the movement)
-    and one of its own. Stablecoins (beta 0) revert to where they began.
+    A coin's log price moves by its volatility times a mix of a common shock (share ``Asset.beta``) and a shock of its
+    own. Stablecoins (beta 0) return to their first price.
     """
 
     def __init__(self, seed: int, condition: Callable[[str, float], MarketCondition] | None = None) -> None:
@@ -29,7 +29,10 @@ class Prices:
         self._mid: dict[str, float] = {asset.pair: asset.price for asset in ASSETS}
 
     def advance(self, elapsed_s: float, scenario_s: float | None = None, speed: float = 1.0) -> None:
-        """Walks on to ``elapsed_s`` since the start. ``scenario_s`` is the scenario's second at that moment."""
+        """Moves prices forward to ``elapsed_s`` after the start.
+
+        ``scenario_s``: second of the scenario at that moment.
+        """
         target = int(elapsed_s / STEP_S + 1e-9)
         if target <= self._steps:
             return
@@ -41,7 +44,10 @@ class Prices:
                 self._walk(asset, common, conditions[asset.pair], speed)
 
     def mid(self, pair: str) -> float:
-        """Of a spot pair such as ``BTC/USDT``, in its quote currency. Raises KeyError for one that is not simulated."""
+        """Mid price of a spot pair such as ``BTC/USDT`` in its quote currency.
+
+        Raises KeyError if it is not simulated.
+        """
         found = self._mid.get(pair)
         if found is None:
             base, _, quote = pair.partition("/")

@@ -1,4 +1,4 @@
-"""What a route is like on a calm day: how far, how deep, how busy. All assumed; only the order is realistic."""
+"""A route on a calm day: delays, depth, traffic. All figures are assumed; only their order is realistic."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ class RouteProfile(Struct, frozen=True, kw_only=True):
     rest_ms: float
     """Median time to answer a REST call."""
     rest_sigma: float = 0.22
-    """Of its lognormal spread; p99 is about 1.7 times the median."""
+    """Sigma of its lognormal distribution; p99 is about 1.7 times the median."""
     feed_ms: float
-    """Median from the gateway's stamp to the socket."""
+    """Median time from the gateway's time stamp to the socket."""
     feed_sigma: float = 0.35
     engine_lag_ms: float
-    """From the engine's to the gateway's stamp."""
+    """Time from the engine's to the gateway's time stamp."""
     depth: float
-    """Against Binance's perpetuals."""
+    """Factor against Binance's perpetuals."""
     spread: float
     """Factor on the asset's spread."""
     traffic: float
     basis_bps: float
-    """Where the route's price usually stands against the market's."""
+    """Usual offset of the route's price from the market's."""
     clock_ms: float
-    """The venue's clock against ours."""
+    """Offset of the venue's clock from ours."""
 
 
 VENUES: dict[str, RouteProfile] = {
@@ -44,7 +44,10 @@ VENUES: dict[str, RouteProfile] = {
 
 
 def profile_of(venue: str, product: Product) -> RouteProfile:
-    """A venue without a row of its own gets figures drawn from its name: always the same, and never Binance's."""
+    """The profile of a route.
+
+    A venue without a row in ``VENUES`` gets random figures seeded by its name, always the same.
+    """
     rng = Random(f"profile {venue}")
     profile = VENUES.get(venue) or RouteProfile(
         rest_ms=rng.uniform(8.0, 20.0),
@@ -57,9 +60,9 @@ def profile_of(venue: str, product: Product) -> RouteProfile:
         clock_ms=rng.uniform(-5.0, 5.0),
     )
     if product != "spot":
-        # perpetuals stood a little above spot, as funding of +1 bp per 8 h implies
+        # perpetuals trade a little above spot, as funding of +1 bp per 8 h implies
         profile = structs.replace(profile, basis_bps=profile.basis_bps + 1.5)
-    if product == "linear" or venue == "deribit":  # whose inverse contracts are its main ones
+    if product == "linear" or venue == "deribit":  # Deribit's inverse contracts are its main ones
         return profile
     if product == "inverse":
         return structs.replace(

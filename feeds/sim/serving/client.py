@@ -11,22 +11,22 @@ from feeds.sim.serving.frames import close_frame, payload_frame
 from feeds.sim.twin import ABNORMAL, Close, Out, TwinSession
 
 BUFFER_LIMIT = 4 << 20
-"""Bytes waiting for a slow client, in its socket's buffer or held back, before it is cut as a venue would."""
+"""A slow client is cut when this many bytes wait for it, in its socket's buffer or held back."""
 CLOSE_WAIT_S = 2.0
 
 
 class Client:
-    """What goes out to one websocket: at once, after a while, or when the road is open again; always in order."""
+    """Sends frames to one websocket, always in order: at once, after a delay, or when the network is back."""
 
     def __init__(self, route: str, product: Product, session: TwinSession, transport: asyncio.Transport) -> None:
         self.route = route
-        """Whose port it came in on; the route's roads are this client's roads."""
+        """The route whose port it connected to. The network faults of that route apply to it."""
         self.product: Product = product
         self.session = session
         self.closing = False
-        """Nothing more is sent."""
-        self.closes = False
-        """We sent a close frame and wait for the client's."""
+        """True: nothing more is sent."""
+        self.close_sent = False
+        """True: we sent a close frame and wait for the client's."""
         self.pings_unanswered = 0
         self.last_ping_s = 0.0
         self.last_tick_s = 0.0
@@ -38,19 +38,19 @@ class Client:
         self._held = False
 
     def send(self, outs: Sequence[Out], delay_s: float = 0.0) -> None:
-        """Frames of one answer, after a while."""
+        """Sends the frames of one answer after a delay."""
         due_s = self._loop.time() + delay_s
         for out in outs:
             self._put(due_s, out if isinstance(out, Close) else payload_frame(out))
 
     def send_bytes(self, data: bytes) -> None:
-        """Ready-made frames, at once unless something is still before them."""
+        """Sends encoded frames at once, or behind the frames that still wait."""
         if self._pending or self._held:
             self._put(self._pending[-1][0] if self._pending else self._loop.time(), data)
         else:
             self._write(data)
 
-    def send_aside(self, data: bytes, delay_s: float) -> None:
+    def send_control(self, data: bytes, delay_s: float) -> None:
         """A control frame, which may overtake data (RFC 6455, 5.4)."""
         if self._held:
             self._put(self._loop.time(), data)
@@ -58,7 +58,7 @@ class Client:
             self._loop.call_later(delay_s, self._write, data)
 
     def hold(self, held: bool) -> None:
-        """Nothing leaves while held; all of it leaves when let go."""
+        """While held, nothing is sent; afterwards all of it is sent."""
         self._held = held
         if not held:
             self._flush()
@@ -110,10 +110,10 @@ class Client:
             self.abort()
             return
         self._write(close_frame(close.code, close.reason))
-        self.closing = self.closes = True
+        self.closing = self.close_sent = True
         self._loop.call_later(CLOSE_WAIT_S, self._transport.abort)
 
     def answer_close(self, code: int | None) -> None:
         """The client's close frame came: it gets one back, unless it is itself the answer to ours."""
-        if not self.closes:
+        if not self.close_sent:
             self._write(close_frame(code or 1000, ""))

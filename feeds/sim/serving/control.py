@@ -1,4 +1,4 @@
-"""The simulator's own endpoint: what is going on, what the truth is, and orders to a collector that measures it.
+"""The control endpoint of the simulator: its state, the allowed verdicts, and orders to the collector.
 
 ``GET /state`` and ``GET /truth`` answer JSON; ``POST /phase`` and ``POST /event`` take one JSON object as in a scenario
 file, with ``from_s``/``to_s``/``at_s`` counted from now; ``/orders`` is a websocket that sends one JSON object a frame:
@@ -6,7 +6,7 @@ file, with ``from_s``/``to_s``/``at_s`` counted from now; ``/orders`` is a webso
     {"order": "hello", "scenario": "own-loop", "elapsed_s": 1.2, "duration_s": 120.0, "speed": 1.0}
     {"order": "stall", "stall_ms": 350.0, "elapsed_s": 30.0}
 
-A collector obeys ``stall`` only when it was started on the simulator, by standing still in its own loop that long.
+A collector that was started on the simulator obeys ``stall``: it blocks its own loop for that long.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ BODY_LIMIT = 64 << 10
 
 
 class Control:
-    """``failures`` tells how often a twin raised; ``inject`` takes an event at once."""
+    """``failures`` returns how often a twin raised an exception. ``inject`` applies an event of a POST."""
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class Control:
         await self._server.shutdown(0.2)
 
     async def order_stall(self, stall_ms: float) -> None:
-        """The collector is to stand still this long."""
+        """Orders the collector to block its loop this long."""
         await self._send({"order": "stall", "stall_ms": stall_ms, "elapsed_s": round(self._clock.scenario_s(), 3)})
 
     def state(self) -> dict[str, Any]:

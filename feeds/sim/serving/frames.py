@@ -1,4 +1,7 @@
-"""Websocket frames as a server writes them (RFC 6455)."""
+"""Websocket frames as a server writes them (RFC 6455).
+
+Server frames are not masked (5.1), so one encoded frame can be sent to every client.
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""Sockets of the simulated venues: listeners that can refuse or go deaf, websocket frames, and one client's way out.
-
-A data frame is encoded once and its bytes are written to every client that wants it; server frames are not masked
-(RFC 6455, 5.1), so they are the same for all.
-"""
+"""Listening ports of the simulated venues, which can refuse, hang, or become unreachable."""
 
 from __future__ import annotations
 
@@ -15,7 +11,7 @@ from typing import cast
 
 
 class Port:
-    """One listening socket on loopback with an accept loop of our own, since a fault may be what answers."""
+    """One listening socket on loopback. It has its own accept loop, so that a fault can answer a new connection."""
 
     def __init__(self, protocol: Callable[[], asyncio.Protocol], port: int = 0) -> None:
         self._protocol = protocol
@@ -32,36 +28,37 @@ class Port:
         self._task: asyncio.Task[None] | None = None
         self._fillers: list[socket.socket] = []
         self._silent: set[asyncio.Transport] = set()
-        self.verdict: Callable[[], str] = lambda: "serve"
-        """Asked for every new connection: ``serve``, ``refuse`` (reset) or ``hang`` (accepted, never served)."""
+        self.decide: Callable[[], str] = lambda: "serve"
+        """Called for every new connection: ``serve``, ``refuse`` (reset) or ``hang`` (accepted, never served)."""
 
     def start(self) -> None:
         self._task = asyncio.get_running_loop().create_task(self._accept(), name=f"accept {self.number}")
 
     async def close(self) -> None:
         await self._stop()
-        self.deafen(False)
+        self._fill_backlog(False)
         for transport in list(self._silent):
             transport.abort()
         self._socket.close()
 
-    async def set_deaf(self, deaf: bool) -> None:
-        """Deaf, the kernel drops every new connection's SYN: the caller waits, as on a road that is cut."""
-        if deaf == bool(self._fillers):
+    async def set_unreachable(self, unreachable: bool) -> None:
+        """While unreachable, the kernel drops the SYN of every new connection: the client waits, as with a broken line.
+        While unreachable, the kernel drops the SYN of every new connection: the client waits, as with a broken line."""
+        if unreachable == bool(self._fillers):
             return
-        if deaf:
+        if unreachable:
             await self._stop()
-            self.deafen(True)
+            self._fill_backlog(True)
         else:
-            self.deafen(False)
+            self._fill_backlog(False)
             self.start()
 
-    def deafen(self, deaf: bool) -> None:
-        """A full backlog is what makes the kernel drop SYNs on Linux; elsewhere connections are reset instead."""
+    def _fill_backlog(self, unreachable: bool) -> None:
+        """A full backlog makes Linux drop SYNs. Other systems reset the connections instead."""
         for filler in self._fillers:
             filler.close()
         self._fillers.clear()
-        if not deaf:
+        if not unreachable:
             with contextlib.suppress(BlockingIOError):
                 while True:
                     self._socket.accept()[0].close()
@@ -87,14 +84,14 @@ class Port:
         while True:
             try:
                 await self._readable(loop)
-                # not sock_accept: cancelled between its result and our turn, it would leave a connection to nobody
+                # not sock_accept: when cancelled at the wrong moment, it would leak an accepted connection
                 accepted, _ = self._socket.accept()
                 accepted.setblocking(False)
                 await self._answer(accepted)
             except BlockingIOError:
-                continue  # whoever knocked has gone
+                continue  # the client has gone
             except OSError:
-                # out of file descriptors, or the peer has gone already: neither may end the listener
+                # no file descriptors left, or the peer has gone: neither may end the accept loop
                 await asyncio.sleep(0.05)
 
     async def _readable(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -107,13 +104,13 @@ class Port:
 
     async def _answer(self, accepted: socket.socket) -> None:
         loop = asyncio.get_running_loop()
-        match self.verdict():
+        match self.decide():
             case "refuse":
                 # linger 0 makes close send RST
                 accepted.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 accepted.close()
             case "hang":
-                await loop.connect_accepted_socket(lambda: Silent(self._silent), accepted)
+                await loop.connect_accepted_socket(lambda: SilentProtocol(self._silent), accepted)
             case _:
                 accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 await loop.connect_accepted_socket(self._protocol, accepted)
@@ -124,8 +121,8 @@ def _done(future: asyncio.Future[None]) -> None:
         future.set_result(None)
 
 
-class Silent(asyncio.Protocol):
-    """Accepts and says nothing: a witness, or a front that never serves. Ends when the other side does."""
+class SilentProtocol(asyncio.Protocol):
+    """Accepts a connection and sends nothing, until the other side closes: a witness, or a server that hangs."""
 
     def __init__(self, alive: set[asyncio.Transport], limit: int = 1_000) -> None:
         self._alive = alive
@@ -146,5 +143,5 @@ class Silent(asyncio.Protocol):
 
 
 def endpoint(port: Port) -> Mapping[str, str]:
-    """The bases that a client's configuration takes."""
+    """The base URLs for a client's configuration."""
     return {"rest": f"http://127.0.0.1:{port.number}", "ws": f"ws://127.0.0.1:{port.number}"}

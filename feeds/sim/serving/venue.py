@@ -1,4 +1,4 @@
-"""One simulated venue on loopback: REST and websockets of its routes, with the scenario's faults in between."""
+"""One simulated venue on loopback: REST and websockets of its routes, with the scenario's faults."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ BODY_LIMIT = 64 << 10
 MAX_CLIENTS = 256
 """Websockets of one venue at a time."""
 HANG_S = 60.0
-"""After so long even a call that is never answered loses its connection."""
+"""A call that is never answered loses its connection after this time."""
 PINGS_UNANSWERED = 3
-"""Binance spot pings every 20 s and cuts after 60 s without an answer; the same proportion elsewhere."""
+"""Binance spot pings every 20 s and cuts after 60 s without an answer. Other venues get the same proportion."""
 PRODUCTS: tuple[Product, ...] = ("spot", "linear", "inverse")
 
 
 class SimVenue:
-    """One twin, its feeds, its doors (one port a route), and everybody connected."""
+    """One twin with its feeds, its servers (one port for each route) and all connected clients."""
 
     def __init__(self, twin: Twin, market: Market, seed: int, next_port: Callable[[], int]) -> None:
         self.twin = twin
@@ -50,21 +50,21 @@ class SimVenue:
         }
         self._engine_world = VenueWorld(market, twin.name, by_feed=False)
         self._feed_world = VenueWorld(market, twin.name, by_feed=True)
-        self.doors: dict[Product, Door] = {}
+        self.servers: dict[Product, RouteServer] = {}
         for product in self.products:
-            self.doors[product] = Door(self, product, next_port())
+            self.servers[product] = RouteServer(self, product, next_port())
 
     def start(self) -> None:
-        for door in self.doors.values():
-            door.port.start()
+        for server in self.servers.values():
+            server.port.start()
 
     async def close(self) -> None:
         for feed in self.feeds.values():
             feed.stop()
         for client in list(self.clients):
             client.abort()
-        for door in self.doors.values():
-            await door.close()
+        for server in self.servers.values():
+            await server.close()
 
     def now_ns(self) -> int:
         """The venue's clock."""
@@ -76,37 +76,42 @@ class SimVenue:
     def open(self, product: Product, path: str, query: Mapping[str, str]) -> TwinSession | None:
         return self.twin.open(product, path, query, self._feed_world)
 
-    def joined(self, client: Client) -> None:
+    def add_client(self, client: Client) -> None:
         self.clients.append(client)
         for feed in self.feeds.values():
             feed.wake()
 
-    def left(self, client: Client) -> None:
+    def remove_client(self, client: Client) -> None:
         client.closing = True
         if client in self.clients:
             self.clients.remove(client)
 
-    def housekeep(self, now_s: float) -> None:
-        """Twins' own ticks, PING control frames, and cutting who does not answer them."""
+    def run_timers(self, now_s: float) -> None:
+        """Runs what is due: ticks of sessions, PING control frames, cutting clients that do not answer them."""
         now_ns = self.now_ns()
         for client in list(self.clients):
             facts = self.twin.facts[client.product]
             if now_s - client.last_tick_s >= facts.tick_s:
                 client.last_tick_s = now_s
-                self.tell(client, client.session.tick, now_ns)
+                self.send_from(client, client.session.tick, now_ns)
             if facts.control_ping_s is not None and now_s - client.last_ping_s >= facts.control_ping_s:
                 client.last_ping_s = now_s
                 client.pings_unanswered += 1
                 if client.pings_unanswered > PINGS_UNANSWERED:
                     client.abort()
                 else:
-                    client.send_aside(frame(PING, str(now_ns // 1_000_000).encode()), 0.0)
+                    client.send_control(frame(PING, str(now_ns // 1_000_000).encode()), 0.0)
 
-    def tell(self, client: Client, ask: Callable[[int], Sequence[Out]], now_ns: int, delay_s: float = 0.0) -> None:
-        """Sends what a session answers. A twin's bug costs that connection, is counted, and is told on stderr."""
+    def send_from(
+        self, client: Client, answer: Callable[[int], Sequence[Out]], now_ns: int, delay_s: float = 0.0
+    ) -> None:
+        """Sends the frames of a session's answer.
+
+        A bug of the twin closes the connection, is counted and printed to stderr.
+        """
         try:
-            outs = ask(now_ns)
-        except Exception:  # counted and shown by the control endpoint; the other clients go on
+            outs = answer(now_ns)
+        except Exception:  # counted and shown by the control endpoint; other clients are not affected
             self.failures += 1
             traceback.print_exc(file=sys.stderr)
             client.abort()
@@ -115,8 +120,11 @@ class SimVenue:
             client.send(outs, delay_s)
 
 
-class Door:
-    """One route's port. Every door of a venue serves all of its paths; the road to it is the route's."""
+class RouteServer:
+    """HTTP and websocket server of one route, on its own port, with the route's network faults.
+
+    It serves all paths of the venue.
+    """
 
     def __init__(self, venue: SimVenue, product: Product, port: int) -> None:
         self.route = route_of(venue.name, product)
@@ -125,39 +133,42 @@ class Door:
         self._profile = profile_of(venue.name, product)
         self._rng = Random(f"door {self.route}")
         self._server = web.Server(self._handle, access_log=None, keepalive_timeout=75.0)
-        self._road = asyncio.Event()
-        self._road.set()
+        self._reachable = asyncio.Event()
+        self._reachable.set()
         self.port = Port(self._server, port)
-        self.port.verdict = self._verdict
+        self.port.decide = self._decide
 
     async def close(self) -> None:
         await self.port.close()
-        self._road.set()
+        self._reachable.set()
         await self._server.shutdown(0.2)
 
     @property
-    def road_open(self) -> bool:
-        return self._road.is_set()
+    def reachable(self) -> bool:
+        return self._reachable.is_set()
 
     async def follow_scenario(self) -> None:
-        """Opens or closes the road as the scenario says: closed, calls hang and frames wait on both sides."""
+        """Makes the route reachable or not, as the scenario says.
+
+        While it is not, calls hang and frames wait on both sides.
+        """
         open_ = not self._condition().blackhole
-        if open_ == self._road.is_set():
+        if open_ == self._reachable.is_set():
             return
         for client in self._venue.clients:
             if client.route == self.route:
                 client.hold(not open_)
         if open_:
-            self._road.set()
+            self._reachable.set()
         else:
-            self._road.clear()
-        await self.port.set_deaf(not open_)
+            self._reachable.clear()
+        await self.port.set_unreachable(not open_)
 
     def _condition(self) -> RouteCondition:
         clock = self._venue.market.clock
         return clock.timeline.route(self.route, clock.scenario_s())
 
-    def _verdict(self) -> str:
+    def _decide(self) -> str:
         condition = self._condition()
         dice = self._rng.random()
         if dice < condition.refuse_share:
@@ -169,8 +180,8 @@ class Door:
         try:
             return await (self._websocket if upgrade else self._rest)(request)
         except (asyncio.CancelledError, web.HTTPException, ConnectionResetError):
-            raise  # the last: a client that hung up, which is no failure of the venue
-        except Exception:  # as for sockets
+            raise  # the last one: a client hung up, which is not a failure of the twin
+        except Exception:  # as in send_from
             self._venue.failures += 1
             traceback.print_exc(file=sys.stderr)
             return web.Response(status=500, text="the simulated venue failed; see its stderr")
@@ -179,20 +190,20 @@ class Door:
         condition = self._condition()
         if self._rng.random() < condition.rest_hang_share:
             return await self._hang(request)
-        # the venue reads its clock half-way, so that its time stamp is where NTP's formula expects it
+        # the venue reads its clock in the middle of the delay, where NTP's formula expects its time stamp
         half_s = rest_delay_s(self._profile, condition, self._rng) / 2
-        await self._travel(half_s)
+        await self._wait(half_s)
         body = await self._body(request)
         if body is None:
             return web.Response(status=413)
         error = pick_error(condition, "rest", self._rng)
-        response = self._error(error) if error is not None else self._venue.rest(self._asked(request, body))
-        await self._travel(half_s)
+        response = self._error(error) if error is not None else self._venue.rest(self._request_of(request, body))
+        await self._wait(half_s)
         return self._answer(response)
 
     async def _websocket(self, request: web.BaseRequest) -> web.StreamResponse:
         condition = self._condition()
-        await self._travel(rest_delay_s(self._profile, condition, self._rng) / 2)
+        await self._wait(rest_delay_s(self._profile, condition, self._rng) / 2)
         error = pick_error(condition, "ws", self._rng)
         if error is not None:
             return self._answer(self._error(error))
@@ -210,39 +221,39 @@ class Door:
         await socket.prepare(request)
         client = Client(self.route, self._product, session, transport)
         client.last_ping_s = client.last_tick_s = asyncio.get_running_loop().time()
-        self._venue.joined(client)
+        self._venue.add_client(client)
         try:
-            self._venue.tell(client, session.opened, self._venue.now_ns())
+            self._venue.send_from(client, session.opened, self._venue.now_ns())
             await self._listen(socket, client)
         finally:
-            self._venue.left(client)
+            self._venue.remove_client(client)
             transport.close()
         return socket
 
     async def _listen(self, socket: web.WebSocketResponse[bool], client: Client) -> None:
         venue = self._venue
-        while not client.closing or client.closes:
+        while not client.closing or client.close_sent:
             message = await socket.receive()
             if message.type is WSMsgType.CLOSE:
                 client.answer_close(message.data)
                 return
             if message.type not in (WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.PING, WSMsgType.PONG):
                 return
-            await self._road.wait()
+            await self._reachable.wait()
             if message.type is WSMsgType.PONG:
                 client.pings_unanswered = 0
                 continue
             condition = self._condition()
             delay_s = feed_delay_s(self._profile, RouteCondition(), self._rng) * condition.rest_factor
             if message.type is WSMsgType.PING:
-                client.send_aside(frame(PONG, bytes(message.data)), delay_s)
+                client.send_control(frame(PONG, bytes(message.data)), delay_s)
             else:
                 raw = message.data if isinstance(message.data, bytes) else str(message.data).encode()
-                venue.tell(client, partial(client.session.receive, raw), venue.now_ns(), delay_s)
+                venue.send_from(client, partial(client.session.receive, raw), venue.now_ns(), delay_s)
 
-    async def _travel(self, delay_s: float) -> None:
+    async def _wait(self, delay_s: float) -> None:
         await asyncio.sleep(delay_s)
-        await self._road.wait()
+        await self._reachable.wait()
 
     async def _hang(self, request: web.BaseRequest) -> web.StreamResponse:
         await asyncio.sleep(HANG_S)
@@ -251,7 +262,7 @@ class Door:
         return web.Response(status=504)
 
     async def _body(self, request: web.BaseRequest) -> bytes | None:
-        """None: more than a venue takes."""
+        """The body of a request. None: it is larger than ``BODY_LIMIT``."""
         body = b""
         async for chunk in request.content.iter_chunked(BODY_LIMIT):
             body += chunk
@@ -259,7 +270,7 @@ class Door:
                 return None
         return body
 
-    def _asked(self, request: web.BaseRequest, body: bytes) -> Request:
+    def _request_of(self, request: web.BaseRequest, body: bytes) -> Request:
         return Request(
             product=self._product,
             method=request.method,

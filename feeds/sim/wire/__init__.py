@@ -1,1 +1,1 @@
-"""What the twins share when they write messages."""
+"""Shared by the twins: reading commands, writing numbers and messages, depth windows, rate limits."""

@@ -1,4 +1,4 @@
-"""Best prices out of a book."""
+"""Best prices of a book."""
 
 from __future__ import annotations
 

@@ -11,8 +11,10 @@ Command = TypeVar("Command")
 
 
 def reader(form: type[Command], *, strict: bool = True) -> Callable[[bytes], Command | None]:
-    """Decodes JSON of this form; None for bytes that are anything else. ``strict=False`` takes numbers written as text
-    and the reverse."""
+    """A decoder of JSON of this form, which returns None for anything else.
+
+    ``strict=False`` also accepts numbers written as text, and the reverse.
+    """
     decode = json.Decoder(form, strict=strict).decode
 
     def read(raw: bytes) -> Command | None:

@@ -1,7 +1,7 @@
 """The best levels of one simulated book, as a venue's depth channel shows them.
 
-A channel of N levels sends a level when it enters the window and removes it (size "0") when it leaves, also when
-the level itself did not change; so each subscription keeps the window that its client has.
+A channel of N levels sends a level when it enters the window and removes it (size "0") when it leaves, even when the
+level itself did not change. So each subscription keeps the window that its client has.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class _Side:
                 self._levels[rank] = (price, size)
 
     def take_changes(self) -> list[TextLevel]:
-        """Best first: what a client that was told everything until the last news must be told now."""
+        """Changes since the last call, best first."""
         before, after = self._shown, self._top()
         self._shown = after
         told = [(rank, level) for rank, level in after.items() if before.get(rank) != level]
@@ -48,7 +48,7 @@ class _Side:
 
 
 class DepthWindow:
-    """The best ``depth`` levels a side, from a whole book and the changes after it."""
+    """The best ``depth`` levels on each side, made from a whole book and the changes after it."""
 
     def __init__(self, image: BookImage, depth: int) -> None:
         self.seq = image.seq
@@ -56,14 +56,14 @@ class DepthWindow:
         self._asks = _Side(image.asks, 1, depth)
 
     def bids(self) -> list[TextLevel]:
-        """The window as of the last news."""
+        """The bids of the window at the last ``take_changes``."""
         return self._bids.shown()
 
     def asks(self) -> list[TextLevel]:
         return self._asks.shown()
 
     def apply(self, change: Change) -> bool:
-        """False, and nothing done, for a change that the window already has."""
+        """Takes in a change. False for one that the window already has."""
         if change.seq <= self.seq:
             return False
         self.seq = change.seq
@@ -72,5 +72,8 @@ class DepthWindow:
         return True
 
     def take_changes(self) -> tuple[list[TextLevel], list[TextLevel]]:
-        """(bids, asks) that changed in the window since the last news; both empty when only others did."""
+        """(bids, asks) that changed in the window since the last call.
+
+        Both are empty when only other levels changed.
+        """
         return self._bids.take_changes(), self._asks.take_changes()

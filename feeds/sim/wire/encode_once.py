@@ -1,4 +1,4 @@
-"""Encoding an event once, however many clients asked for it."""
+"""Encodes an event once for all clients that want it."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ Made = TypeVar("Made")
 
 
 class EncodeOnce(Generic[Made]):
-    """Remembers what was made of the latest event of each key (an instrument and a form, say).
+    """Remembers the encoding of the latest event of each key (for example an instrument and a channel).
 
-    A twin keeps one and its sessions share it: all clients are told of the same event object in a row, so the
-    latest is enough.
+    The sessions of a twin share one. All clients get the same event object one after the other, so the latest is
+    enough.
     """
 
     def __init__(self) -> None:
         self._latest: dict[Hashable, tuple[object, Made]] = {}
 
     def get(self, key: Hashable, event: object, make: Callable[[], Made]) -> Made:
-        """What ``make`` made of this very ``event`` object (by identity) under ``key``."""
+        """The encoding of this ``event`` object (compared by identity) under ``key``; calls ``make`` only the first
+        time."""
         known = self._latest.get(key)
         if known is not None and known[0] is event:
             return known[1]

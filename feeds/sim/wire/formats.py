@@ -1,4 +1,4 @@
-"""Small things that wire formats share: milliseconds, bare decimals, JSON text."""
+"""Numbers, times, JSON messages and REST answers, as wire formats write them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def ms_text(time_ns: int | None) -> str:
 
 
 def iso(time_ns: int, decimals: int = 6) -> str:
-    """``2026-10-06T17:35:55.440295Z``, cut to so many decimals of a second (1 to 9)."""
+    """``2026-10-06T17:35:55.440295Z`` with this many decimals of a second (1 to 9), cut off."""
     seconds, ns = divmod(time_ns, 1_000_000_000)
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{ns:09d}"[: 20 + decimals] + "Z"
 
@@ -39,7 +39,7 @@ def bare(number: str) -> str:
 
 
 def times(price: str, size: str) -> str:
-    """Product of two decimal texts as decimal text without exponent."""
+    """The product of two decimal texts, as decimal text without exponent."""
     return bare(f"{Decimal(price) * Decimal(size):f}")
 
 
@@ -53,13 +53,13 @@ def json_response(body: object, status: int = 200, headers: Mapping[str, str] | 
 
 
 def html_page(page: str, status: int, server: str | None = None) -> Response:
-    """An error page of the front or the CDN before a venue's API. ``server``: the name in its header."""
+    """An HTML error page of the front or CDN before a venue's API. ``server``: its ``server`` header."""
     named = {} if server is None else {"server": server}
     return Response(body=page, status=status, headers={"content-type": "text/html", **named})
 
 
 def count_in(query: Mapping[str, str], name: str, default: int, most: int) -> int | None:
-    """A whole number between 1 and ``most`` out of a query string (cut at ``most``); None where it is neither."""
+    """A whole number of a query string, cut at ``most``. None when it is not a number of at least 1."""
     value = query.get(name, "")
     if not value:
         return default

@@ -1,4 +1,4 @@
-"""How often a client may do something: two ways in which venues count."""
+"""Rate limits of a client, counted in the two ways that venues use."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import deque
 
 
 class SlidingLimit:
-    """At most ``most`` in the ``window_ns`` before any moment. ``count_refused``: refused ones use up the limit too."""
+    """At most ``most`` in any ``window_ns``. ``count_refused``: refused ones count too."""
 
     def __init__(self, most: int, window_ns: int, *, count_refused: bool = False) -> None:
         self._most, self._window_ns, self._count_refused = most, window_ns, count_refused
@@ -24,7 +24,7 @@ class SlidingLimit:
 
 
 class FixedLimit:
-    """At most ``most`` in each window of the clock, e.g. in each whole second."""
+    """At most ``most`` in each window of the clock, for example in each whole second."""
 
     def __init__(self, most: int, window_ns: int) -> None:
         self._most, self._window_ns = most, window_ns

@@ -1,4 +1,4 @@
-"""The market that the twins' tests stand on: every file brings its own ``twin``."""
+"""The fixed market of the twins' tests. Every test file defines its own ``twin`` fixture."""
 
 from __future__ import annotations
 

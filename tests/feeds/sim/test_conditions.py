@@ -1,4 +1,4 @@
-"""Phases folded into conditions, and the dice."""
+"""Conditions of a scenario at one moment, and the random choices for single calls."""
 
 from __future__ import annotations
 

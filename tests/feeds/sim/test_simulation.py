@@ -222,8 +222,8 @@ async def test_on_a_cut_road_nothing_moves_and_then_everything_comes(start: Star
     await data(socket)
     # 3 s: as long as a cut needs to be noticed on a loaded machine
     await put(http, simulation, "phase", to_s=3, blackhole=True, witness_down=True)
-    door = simulation.venues["binance"].doors["linear"]
-    await until(lambda: not door.road_open)
+    door = simulation.venues["binance"].servers["linear"]
+    await until(lambda: not door.reachable)
     call = asyncio.create_task(http.get(base(simulation, "binance.linear") + "/fapi/v1/ping"))
     host, _, number = simulation.ready()["witness"][0].partition(":")
     with pytest.raises((TimeoutError, OSError)):

@@ -10,13 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from feeds.model import Product
 from feeds.sim.market.listing import listed
-from feeds.sim.twin import (
-    Request,
-    Response,
-    SimInstrument,
-    TwinFacts,
-    World,
-)
+from feeds.sim.twin import Request, Response, SimInstrument, TwinFacts, World
 from feeds.sim.venues.bingx import rest
 from feeds.sim.venues.bingx.streams import FAST, BingxSession
 from feeds.sim.wire.encode_once import EncodeOnce

@@ -13,13 +13,7 @@ from uuid import NAMESPACE_DNS, uuid5
 
 from feeds.model import Product
 from feeds.sim.market.listing import COINS, listed
-from feeds.sim.twin import (
-    Request,
-    Response,
-    SimInstrument,
-    TwinFacts,
-    World,
-)
+from feeds.sim.twin import Request, Response, SimInstrument, TwinFacts, World
 from feeds.sim.venues.bitfinex import rest
 from feeds.sim.venues.bitfinex.streams import BitfinexSession
 

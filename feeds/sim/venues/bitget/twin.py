@@ -14,13 +14,7 @@ from msgspec import structs
 
 from feeds.model import Product
 from feeds.sim.market.listing import listed
-from feeds.sim.twin import (
-    Request,
-    Response,
-    SimInstrument,
-    TwinFacts,
-    World,
-)
+from feeds.sim.twin import Request, Response, SimInstrument, TwinFacts, World
 from feeds.sim.venues.bitget import rest
 from feeds.sim.venues.bitget.streams import BitgetSession
 

@@ -10,17 +10,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from feeds.sim.twin import (
-    ABNORMAL,
-    Change,
-    Close,
-    Out,
-    SimInstrument,
-    SimTrade,
-    TextLevel,
-    TwinSession,
-    World,
-)
+from feeds.sim.twin import ABNORMAL, Change, Close, Out, SimInstrument, SimTrade, TextLevel, TwinSession, World
 from feeds.sim.venues.coinbase import rest
 from feeds.sim.wire.commands import reader
 from feeds.sim.wire.formats import S, bare, iso, text

@@ -44,8 +44,13 @@ _CHAINS: Mapping[str, Sequence[tuple[str, str, str]]] = {
 def answer(request: Request, world: World) -> Response | None:
     if request.method != "GET":
         return None
-    path, query, now_ms = request.path.rstrip("/"), request.query, ms(world.now_ns())
-    code = query.get("contract_code", "").upper()
+    path, query = request.path.rstrip("/"), request.query
+    spot = _spot_answer(path, query, world)
+    return spot if spot is not None else _swap_answer(path, query, world)
+
+
+def _spot_answer(path: str, query: Mapping[str, str], world: World) -> Response | None:
+    now_ms = ms(world.now_ns())
     match path:
         case "/v1/common/timestamp":
             return _good({"data": now_ms})
@@ -73,6 +78,13 @@ def answer(request: Request, world: World) -> Response | None:
         case "/market/tickers":
             rows = [{"symbol": one.venue_id} | flat(one, world) for one in world.instruments(VENUE, "spot")]
             return _good({"ts": now_ms, "data": rows})
+        case _:
+            return None
+
+
+def _swap_answer(path: str, query: Mapping[str, str], world: World) -> Response | None:
+    now_ms, code = ms(world.now_ns()), query.get("contract_code", "").upper()
+    match path:
         case "/api/v1/timestamp":
             return _good({"ts": now_ms}, counted=True)
         case "/heartbeat":

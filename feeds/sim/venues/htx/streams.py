@@ -15,17 +15,7 @@ from typing import Any
 from msgspec import Raw, Struct, json
 
 from feeds.model import Product
-from feeds.sim.twin import (
-    Change,
-    Close,
-    Out,
-    SimInstrument,
-    SimMark,
-    SimTrade,
-    Top,
-    TwinSession,
-    World,
-)
+from feeds.sim.twin import Change, Close, Out, SimInstrument, SimMark, SimTrade, Top, TwinSession, World
 from feeds.sim.venues.htx import rest
 from feeds.sim.venues.htx.pings import Pings
 from feeds.sim.wire.commands import reader

@@ -11,15 +11,7 @@ from functools import partial
 
 from msgspec import Raw, Struct
 
-from feeds.sim.twin import (
-    Close,
-    Out,
-    SimInstrument,
-    SimLiquidation,
-    SimMark,
-    TwinSession,
-    World,
-)
+from feeds.sim.twin import Close, Out, SimInstrument, SimLiquidation, SimMark, TwinSession, World
 from feeds.sim.venues.htx import rest
 from feeds.sim.venues.htx.pings import Pings
 from feeds.sim.wire.commands import reader

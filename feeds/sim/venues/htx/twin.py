@@ -11,13 +11,7 @@ from itertools import count
 
 from feeds.model import Product
 from feeds.sim.market.listing import listed
-from feeds.sim.twin import (
-    Request,
-    Response,
-    SimInstrument,
-    TwinFacts,
-    World,
-)
+from feeds.sim.twin import Request, Response, SimInstrument, TwinFacts, World
 from feeds.sim.venues.htx import rest
 from feeds.sim.venues.htx.streams import KINDS, MarketSession, pack
 from feeds.sim.venues.htx.streams_notification import NotificationSession

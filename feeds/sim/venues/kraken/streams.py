@@ -15,18 +15,7 @@ from msgspec import Struct
 
 from feeds.model import Product
 from feeds.sim.market.listing import decimals_of
-from feeds.sim.twin import (
-    ABNORMAL,
-    Change,
-    Close,
-    Out,
-    SimInstrument,
-    SimTrade,
-    TextLevel,
-    Top,
-    TwinSession,
-    World,
-)
+from feeds.sim.twin import ABNORMAL, Change, Close, Out, SimInstrument, SimTrade, TextLevel, Top, TwinSession, World
 from feeds.sim.venues.kraken import rest
 from feeds.sim.wire.commands import reader
 from feeds.sim.wire.depth_window import DepthWindow

@@ -11,14 +11,7 @@ from itertools import count
 
 from feeds.model import Product
 from feeds.sim.market.listing import listed
-from feeds.sim.twin import (
-    Request,
-    Response,
-    SimInstrument,
-    TwinFacts,
-    TwinSession,
-    World,
-)
+from feeds.sim.twin import Request, Response, SimInstrument, TwinFacts, TwinSession, World
 from feeds.sim.venues.kraken import rest
 from feeds.sim.venues.kraken.streams import KrakenSession
 from feeds.sim.venues.kraken.streams_futures import KrakenFuturesSession

@@ -8,18 +8,7 @@ from typing import Any
 from msgspec import DecodeError, Raw, Struct, ValidationError, json
 
 from feeds.model import Product
-from feeds.sim.twin import (
-    ABNORMAL,
-    Change,
-    Close,
-    Out,
-    SimInstrument,
-    SimMark,
-    SimTrade,
-    Top,
-    TwinSession,
-    World,
-)
+from feeds.sim.twin import ABNORMAL, Change, Close, Out, SimInstrument, SimMark, SimTrade, Top, TwinSession, World
 from feeds.sim.venues.kucoin.books import Numbers, Row, futures_updates, lots, spot_update, texts
 from feeds.sim.venues.kucoin.rest import VENUE
 from feeds.sim.wire.encode_once import EncodeOnce

@@ -12,14 +12,7 @@ from uuid import NAMESPACE_DNS, uuid5
 
 from feeds.model import Product
 from feeds.sim.market.listing import listed
-from feeds.sim.twin import (
-    Request,
-    Response,
-    SimInstrument,
-    TwinFacts,
-    TwinSession,
-    World,
-)
+from feeds.sim.twin import Request, Response, SimInstrument, TwinFacts, TwinSession, World
 from feeds.sim.venues.kucoin.rest import CLASSIC_PATH, VENUE, Rest, Tokens, failure
 from feeds.sim.venues.kucoin.streams import Books, UtaSession
 from feeds.sim.venues.kucoin.streams_classic import ClassicSession

@@ -6,17 +6,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from feeds.sim.twin import (
-    ABNORMAL,
-    Change,
-    Close,
-    Out,
-    SimInstrument,
-    SimMark,
-    SimTrade,
-    TwinSession,
-    World,
-)
+from feeds.sim.twin import ABNORMAL, Change, Close, Out, SimInstrument, SimMark, SimTrade, TwinSession, World
 from feeds.sim.venues.mexc import rest
 from feeds.sim.wire.commands import reader
 from feeds.sim.wire.formats import S, ms, text

@@ -11,18 +11,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from feeds.sim.twin import (
-    ABNORMAL,
-    Change,
-    Close,
-    Out,
-    SimInstrument,
-    SimTrade,
-    TextLevel,
-    Top,
-    TwinSession,
-    World,
-)
+from feeds.sim.twin import ABNORMAL, Change, Close, Out, SimInstrument, SimTrade, TextLevel, Top, TwinSession, World
 from feeds.sim.venues.mexc.rest import VENUE, version
 from feeds.sim.wire.commands import reader
 from feeds.sim.wire.formats import S, bare, ms, text

@@ -10,14 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from feeds.model import Product
 from feeds.sim.market.listing import listed
-from feeds.sim.twin import (
-    Request,
-    Response,
-    SimInstrument,
-    TwinFacts,
-    TwinSession,
-    World,
-)
+from feeds.sim.twin import Request, Response, SimInstrument, TwinFacts, TwinSession, World
 from feeds.sim.venues.mexc import rest
 from feeds.sim.venues.mexc.streams import LinearSession
 from feeds.sim.venues.mexc.streams_spot import SpotSession

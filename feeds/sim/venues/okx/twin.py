@@ -12,13 +12,7 @@ from zlib import crc32
 
 from feeds.model import Product
 from feeds.sim.market.listing import COINS, listed
-from feeds.sim.twin import (
-    Request,
-    Response,
-    SimInstrument,
-    TwinFacts,
-    World,
-)
+from feeds.sim.twin import Request, Response, SimInstrument, TwinFacts, World
 from feeds.sim.venues.okx import rest
 from feeds.sim.venues.okx.streams import OkxSession
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from feeds.model import Product
 from feeds.sim.conditions import CALM_PAIR, PairCondition, Timeline
 from feeds.sim.market.clock import Clock
-from feeds.sim.market.ladder import FINE_LEVELS, Texts, positions
+from feeds.sim.market.ladder import FINE_LEVELS, DecimalStep, positions
 from feeds.sim.market.listing import ASSETS, BY_PAIR, asset_of, listed, padded
 from feeds.sim.market.market import Market, VenueWorld
 from feeds.sim.market.pair import FeedBook, SimPair
@@ -38,7 +38,7 @@ def run(pair: SimPair, mids: list[float], condition: PairCondition = CALM_PAIR) 
     changes = []
     for n, mid in enumerate(mids):
         now_ns = START_NS + n * 50_000_000
-        pair.beat(mid, condition, now_ns, 0.05, now_ns + 2_000_000)
+        pair.step(mid, condition, now_ns, 0.05, now_ns + 2_000_000)
         change = pair.publish(now_ns + 2_000_000)
         if change is not None:
             changes.append(change)
@@ -194,7 +194,7 @@ def test_trades_stand_at_the_touch_and_come_with_the_traffic() -> None:
         pair, made = pair_of(), 0
         for n in range(400):
             now_ns = START_NS + n * 50_000_000
-            beat = pair.beat(121_600.0, PairCondition(traffic=traffic), now_ns, 0.05, now_ns)
+            beat = pair.step(121_600.0, PairCondition(traffic=traffic), now_ns, 0.05, now_ns)
             top = pair.image(1)
             for trade in beat.trades:
                 assert trade.price == (top.asks[0][0] if trade.side == "buy" else top.bids[0][0])
@@ -212,23 +212,23 @@ def test_liquidations_come_on_perpetuals_in_a_storm() -> None:
     pair, seen = pair_of(), 0
     for n in range(400):
         now_ns = START_NS + n * 50_000_000
-        seen += len(pair.beat(121_600.0, PairCondition(liquidations=30.0), now_ns, 0.05, now_ns).liquidations)
+        seen += len(pair.step(121_600.0, PairCondition(liquidations=30.0), now_ns, 0.05, now_ns).liquidations)
     assert seen > 5
 
 
 @given(st.integers(1, 10**7), st.integers(1, 500), st.sampled_from([-1, 1]))
 def test_positions_lead_away_from_the_touch_without_repeating(best: int, grid: int, away: int) -> None:
-    laid = list(positions(best, grid, away, best // 8))
-    steps = [(b - a) * away for a, b in pairwise(laid)]
-    assert laid[0] == best
+    levels_at = list(positions(best, grid, away, best // 8))
+    steps = [(b - a) * away for a, b in pairwise(levels_at)]
+    assert levels_at[0] == best
     assert all(step > 0 for step in steps)
     assert steps[: FINE_LEVELS - 1] == [grid] * (FINE_LEVELS - 1)
-    assert abs(laid[-1] - best) >= best // 8 - steps[-1]
+    assert abs(levels_at[-1] - best) >= best // 8 - steps[-1]
 
 
 @given(st.sampled_from(["0.1", "0.10", "1", "0.00001", "0.25", "5", "0.01000000"]), st.integers(0, 10**9))
 def test_texts_are_exact_decimals_with_the_steps_decimals(step: str, count: int) -> None:
-    text = Texts(step).of(count)
+    text = DecimalStep(step).of(count)
     assert Decimal(text) == Decimal(step) * count
     assert len(text.partition(".")[2]) == len(step.partition(".")[2])
 
@@ -253,7 +253,7 @@ def test_an_event_is_encoded_once_for_all_clients() -> None:
     assert len(made) == 2
 
 
-class Hands:
+class ManualClock:
     """A clock moved by hand."""
 
     def __init__(self) -> None:
@@ -263,10 +263,10 @@ class Hands:
         return self.ns
 
 
-def market() -> tuple[Market, Hands]:
-    hands = Hands()
-    clock = Clock(hands, Timeline(Scenario(name="x", title="x", duration_s=60)))
-    return Market([BinanceTwin()], clock, 1), hands
+def market() -> tuple[Market, ManualClock]:
+    manual = ManualClock()
+    clock = Clock(manual, Timeline(Scenario(name="x", title="x", duration_s=60)))
+    return Market([BinanceTwin()], clock, 1), manual
 
 
 def btc(world: VenueWorld) -> SimInstrument:
@@ -276,25 +276,25 @@ def btc(world: VenueWorld) -> SimInstrument:
 
 
 def test_a_route_without_listeners_is_stepped_on_when_its_book_is_asked_for() -> None:
-    made, hands = market()
+    made, manual = market()
     world = VenueWorld(made, "binance", by_feed=False)
     before = world.book(btc(world), 5)
     assert world.book(btc(world), 5) == before
-    hands.ns += 30_000_000_000
+    manual.ns += 30_000_000_000
     after = world.book(btc(world), 5)
     assert after.bids != before.bids
-    assert world.now_ns() == hands.ns + 1_800_000
+    assert world.now_ns() == manual.ns + 1_800_000
 
 
 def test_what_sessions_see_is_what_the_feed_has_told() -> None:
-    made, hands = market()
+    made, manual = market()
     engine, feed = VenueWorld(made, "binance", by_feed=False), VenueWorld(made, "binance", by_feed=True)
     told = feed.book(btc(feed))
-    hands.ns += 5_000_000_000
+    manual.ns += 5_000_000_000
     assert engine.book(btc(engine)).bids != told.bids
     assert feed.book(btc(feed)) == told
     pair = made.pair(btc(feed))
-    change = pair.publish(hands.ns)
+    change = pair.publish(manual.ns)
     assert change is not None
     pair.feed.apply(change)
     assert dict(feed.book(btc(feed)).bids) == dict(engine.book(btc(engine)).bids)

@@ -1,4 +1,4 @@
-"""What is sent to one client: order, delays, a closed road, slow clients, closing."""
+"""What is sent to one client: order, delays, an unreachable network, slow clients, closing."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ async def test_nothing_leaves_while_held_and_all_of_it_after() -> None:
     out.hold(True)
     out.send(["one"])
     out.send_bytes(b"two")
-    out.send_aside(frame(PING, b"three"), 0.0)
+    out.send_control(frame(PING, b"three"), 0.0)
     await asyncio.sleep(0)
     assert wire.sent == []
     out.hold(False)

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from feeds.sim.serving.port import Port, Silent
+from feeds.sim.serving.port import Port, SilentProtocol
 from tests.feeds.sim.serving.fake_transport import FakeTransport
 
 
@@ -37,23 +37,23 @@ async def greeting(number: int) -> bytes:
 
 async def test_a_port_serves_refuses_hangs_and_serves_again(port: Port) -> None:
     assert await greeting(port.number) == b"hello"
-    port.verdict = lambda: "refuse"
+    port.decide = lambda: "refuse"
     with pytest.raises(ConnectionResetError):
         await greeting(port.number)
-    port.verdict = lambda: "hang"
+    port.decide = lambda: "hang"
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.05):
             await greeting(port.number)
-    port.verdict = lambda: "serve"
+    port.decide = lambda: "serve"
     assert await greeting(port.number) == b"hello"
 
 
-async def test_a_deaf_port_lets_nobody_in_and_hears_again(port: Port) -> None:
-    await port.set_deaf(True)
+async def test_an_unreachable_port_lets_nobody_in_and_answers_again(port: Port) -> None:
+    await port.set_unreachable(True)
     with pytest.raises((TimeoutError, OSError)):
         async with asyncio.timeout(0.1):
             await greeting(port.number)
-    await port.set_deaf(False)
+    await port.set_unreachable(False)
     assert await greeting(port.number) == b"hello"
 
 
@@ -69,6 +69,6 @@ async def test_a_witness_holds_only_so_many(port: Port) -> None:
     alive: set[asyncio.Transport] = set()
     wires = [FakeTransport() for _ in range(3)]
     for wire in wires:
-        Silent(alive, limit=2).connection_made(wire)
+        SilentProtocol(alive, limit=2).connection_made(wire)
     assert len(alive) == 2
     assert wires[2].aborted
