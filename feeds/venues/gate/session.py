@@ -33,10 +33,10 @@ from feeds.venues.reading import NS_PER_MS, UNREADABLE, number
 from feeds.venues.retry import RetrySchedule
 
 BOOK_LEVELS = 400
-"""``obu`` with 400 levels, 100 ms: 50 levels (20 ms) would not fill the narrowest depth band of a liquid pair."""
+"""``obu`` with 400 levels, 100 ms. 50 levels (20 ms) would not fill the narrowest depth band of a liquid pair."""
 _LEVELS = (50, BOOK_LEVELS)
-_TOGETHER = 10  # names a request: an unknown one fails its whole request, which is then asked for one by one
-_LEAVE_S = 10.0  # "soon" is all that the upgrade notice says
+_TOGETHER = 10  # names per request: an unknown one fails the request, which is then repeated name by name
+_LEAVE_S = 10.0  # the upgrade notice only says "soon"
 
 _NAMES: Mapping[Channel, str] = {
     Channel.BOOK: "obu",
@@ -46,7 +46,7 @@ _NAMES: Mapping[Channel, str] = {
     Channel.MARK: "tickers",
 }
 _CHANNELS = {name: channel for channel, name in _NAMES.items()}
-# Served on the same sockets and never asked for; somebody else's subscription is no fault.
+# Channels that Detour never subscribes to. Captures of other clients have them, so they are ignored, not counted.
 _UNUSED = frozenset({"candlesticks", "contract_stats", "order_book", "tickers", "trades_v2"})
 
 _FAULTS: Mapping[int, Fault] = {
@@ -60,11 +60,12 @@ _FAULTS: Mapping[int, Fault] = {
 class GateSession:
     """One connection to the spot or the USDT futures websocket.
 
-    ``obu`` acknowledges unknown names and stays silent, and may send its first book before the acknowledgement.
+    ``obu`` acknowledges unknown names and then sends nothing. It may send its first book before the acknowledgement.
     """
 
     def __init__(self, plan: SocketPlan, instruments: Sequence[Instrument], now_s: Callable[[], float]) -> None:
-        """``now_s``: seconds since the epoch; every request must carry them, at most a minute off."""
+        """``now_s``: seconds since the epoch. Every request must carry them, and they may be wrong by a minute at
+        most."""
         self._kind = "spot" if plan.product == "spot" else "futures"
         self._now_s = now_s
         self._ids = {i.symbol: i.venue_id for i in instruments}
@@ -133,7 +134,7 @@ class GateSession:
             return (Pong(server_in_ns=at_ns, server_out_ns=at_ns),)
         if name == "system":
             return _notice(wire.read_notice(frame.result))
-        if frame.type is not None:  # as in May 2026: without an envelope
+        if frame.type is not None:  # seen in May 2026: without an envelope
             return _notice(wire.Announced(type=frame.type, msg=frame.msg or ""))
         if frame.event == "unsubscribe":
             return ()
@@ -164,7 +165,7 @@ class GateSession:
                 self._retries.schedule(f"{channel} {symbol}", received_ns)
         elif len(symbols) > 1:
             return [Reply(payload=self._request("subscribe", channel, (symbol,))) for symbol in symbols]
-        # ``obu`` accepts any name: that a name is unknown is learnt from its best prices, and holds for its book too
+        # ``obu`` accepts any name: the refusal of its best prices tells that a name is unknown, for its book too
         bad = (channel, Channel.BOOK) if channel is Channel.BBO and fault is Fault.BAD_REQUEST else (channel,)
         return [Refusal(channel=c, symbol=s, fault=fault, code=code, text=text) for s in symbols for c in bad]
 
@@ -176,7 +177,7 @@ class GateSession:
         return _changes(frame, row, symbol, row.bids, row.asks, levels)
 
     def _update(self, frame: wire.Frame) -> Sequence[Event]:
-        """The older channel, whose first book comes over REST; the captures have no other."""
+        """The older channel, whose first book comes over REST. Captures have only this one."""
         row = wire.read_update(frame.result)
         bids, asks = wire.pairs(row.bids), wire.pairs(row.asks)
         return _changes(frame, row, self._symbols.get(row.name, ""), bids, asks, row.levels)
@@ -191,7 +192,9 @@ class GateSession:
             Quote(
                 symbol=symbol,
                 bid=bid,
-                bid_size=(row.bid_size or None) if bid else None,  # seen in 2026: a bid of size "0", less than 1
+                bid_size=(row.bid_size or None)
+                if bid
+                else None,  # seen in 2026: a bid of size "0", rounded from less than 1
                 ask=ask,
                 ask_size=(row.ask_size or None) if ask else None,
                 seq=row.last,
@@ -221,7 +224,8 @@ class GateSession:
         return events
 
     def _trade(self, frame: wire.Frame) -> Sequence[Event]:
-        """Internal trades (insurance fund, auto-deleveraging) never met the book: they only prove that we hear."""
+        """Internal trades (insurance fund, auto-deleveraging) are not made in the book; they only show that the channel
+        works."""
         events: list[Event] = []
         gateway_ns = frame.time_ms * NS_PER_MS or None
         for row in wire.read_trades(frame.result):
@@ -259,7 +263,7 @@ class GateSession:
         ] or (Heartbeat(channel=Channel.LIQUIDATIONS),)
 
     def _mark(self, frame: wire.Frame) -> Sequence[Event]:
-        """When funding is due next is said over REST only."""
+        """The time of the next funding is told over REST only."""
         return [
             Mark(
                 symbol=self._symbols[row.contract],

@@ -1,6 +1,6 @@
 """One connection to Kraken's websocket v2: what to send, and bytes -> events. See ``venue.py``.
 
-Spot speaks it as it stands here; ``unified_session.py`` is the same for derivatives.
+This is the session of spot; ``unified_session.py`` derives that of derivatives from it.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ from feeds.venues.reading import UNREADABLE, stamp_ns
 from feeds.venues.retry import RetrySchedule
 
 _NO_CHECKSUM = -1
-"""No book has it: what could not be read may have been any book's, and nothing counts the messages."""
+"""A checksum that no book has. Messages are not numbered, so an unreadable one may have been any book's."""
 
 _NAMES: Mapping[Channel, str] = {Channel.BOOK: "book", Channel.BBO: "ticker", Channel.TRADES: "trade"}
 _CHANNELS = {name: channel for channel, name in _NAMES.items()}
@@ -57,10 +57,10 @@ _MORE: Mapping[Channel, Mapping[str, object]] = {
 
 
 class KrakenSpotSession:
-    """One connection to ``/v2``. Every symbol of a request is answered by itself, in any order."""
+    """One connection to ``/v2``. Every symbol of a request has its own answer, in any order."""
 
     extra: Mapping[str, object] = {}
-    """What every request says beside channel and symbols."""
+    """Parameters of every request beside channel and symbols."""
 
     def __init__(self, plan: SocketPlan, instruments: Sequence[Instrument]) -> None:
         self._ids = {i.symbol: self.spelled(i) for i in instruments}
@@ -81,7 +81,7 @@ class KrakenSpotSession:
         }
 
     def spelled(self, instrument: Instrument) -> str:
-        """A symbol as this websocket names it."""
+        """The name of an instrument on this websocket."""
         return v2_name(instrument)
 
     def subscribe(self) -> Sequence[Payload]:
@@ -131,7 +131,7 @@ class KrakenSpotSession:
                 ),
             )
         if frame.method == "unsubscribe":
-            return ()  # also its failure: what is not subscribed need not be left
+            return ()  # a failure too: it was not subscribed
         if words:
             return self._refused(frame, words, received_ns)
         if frame.method == "subscribe" and frame.success:
@@ -178,7 +178,7 @@ class KrakenSpotSession:
         return events
 
     def _quotes(self, frame: Frame) -> Sequence[Event]:
-        """An empty side has the price 0."""
+        """A price of 0 means an empty side."""
         events: list[Event] = []
         for row in read_tickers(frame.data):
             symbol = self._symbols.get(row.symbol)
@@ -197,7 +197,7 @@ class KrakenSpotSession:
         return events
 
     def _trades(self, frame: Frame) -> Sequence[Event]:
-        """What comes with a subscription are trades of the past: they only prove that we hear."""
+        """A snapshot holds past trades, which only show that the channel works."""
         events: list[Event] = []
         for row in read_trades(frame.data):
             symbol = self._symbols.get(row.symbol)
@@ -224,6 +224,6 @@ def _stranger(frame: Frame, name: str) -> Sequence[Event]:
 
 
 def _notices(frame: Frame) -> Sequence[Event]:
-    """Sent on connecting and at every change of the system's state."""
+    """Sent after connecting and when the state of the system changes."""
     words = [row.system[:64] for row in read_status(frame.data) if row.system]
     return [Heartbeat() if word == "online" else Notice(text=f"system {word}") for word in words]

@@ -1,4 +1,4 @@
-"""One connection to MEXC's websocket of perpetuals: JSON both ways. See ``venue.py``."""
+"""One connection to MEXC's websocket of perpetuals, which uses JSON. See ``venue.py``."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _METHODS: Mapping[str, Channel] = {
     "funding.rate": Channel.MARK,
 }
 METHODS_A_SYMBOL = len(_METHODS)
-# Somebody else's subscriptions on the same protocol, which Detour never makes.
+# Channels that Detour never subscribes to. Captures of other clients have them, so they are ignored, not counted.
 _UNASKED = ("push.kline", "push.tickers", "push.depth.", "push.contract", "push.event", "push.fullDepth")
 _NAMED = re.compile(r"Contract \[([^\]]{1,64})\]")
 _OURS = re.compile(r"frequent|limit|too many|exceed", re.IGNORECASE)
@@ -55,7 +55,7 @@ _GZIP = b"\x1f\x8b"
 
 
 class LinearSession:
-    """One connection to ``/edge``. Acknowledgements name no symbol: they come in the order of the requests."""
+    """One connection to ``/edge``. Acknowledgements name no symbol; they come in the order of the requests."""
 
     def __init__(self, plan: SocketPlan, instruments: Sequence[Instrument]) -> None:
         self._symbols = {name: i.symbol for name, i in by_venue_id(instruments).items()}
@@ -84,7 +84,7 @@ class LinearSession:
 
     def receive(self, raw: bytes, received_ns: int) -> Sequence[Event]:
         try:
-            # the documents speak of gzip, which nobody has seen since
+            # gzip is documented but was not seen in any capture
             frame = read_frame(gunzip(raw) if raw[:2] == _GZIP else raw)
             reader = _READERS.get(frame.channel)
             if reader is None:
@@ -114,7 +114,7 @@ class LinearSession:
         return (Unknown(what=f"channel {frame.channel}"[:96]),)
 
     def _refused(self, words: str) -> Sequence[Event]:
-        """An error names its contract: what was asked first for it, and has no answer yet, is what it refuses."""
+        """An error names its contract. It refuses the first request for it that has no answer yet."""
         fault = Fault.OUR_LIMIT if _OURS.search(words) else Fault.UNKNOWN
         named = _NAMED.search(words)
         symbol = self._symbols.get(named[1]) if named else None
@@ -132,7 +132,7 @@ def _request(method: str, venue_id: str) -> str:
 
 
 def _delta(symbol: str, frame: Frame) -> Sequence[Event]:
-    """Merged messages cover ``begin`` to ``end``; others are one version."""
+    """Merged messages cover the versions ``begin`` to ``end``; others are one version."""
     row = read_depth(frame.data)
     return (
         BookDelta(
@@ -184,7 +184,7 @@ def _funding(symbol: str, frame: Frame) -> Sequence[Event]:
 
 
 def _ticker(symbol: str, frame: Frame) -> Sequence[Event]:
-    """Not asked for: once a second and without sizes, its best prices are no best-price channel."""
+    """Not subscribed: it comes once a second and has no sizes, so it cannot serve as a channel of best prices."""
     row = read_ticker(frame.data)
     return (
         Mark(

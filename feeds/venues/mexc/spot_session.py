@@ -1,4 +1,4 @@
-"""One connection to MEXC's spot websocket: JSON to control it, protobuf for data. See ``venue.py``."""
+"""One connection to MEXC's spot websocket: JSON for control messages, protobuf for data. See ``venue.py``."""
 
 from __future__ import annotations
 
@@ -45,11 +45,8 @@ _REFUSED = re.compile(r"Not Subscribed successfully! \[([^\]]*)\]")
 _OURS = re.compile(r"limit|exceed|too many|frequent", re.IGNORECASE)
 
 
-# What a push holds, as text: converted in one call, to structs, since msgspec remembers how only for those.
-
-
 class SpotSession:
-    """One connection to ``/ws``. One request a symbol: a name that MEXC refuses, it refuses on every channel."""
+    """One connection to ``/ws``. One request per symbol: MEXC refuses an unknown name on all channels."""
 
     def __init__(self, plan: SocketPlan, instruments: Sequence[Instrument]) -> None:
         self._symbols = {name: i.symbol for name, i in by_venue_id(instruments).items()}
@@ -85,7 +82,7 @@ class SpotSession:
         return events
 
     def _control(self, raw: bytes, received_ns: int) -> Sequence[Event]:
-        """``code`` is 0 whatever happened: the words say it, and name the topics."""
+        """``code`` is always 0. The text tells what happened and names the topics."""
         words = read_answer(raw).msg
         if words == "PONG":
             return (Pong(),)
@@ -103,7 +100,7 @@ class SpotSession:
             fault = Fault.OUR_LIMIT if _OURS.search(words) else Fault.BAD_REQUEST
             self._retries.schedule(topic, received_ns)
             events.append(Refusal(channel=channel, symbol=symbol, fault=fault, text=words[-200:]))
-        if events or refused or _TOPIC.search(words):  # what is not ours is the answer to an unsubscription
+        if events or refused or _TOPIC.search(words):  # topics that are not ours: the answer to an unsubscription
             return events
         return (Refusal(text=words[:200]),)
 
@@ -122,7 +119,7 @@ class SpotSession:
                 return (_quote(symbol, push),)
             case "publicAggreDeals":
                 return _trades(symbol, push)
-            case _:  # never asked for
+            case _:  # never subscribed
                 return ()
 
 
@@ -131,8 +128,8 @@ def _request(method: str, topics: Sequence[str]) -> str:
 
 
 def _delta(symbol: str, push: Any) -> BookDelta:
-    """``lastOrderCreateTime`` is that of the newest *order*: where orders are only cancelled it may be minutes old,
-    which would read as lag inside MEXC. Trades carry that lag without doubt."""
+    """``lastOrderCreateTime`` is not used: it is the time of the newest *order*, which can be minutes old while orders
+    are only cancelled, and would look like lag inside MEXC. Trades measure that lag."""
     body = push.publicAggreDepths
     bids, asks = ([(level.price, level.quantity) for level in side] for side in (body.bids, body.asks))
     told = (bids, asks, body.fromVersion, body.toVersion, push.createTime, push.sendTime)

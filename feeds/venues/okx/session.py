@@ -49,7 +49,7 @@ from feeds.venues.okx.wire import (
 from feeds.venues.reading import NS_PER_MS, UNREADABLE, ms_ns, number
 from feeds.venues.retry import RetrySchedule
 
-_NOTICE_S = 60.0  # announced with 64008: the connection closes 60 s later
+_NOTICE_S = 60.0  # the connection closes 60 s after notice 64008
 
 _CHANNELS: Mapping[str, Channel] = {
     "books": Channel.BOOK,
@@ -64,17 +64,17 @@ _NAMES: Mapping[Channel, tuple[str, ...]] = {
     channel: tuple(name for name, c in _CHANNELS.items() if c is channel) for channel in Channel
 }
 
-# OKX serves these on the same socket; Detour never asks for them, and somebody else's subscription is no fault.
+# Channels that Detour never subscribes to. Captures of other clients have them, so they are ignored, not counted.
 _UNUSED = ("books5", "candle", "index-tickers", "open-interest", "price-limit", "tickers")
 
 _BOOK_HEAD = b'{"arg":{"channel":"books"'
-"""How nearly all messages begin. One that is written in another order takes the long way and loses nothing."""
+"""The start of nearly all messages; they take a fast decoder. A message written differently is decoded in full."""
 
 _NAMED = re.compile(r"channel:([\w-]{1,64})(?:,inst(?:Id|Type):([\w-]{1,64}))?")
 
 
 class OkxSession:
-    """One connection to ``/ws/v5/public``. One request a symbol, so that one bad argument has few neighbours."""
+    """One connection to ``/ws/v5/public``. One request per symbol, so that a bad argument can harm few others."""
 
     def __init__(self, plan: SocketPlan, instruments: Sequence[Instrument]) -> None:
         ids = {i.symbol: i.venue_id for i in instruments}
@@ -90,7 +90,7 @@ class OkxSession:
         self._retries = RetrySchedule()
         self._readers = {
             "books": self._book,
-            "books-l2-tbt": self._book,  # the same rows at 10 ms, for accounts that log in
+            "books-l2-tbt": self._book,  # the same rows at 10 ms, for clients with a login
             "bbo-tbt": self._quote,
             "trades": self._trade,
             "trades-all": self._trade,
@@ -188,15 +188,15 @@ class OkxSession:
             del self._pending[number]
 
     def _refused(self, frame: Frame, received_ns: int) -> Sequence[Event]:
-        """An error names its argument in words. Arguments of the same request that are not acknowledged yet are asked
-        for singly, once: that some survive a bad neighbour rests on one source."""
+        """An error names its argument in the text. Other arguments of the same request without an answer are requested
+        once more, each alone: only one source says that they survive a bad one."""
         code, text = frame.code or "", frame.msg or ""
         fault = fault_of(code, text) or Fault.UNKNOWN
         asked = self._pending.pop(frame.id or "", ())
         bad = _named(text) or (asked[0] if len(asked) == 1 else None)
         rest = [a for a in asked if bad is None or (a.channel, a.inst_id) != (bad.channel, bad.inst_id)]
         replies: list[Event] = []
-        if fault is Fault.OUR_LIMIT:  # asking more at once would earn the next refusal
+        if fault is Fault.OUR_LIMIT:  # more requests now would be refused too
             for arg in rest:
                 self._retries.schedule(_arg_key(arg), received_ns)
         else:
@@ -320,7 +320,7 @@ class OkxSession:
         return events
 
     def _liquidation(self, arg: Arg, frame: Frame) -> Sequence[Event]:
-        """All swaps of OKX, by far most of them not ours: those only prove that the channel lives."""
+        """Covers all swaps of OKX. Those that are not watched only show that the channel works."""
         events: list[Event] = []
         for row in read_liquidations(frame.data):
             symbol = self._symbols.get(row.inst_id)
