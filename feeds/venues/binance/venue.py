@@ -251,18 +251,18 @@ def _fault(answer: Answer) -> tuple[Fault | None, str, str]:
     try:
         complaint = read_error(answer.body)
     except UNREADABLE:
-        code, text, told = "", "", None
+        code, text, documented = "", "", None
     else:
-        code, text, told = str(complaint.code), complaint.msg[:_TEXT], code_fault(complaint.code)
+        code, text, documented = str(complaint.code), complaint.msg[:_TEXT], code_fault(complaint.code)
     status = answer.status
     if status == 200:
-        return (told or Fault.UNKNOWN if code else None), code, text
+        return (documented or Fault.UNKNOWN if code else None), code, text
     if not text:
         text = answer.body[:_TEXT].decode("utf-8", "replace").strip()
     if status == 451 or (status == 403 and ("country" in text or "restricted location" in text)):
         return Fault.GEO_BLOCK, code, text
-    if told is not None and code != "0":  # code 0 is sent with restricted locations
-        return told, code, text
+    if documented is not None and code != "0":  # code 0 is sent with restricted locations
+        return documented, code, text
     if status == 408:
         return Fault.OVERLOAD, code, text  # the backend timed out: Binance's way of saying 504
     return http_fault(answer) or Fault.UNKNOWN, code, text

@@ -59,7 +59,7 @@ class _Stream(Struct):
     seq: int | None = None
     bid: tuple[float, float] | None = None
     ask: tuple[float, float] | None = None
-    told: bool = True
+    quoted: bool = True
     """The present best prices have been sent as a Quote."""
 
 
@@ -101,10 +101,10 @@ class BitfinexSession:
         try:
             head = _HEAD.match(raw)
             if head is None:
-                return self._said(wire.read_said(raw))
+                return self._control(wire.read_control(raw))
             before = self._lost
             events = self._array(raw, self._by_chan.get(int(head[1])), head[2])
-            return events if before == self._lost else [*events, *self._mended()]
+            return events if before == self._lost else [*events, *self._restart_best_prices()]
         except UNREADABLE as error:
             return (Garbled(what=str(error)[:200]),)
 
@@ -123,48 +123,48 @@ class BitfinexSession:
         stream.chan = None
         return [leave, self._ask(stream)]
 
-    def _said(self, said: wire.Said) -> Sequence[Event]:
-        match said.event:
+    def _control(self, frame: wire.ControlFrame) -> Sequence[Event]:
+        match frame.event:
             case "subscribed":
-                return self._subscribed(said)
+                return self._subscribed(frame)
             case "pong":
-                return (Pong(token=said.cid, server_out_ns=said.ts * NS_PER_MS or None),)
+                return (Pong(token=frame.cid, server_out_ns=frame.ts * NS_PER_MS or None),)
             case "info":
-                return self._info(said)
+                return self._info(frame)
             case "error":
-                return self._refused(said)
-            case "conf" if said.status != "OK":
-                return (Refusal(fault=Fault.BAD_REQUEST, text=f"flags: {said.status[:64]}"),)
+                return self._refused(frame)
+            case "conf" if frame.status != "OK":
+                return (Refusal(fault=Fault.BAD_REQUEST, text=f"flags: {frame.status[:64]}"),)
             case "conf" | "unsubscribed":
                 return ()
-        return (Unknown(what=f"event {said.event[:64]}"),)
+        return (Unknown(what=f"event {frame.event[:64]}"),)
 
-    def _subscribed(self, said: wire.Said) -> Sequence[Event]:
-        stream = self._stream(said)
-        if stream is None or said.chan_id is None:
-            return (Unknown(what=f"subscribed to {said.channel[:32]} {said.symbol[:32]}{said.key[:32]}"),)
-        stream.chan, stream.asked = said.chan_id, False
+    def _subscribed(self, frame: wire.ControlFrame) -> Sequence[Event]:
+        stream = self._stream(frame)
+        if stream is None or frame.chan_id is None:
+            return (Unknown(what=f"subscribed to {frame.channel[:32]} {frame.symbol[:32]}{frame.key[:32]}"),)
+        stream.chan, stream.asked = frame.chan_id, False
         stream.bid = stream.ask = None
-        self._by_chan[said.chan_id] = stream
+        self._by_chan[frame.chan_id] = stream
         return (Ack(channel=stream.channel, symbol=stream.symbol),)
 
-    def _refused(self, said: wire.Said) -> Sequence[Event]:
-        stream = self._stream(said)
-        if said.code == wire.TWICE and stream is not None:
+    def _refused(self, frame: wire.ControlFrame) -> Sequence[Event]:
+        stream = self._stream(frame)
+        if frame.code == wire.ALREADY_SUBSCRIBED and stream is not None:
             return (Ack(channel=stream.channel, symbol=stream.symbol),)
-        fault, code, text = wire.FAULTS.get(said.code or 0, Fault.UNKNOWN), str(said.code or ""), said.msg[:200]
+        fault, code, text = wire.FAULTS.get(frame.code or 0, Fault.UNKNOWN), str(frame.code or ""), frame.msg[:200]
         if stream is None or stream.chan is not None:
             return (Refusal(fault=fault, code=code, text=text),)
         stream.asked = False
         return (Refusal(channel=stream.channel, symbol=stream.symbol, fault=fault, code=code, text=text),)
 
-    def _stream(self, said: wire.Said) -> _Stream | None:
-        length = str(said.len) if said.channel == "book" else ""
-        return self._streams.get(_key(said.channel, said.key or said.symbol, length))
+    def _stream(self, frame: wire.ControlFrame) -> _Stream | None:
+        length = str(frame.len) if frame.channel == "book" else ""
+        return self._streams.get(_key(frame.channel, frame.key or frame.symbol, length))
 
-    def _info(self, said: wire.Said) -> Sequence[Event]:
-        match said.code:
-            case None if said.platform is None or said.platform.status:
+    def _info(self, frame: wire.ControlFrame) -> Sequence[Event]:
+        match frame.code:
+            case None if frame.platform is None or frame.platform.status:
                 return (Heartbeat(),)
             case None | wire.PAUSE:
                 return (Notice(text="maintenance"),)
@@ -173,7 +173,7 @@ class BitfinexSession:
             case wire.RESUME:  # the venue asks us to subscribe to everything again
                 again = [payload for stream in self._streams.values() for payload in self._retries(stream)]
                 return [Notice(text="maintenance is over"), *(Reply(payload=payload) for payload in again)]
-        return (Notice(text=said.msg[:200] or f"code {said.code}"),)
+        return (Notice(text=frame.msg[:200] or f"code {frame.code}"),)
 
     # data
 
@@ -182,7 +182,7 @@ class BitfinexSession:
             self._lost += seq != self._seq + 1
             self._seq = seq
 
-    def _mended(self) -> list[Event]:
+    def _restart_best_prices(self) -> list[Event]:
         """A message was lost, perhaps one of best prices: they are subscribed again. Books do so when they find the
         gap."""
         old = [s for s in self._streams.values() if s.channel is Channel.BBO and s.lost != self._lost]
@@ -226,7 +226,7 @@ class BitfinexSession:
         bids, asks = wire.sides(frame.rows)
         stream.seq, stream.lost = frame.seq, self._lost
         if stream.channel is Channel.BBO:
-            stream.bid, stream.ask, stream.told = max(bids, default=None), min(asks, default=None), False
+            stream.bid, stream.ask, stream.quoted = max(bids, default=None), min(asks, default=None), False
             return self._quote(stream, frame.seq, frame.ts)
         return (
             BookSnapshot(
@@ -311,14 +311,14 @@ class BitfinexSession:
             stream.bid = None
         elif row.amount < 0 and stream.ask is not None and stream.ask[0] == row.price:
             stream.ask = None
-        stream.told = False
+        stream.quoted = False
         whole = stream.bid is not None and stream.ask is not None and stream.bid[0] < stream.ask[0]
         return self._quote(stream, frame.seq, frame.ts) if whole else ()
 
     def _quote(self, stream: _Stream, seq: int | None, ts_ms: int) -> Sequence[Event]:
-        if stream.told or stream.channel is not Channel.BBO or stream.lost != self._lost:
+        if stream.quoted or stream.channel is not Channel.BBO or stream.lost != self._lost:
             return ()
-        stream.told = True
+        stream.quoted = True
         bid, ask = stream.bid or (None, None), stream.ask or (None, None)
         return (
             Quote(

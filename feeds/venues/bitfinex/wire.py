@@ -39,7 +39,7 @@ FAULTS: Mapping[int, Fault] = {
     11010: Fault.OUR_LIMIT,
     20060: Fault.MAINTENANCE,
 }
-TWICE = 10301
+ALREADY_SUBSCRIBED = 10301
 """Already subscribed: not an error."""
 RESTART, PAUSE, RESUME = 20051, 20060, 20061
 
@@ -166,7 +166,7 @@ class Platform(Struct):
     status: int = 1
 
 
-class Said(Struct, gc=False, rename={"chan_id": "chanId"}):
+class ControlFrame(Struct, gc=False, rename={"chan_id": "chanId"}):
     """Every message that is not an array."""
 
     event: str
@@ -212,7 +212,7 @@ read_deriv = Decoder(DerivFrame).decode
 read_liquidations = Decoder(LiquidationFrame).decode
 read_plain = Decoder(Plain).decode
 read_tagged = Decoder(Tagged).decode
-read_said = Decoder(Said).decode
+read_control = Decoder(ControlFrame).decode
 read_rows = Decoder(Annotated[list[Row], Meta(max_length=2_000)]).decode
 read_platform = Decoder(tuple[Literal[0, 1]]).decode
 read_transfers = Decoder(tuple[list[TxRow], list[tuple[str, list[str]]], list[tuple[str, str]]]).decode
@@ -231,14 +231,14 @@ def sides(rows: Sequence[Row]) -> tuple[list[tuple[float, float]], list[tuple[fl
 def error_of(answer: Answer) -> tuple[Fault, str, str] | None:
     """(fault, code, text) of an error that the venue itself sends. None: no such error."""
     try:
-        said = _read_error_row(answer.body) if answer.body[:1] == b"[" else _read_error_body(answer.body)
+        error = _read_error_row(answer.body) if answer.body[:1] == b"[" else _read_error_body(answer.body)
     except UNREADABLE:
         return None
-    text = said.text if isinstance(said, ErrorRow) else said.error
-    fault = FAULTS.get(said.code or 0)
+    text = error.text if isinstance(error, ErrorRow) else error.error
+    fault = FAULTS.get(error.code or 0)
     if fault is None and ("RATE_LIMIT" in text or "ratelimit" in text):
         fault = Fault.OUR_LIMIT
-    return fault or http_fault(answer) or Fault.UNKNOWN, str(said.code or text)[:16], text[:200]
+    return fault or http_fault(answer) or Fault.UNKNOWN, str(error.code or text)[:16], text[:200]
 
 
 def checksum(bids: Sequence[tuple[float, float]], asks: Sequence[tuple[float, float]]) -> int:

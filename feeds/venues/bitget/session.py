@@ -130,7 +130,7 @@ class BitgetSession:
         topic = arg.topic or arg.channel
         reader = self._readers.get(topic)
         if reader is None:
-            return _unasked(topic)
+            return _unused_channel(topic)
         symbol = self._symbols.get(arg.symbol or arg.inst_id)
         if arg.inst_type.lower() != self._inst_type or (symbol is None and topic != "liquidation"):
             return (Unknown(what=f"{topic} of {arg.inst_type[:32]} {(arg.symbol or arg.inst_id)[:64]}"),)
@@ -158,7 +158,9 @@ class BitgetSession:
                 self._asked.pop(arg, None)
                 self._retries.accepted(_key(arg))
                 channel = _CHANNELS.get(arg.topic)
-                return _unasked(arg.topic) if channel is None else (Ack(channel=channel, symbol=self._symbol(arg)),)
+                return (
+                    _unused_channel(arg.topic) if channel is None else (Ack(channel=channel, symbol=self._symbol(arg)),)
+                )
             case "unsubscribe":
                 return ()
             case "error":
@@ -320,5 +322,5 @@ def _key(arg: Arg) -> str:
     return f"{arg.topic} {arg.symbol}"
 
 
-def _unasked(topic: str) -> Sequence[Event]:
+def _unused_channel(topic: str) -> Sequence[Event]:
     return () if topic.startswith(_UNUSED) else (Unknown(what=f"topic {topic[:64]}"),)

@@ -138,7 +138,7 @@ class Bitget(VenueDefaults):
     def read_snapshot(self, product: Product, instrument: Instrument, answer: Answer) -> BookSnapshot:
         """REST gives no sequence number."""
         try:
-            row = read_rest_book(_good(answer))
+            row = read_rest_book(_good_content(answer))
         except UNREADABLE as error:
             raise VenueError(f"bitget book: {error}") from error
         return BookSnapshot(
@@ -154,7 +154,7 @@ class Bitget(VenueDefaults):
 
     def read_transfers(self, answer: Answer) -> Sequence[Rail]:
         try:
-            coins = read_coins(_good(answer))
+            coins = read_coins(_good_content(answer))
         except UNREADABLE as error:
             raise VenueError(f"bitget coins: {error}") from error
         return [
@@ -175,7 +175,7 @@ def _book_request(product: Product, instrument: Instrument, levels: int) -> Rest
     return RestRequest(path=f"/api/v3/market/orderbook?{query}")
 
 
-def _good(answer: Answer) -> Raw:
+def _good_content(answer: Answer) -> Raw:
     """The data of a good answer. Raises VenueError."""
     try:
         body = read_body(answer.body)

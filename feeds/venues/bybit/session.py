@@ -121,8 +121,8 @@ class BybitSession:
             if topic is None:
                 events = self._control(frame, received_ns)
             else:
-                route = self._routes.get(topic) or self._learn(topic)
-                events = route.reader(route, frame) if route is not None else _unasked(topic)
+                route = self._routes.get(topic) or self._find_route(topic)
+                events = route.reader(route, frame) if route is not None else _unused_channel(topic)
         except UNREADABLE as error:
             events = (Garbled(what=str(error)[:200]),)
         if received_ns >= self._retries.due_ns:
@@ -139,7 +139,7 @@ class BybitSession:
             self._pending[req_id] = tuple(topics)
         return encode({"req_id": req_id, "op": op, "args": topics}).decode()
 
-    def _learn(self, topic: str) -> _Route | None:
+    def _find_route(self, topic: str) -> _Route | None:
         """Made when a topic is first seen, and only for topics of our instruments, so their number is bounded."""
         name, _, rest = topic.partition(".")
         depth, _, venue_id = rest.rpartition(".")
@@ -193,7 +193,7 @@ class BybitSession:
 
     def _accepted(self, topic: str) -> Event:
         self._retries.accepted(topic)
-        route = self._routes.get(topic) or self._learn(topic)
+        route = self._routes.get(topic) or self._find_route(topic)
         return Ack() if route is None else Ack(channel=route.channel, symbol=route.symbol)
 
     def _refused(self, topics: Sequence[str], text: str, received_ns: int) -> Sequence[Event]:
@@ -201,7 +201,7 @@ class BybitSession:
             return [Reply(payload=self._request("subscribe", (topic,))) for topic in topics]
         route = None
         for topic in topics:
-            route = self._routes.get(topic) or self._learn(topic)
+            route = self._routes.get(topic) or self._find_route(topic)
             self._retries.schedule(
                 topic, received_ns
             )  # after mass disconnects valid topics are refused for a minute or two
@@ -319,5 +319,5 @@ def _best(levels: Levels, before: tuple[float, float] | None) -> tuple[float, fl
     return left[-1] if left else None
 
 
-def _unasked(topic: str) -> Sequence[Event]:
+def _unused_channel(topic: str) -> Sequence[Event]:
     return () if topic.startswith("kline.") else (Unknown(what=f"topic {topic[:96]}"),)

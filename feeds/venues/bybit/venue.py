@@ -162,7 +162,7 @@ class Bybit(VenueDefaults):
 
     def read_snapshot(self, product: Product, instrument: Instrument, answer: Answer) -> BookSnapshot:
         """Without a sequence number: every topic has its own counter ``u``, and that of REST is another."""
-        result = _good(answer)
+        result = _good_content(answer)
         try:
             row = read_rest_book(result)
         except UNREADABLE as error:
@@ -180,7 +180,7 @@ class Bybit(VenueDefaults):
         return RestRequest(path="/v5/system/status")
 
     def read_status(self, product: Product, answer: Answer) -> Sequence[StatusNotice]:
-        result = _good(answer)
+        result = _good_content(answer)
         try:
             return tuple(n for n in map(status_notice, read_statuses(result).rows) if n is not None)
         except UNREADABLE as error:
@@ -193,7 +193,7 @@ def _weight_used(answer: Answer) -> float | None:
     return None if share is None else share * _IP_LIMIT.weight
 
 
-def _good(answer: Answer) -> Raw:
+def _good_content(answer: Answer) -> Raw:
     """The result of a good answer. Raises VenueError."""
     try:
         body = read_body(answer.body)

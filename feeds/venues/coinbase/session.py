@@ -109,12 +109,12 @@ class CoinbaseSession:
         frame: Frame | None = None
         try:
             frame = read_frame(raw)
-            lost = self._counted(frame)
+            lost = self._check_number(frame)
             reader = self._readers.get(frame.channel)
             events = self._control(frame, received_ns) if reader is None else reader(frame)
         except UNREADABLE as error:
             # it may have been any book's; without a readable number it shows as a gap at the next one
-            lost = () if frame is None else self._losses()
+            lost = () if frame is None else self._gaps()
             events = (Garbled(what=str(error)[:200]),)
         if received_ns >= self._retries.due_ns:
             due = [key.partition(" ") for key in self._retries.take_due(received_ns)]
@@ -124,15 +124,15 @@ class CoinbaseSession:
 
     # numbers
 
-    def _counted(self, frame: Frame) -> Sequence[Event]:
+    def _check_number(self, frame: Frame) -> Sequence[Event]:
         """The message of a skipped number may have been any book's."""
         if frame.sequence_num is None:
             return ()
         whole = frame.sequence_num == self._next
         self._next = frame.sequence_num + 1
-        return () if whole else self._losses()
+        return () if whole else self._gaps()
 
-    def _losses(self) -> Sequence[Event]:
+    def _gaps(self) -> Sequence[Event]:
         """A delta that is a gap, for every book without a loss so far."""
         names = list(self._last)
         self._last.clear()
@@ -169,8 +169,8 @@ class CoinbaseSession:
             if frame.channel in _UNUSED:
                 return ()
             return (Unknown(what=f"{frame.channel[:64]} {frame.type[:32]}"),)
-        said = frame.message.lower()
-        fault = next((fault for part, fault in _FAULTS if part in said), Fault.BAD_REQUEST)
+        text = frame.message.lower()
+        fault = next((fault for part, fault in _FAULTS if part in text), Fault.BAD_REQUEST)
         text = frame.message[:200]
         if not self._pending:
             return (Refusal(fault=fault, text=text),)
@@ -194,7 +194,7 @@ class CoinbaseSession:
         for row in read_books(frame.events):
             symbols = self._symbols.get(row.product_id)
             if symbols is None:
-                return _stranger(frame, row.product_id)
+                return _unknown_instrument(frame, row.product_id)
             bids = [(r.price_level, r.new_quantity) for r in row.updates if r.side == "bid"]
             asks = [(r.price_level, r.new_quantity) for r in row.updates if r.side == "offer"]
             # in every capture all levels of a message have the same time
@@ -231,7 +231,7 @@ class CoinbaseSession:
             for row in reversed(event.trades):
                 symbols = self._symbols.get(row.product_id)
                 if symbols is None:
-                    return _stranger(frame, row.product_id)
+                    return _unknown_instrument(frame, row.product_id)
                 if event.type == "snapshot" or not row.size:
                     continue
                 events += [
@@ -249,5 +249,5 @@ class CoinbaseSession:
         return events or (Heartbeat(channel=Channel.TRADES, gateway_ns=gateway_ns),)
 
 
-def _stranger(frame: Frame, name: str) -> Sequence[Event]:
+def _unknown_instrument(frame: Frame, name: str) -> Sequence[Event]:
     return (Unknown(what=f"{frame.channel[:64]} of {name[:64]}"),)

@@ -91,18 +91,18 @@ class Coinbase(VenueDefaults):
     def read_probe(self, product: Product, probe: Probe, answer: Answer) -> ProbeReading:
         try:
             body = read_body(answer.body)
-            word = body.error or next((said.id for said in body.errors), "")
-            fault = Fault.OUR_LIMIT if "rate_limit" in word else http_fault(answer)
+            code = body.error or next((error.id for error in body.errors), "")
+            fault = Fault.OUR_LIMIT if "rate_limit" in code else http_fault(answer)
         except UNREADABLE:
-            body, word, fault = RestBody(), "", unreadable(answer).fault
-        if fault is None and (word or (probe.gives_time and not body.ms)):
+            body, code, fault = RestBody(), "", unreadable(answer).fault
+        if fault is None and (code or (probe.gives_time and not body.ms)):
             fault = Fault.UNKNOWN
         text = "" if fault is None else answer.body[:200].decode(errors="replace")
         if fault is Fault.OVERLOAD and _MAINTENANCE.search(text):
             fault = Fault.MAINTENANCE
         return ProbeReading(
             fault=fault,
-            code="" if fault is None else word[:32] or str(answer.status),
+            code="" if fault is None else code[:32] or str(answer.status),
             text=text,
             server_ns=body.ms * NS_PER_MS or None,
             retry_after_s=_BUSY_S if fault is Fault.OUR_LIMIT else None,
@@ -115,8 +115,8 @@ class Coinbase(VenueDefaults):
         try:
             row = read_rest_books(answer.body).pricebook
         except UNREADABLE as error:
-            said = answer.body[:200].decode(errors="replace")
-            raise VenueError(f"coinbase book: HTTP {answer.status}, {error}: {said}") from error
+            excerpt = answer.body[:200].decode(errors="replace")
+            raise VenueError(f"coinbase book: HTTP {answer.status}, {error}: {excerpt}") from error
         return BookSnapshot(
             symbol=instrument.symbol,
             bids=[(level.price, level.size) for level in row.bids],
@@ -136,18 +136,18 @@ class Coinbase(VenueDefaults):
         except UNREADABLE as error:
             raise VenueError(f"coinbase currencies: HTTP {answer.status}, {error}") from error
         return [
-            Rail(coin=row.id, chain=network.id, deposit=moves, withdraw=moves)
+            Rail(coin=row.id, chain=network.id, deposit=is_open, withdraw=is_open)
             for row in rows
             for network in row.networks
-            for moves in (_moves(row.status, network.status),)
+            for is_open in (_is_open(row.status, network.status),)
         ]
 
 
-def _moves(*words: str) -> bool | None:
-    """True: both are online. False: one is offline. None: other words, which are about trading or not documented."""
-    if all(word == "online" for word in words):
+def _is_open(*statuses: str) -> bool | None:
+    """True: both are online. False: one is offline. None: other statuses, which are about trading or not documented."""
+    if all(status == "online" for status in statuses):
         return True
-    return False if "offline" in words else None
+    return False if "offline" in statuses else None
 
 
 def _book_request(instrument: Instrument, levels: int) -> RestRequest:

@@ -157,12 +157,12 @@ class CryptocomSession:
         if frame.code:
             return self._refused(frame, self._pending.pop(frame.id or 0, None), received_ns)
         if frame.result is not None and frame.result.channel:
-            return (*self._granted((frame.result.subscription,)), *self._data(frame.result))
+            return (*self._accepted((frame.result.subscription,)), *self._data(frame.result))
         if frame.method == "subscribe":
-            return self._granted(self._pending.pop(frame.id or 0, ()))
+            return self._accepted(self._pending.pop(frame.id or 0, ()))
         return () if frame.method == "unsubscribe" else (Unknown(what=f"method {frame.method[:64]}"),)
 
-    def _granted(self, names: Iterable[str]) -> Sequence[Event]:
+    def _accepted(self, names: Iterable[str]) -> Sequence[Event]:
         """The first data can come instead of the answer, or before it."""
         events: list[Event] = []
         for name in names:
@@ -204,8 +204,8 @@ class CryptocomSession:
         result = frame.result
         symbol = self._symbols.get(result.instrument_name)
         if symbol is None:
-            return _stranger(result.channel, result.instrument_name)
-        events: list[Event] = list(self._granted((result.subscription,))) if self._waiting else []
+            return _unknown_instrument(result.channel, result.instrument_name)
+        events: list[Event] = list(self._accepted((result.subscription,))) if self._waiting else []
         for row in result.data:
             # t: time of publishing; tt: time of the book's last change, where sent
             engine_ns, gateway_ns = row.tt * NS_PER_MS or None, row.t * NS_PER_MS or None
@@ -243,7 +243,7 @@ class CryptocomSession:
         if reader is None:
             return () if result.channel in _UNUSED else (Unknown(what=f"channel {result.channel[:64]}"),)
         symbol = self._symbols.get(result.instrument_name)
-        return _stranger(result.channel, result.instrument_name) if symbol is None else reader(result, symbol)
+        return _unknown_instrument(result.channel, result.instrument_name) if symbol is None else reader(result, symbol)
 
     def _is_first(self, result: wire.Result) -> bool:
         first = result.subscription in self._first
@@ -296,5 +296,5 @@ class CryptocomSession:
         return events
 
 
-def _stranger(kind: str, name: str) -> Sequence[Event]:
+def _unknown_instrument(kind: str, name: str) -> Sequence[Event]:
     return (Unknown(what=f"{kind[:32]} of {name[:64]}"),)

@@ -125,7 +125,7 @@ class Cryptocom(VenueDefaults):
 
     def read_snapshot(self, product: Product, instrument: Instrument, answer: Answer) -> BookSnapshot:
         try:
-            [row] = wire.read_rest_books(_good(answer)).data
+            [row] = wire.read_rest_books(_good_content(answer)).data
         except UNREADABLE as error:
             raise VenueError(f"cryptocom book: {error}") from error
         return BookSnapshot(
@@ -144,7 +144,7 @@ class Cryptocom(VenueDefaults):
     def read_status(self, product: Product, answer: Answer) -> Sequence[StatusNotice]:
         """Announced maintenance with its time. Where trading stays as usual, market data are not affected."""
         try:
-            rows = wire.read_announcements(_good(answer)).data
+            rows = wire.read_announcements(_good_content(answer)).data
         except UNREADABLE as error:
             raise VenueError(f"cryptocom announcements: {error}") from error
         notices: list[StatusNotice] = []
@@ -182,7 +182,7 @@ def _date_ns(answer: Answer) -> int | None:
     return seconds * 1_000_000_000 if 0 < seconds < 1 << 33 else None
 
 
-def _good(answer: Answer) -> Raw:
+def _good_content(answer: Answer) -> Raw:
     """The result of a good answer. Raises VenueError."""
     try:
         body = wire.read_body(answer.body)

@@ -40,7 +40,7 @@ HEARTBEAT_S = 10
 FUNDING_H = 8.0
 """Hours that the venue's funding rate covers; it is paid continuously."""
 
-_TOGETHER = 400  # channels per request; the venue advises at most 500
+_CHANNELS_A_REQUEST = 400  # channels per request; the venue advises at most 500
 _FIRST_REQUEST = 1_000_000_000  # lower ids are tokens of pings; 0 answers the venue's own test
 _NAMES: Mapping[Channel, str] = {
     Channel.BOOK: "book.{}.100ms",
@@ -87,7 +87,7 @@ class DeribitSession:
 
     def subscribe(self) -> Sequence[Payload]:
         names = tuple(self._asked)
-        parts = [names[start : start + _TOGETHER] for start in range(0, len(names), _TOGETHER)]
+        parts = [names[start : start + _CHANNELS_A_REQUEST] for start in range(0, len(names), _CHANNELS_A_REQUEST)]
         return [self._request("set_heartbeat", interval=HEARTBEAT_S), *map(self._ask, parts)]
 
     def resubscribe(self, channel: Channel, symbol: str) -> Sequence[Payload]:
@@ -145,13 +145,13 @@ class DeribitSession:
         if not frame.result:
             return (Unknown(what=f"method {frame.method[:64]}"),)
         if asked is not None:
-            return self._granted(asked, frozenset(wire.read_names(frame.result)))
+            return self._accepted(asked, frozenset(wire.read_names(frame.result)))
         if frame.id is not None and 0 < frame.id < _FIRST_REQUEST:
             in_ns, out_ns = (us * 1000 or None for us in (frame.us_in, frame.us_out))
             return (Pong(token=frame.id, server_in_ns=in_ns, server_out_ns=out_ns),)
         return ()
 
-    def _granted(self, asked: Sequence[str], names: frozenset[str]) -> Sequence[Event]:
+    def _accepted(self, asked: Sequence[str], names: frozenset[str]) -> Sequence[Event]:
         events: list[Event] = []
         for name in asked:
             self._retries.accepted(name)
@@ -192,7 +192,7 @@ class DeribitSession:
     def _book(self, row: wire.BookRow) -> Sequence[Event]:
         symbol = self._symbols.get(row.instrument_name)
         if symbol is None:
-            return _stranger("book", row.instrument_name)
+            return _unknown_instrument("book", row.instrument_name)
         engine_ns = row.timestamp * NS_PER_MS or None
         if row.type == "change" or (not row.type and row.prev_change_id is not None):
             return (
@@ -222,7 +222,7 @@ class DeribitSession:
         row = wire.read_quote(params.data)
         symbol = self._symbols.get(row.instrument_name)
         if symbol is None:
-            return _stranger("quote", row.instrument_name)
+            return _unknown_instrument("quote", row.instrument_name)
         return (
             Quote(
                 symbol=symbol,
@@ -239,7 +239,7 @@ class DeribitSession:
         for row in wire.read_trades(params.data):
             symbol = self._symbols.get(row.instrument_name)
             if symbol is None:
-                events += _stranger("trades", row.instrument_name)
+                events += _unknown_instrument("trades", row.instrument_name)
                 continue
             engine_ns = row.timestamp * NS_PER_MS or None
             events.append(
@@ -263,7 +263,7 @@ class DeribitSession:
         row = wire.read_ticker(params.data)
         symbol = self._symbols.get(row.instrument_name)
         if symbol is None:
-            return _stranger("ticker", row.instrument_name)
+            return _unknown_instrument("ticker", row.instrument_name)
         return (
             Mark(
                 symbol=symbol,
@@ -286,5 +286,5 @@ class DeribitSession:
         return (Heartbeat(channel=Channel.STATUS),)
 
 
-def _stranger(kind: str, name: str) -> Sequence[Event]:
+def _unknown_instrument(kind: str, name: str) -> Sequence[Event]:
     return (Unknown(what=f"{kind} of {name[:64]}"),)

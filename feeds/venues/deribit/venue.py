@@ -115,7 +115,7 @@ class Deribit(VenueDefaults):
         return _book_request(instrument, _REST_LEVELS)
 
     def read_snapshot(self, product: Product, instrument: Instrument, answer: Answer) -> BookSnapshot:
-        result = _good(answer)
+        result = _good_content(answer)
         try:
             row = wire.read_rest_book(result)
         except UNREADABLE as error:
@@ -133,7 +133,7 @@ class Deribit(VenueDefaults):
         return RestRequest(path="/api/v2/public/status")
 
     def read_status(self, product: Product, answer: Answer) -> Sequence[StatusNotice]:
-        result = _good(answer)
+        result = _good_content(answer)
         try:
             row = wire.read_status(result)
         except UNREADABLE as error:
@@ -152,7 +152,7 @@ def _book_request(instrument: Instrument, levels: int) -> RestRequest:
     return RestRequest(path=f"/api/v2/public/get_order_book?instrument_name={instrument.venue_id}&depth={levels}")
 
 
-def _good(answer: Answer) -> Raw:
+def _good_content(answer: Answer) -> Raw:
     """The result of a good answer. Raises VenueError."""
     try:
         body = wire.read_frame(answer.body)

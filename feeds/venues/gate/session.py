@@ -35,8 +35,8 @@ from feeds.venues.retry import RetrySchedule
 BOOK_LEVELS = 400
 """``obu`` with 400 levels, 100 ms. 50 levels (20 ms) would not fill the narrowest depth band of a liquid pair."""
 _LEVELS = (50, BOOK_LEVELS)
-_TOGETHER = 10  # names per request: an unknown one fails the request, which is then repeated name by name
-_LEAVE_S = 10.0  # the upgrade notice only says "soon"
+_NAMES_A_REQUEST = 10  # names per request: an unknown one fails the request, which is then repeated name by name
+_RECONNECT_WITHIN_S = 10.0  # the upgrade notice only says "soon"
 
 _NAMES: Mapping[Channel, str] = {
     Channel.BOOK: "obu",
@@ -90,9 +90,9 @@ class GateSession:
 
     def subscribe(self) -> Sequence[Payload]:
         return [
-            self._request("subscribe", channel, symbols[start : start + _TOGETHER])
+            self._request("subscribe", channel, symbols[start : start + _NAMES_A_REQUEST])
             for channel, symbols in self._wanted.items()
-            for start in range(0, len(symbols), _TOGETHER)
+            for start in range(0, len(symbols), _NAMES_A_REQUEST)
         ]
 
     def resubscribe(self, channel: Channel, symbol: str) -> Sequence[Payload]:
@@ -186,7 +186,7 @@ class GateSession:
         row = wire.read_top(frame.result)
         symbol = self._symbols.get(row.name)
         if symbol is None:
-            return _stranger(frame, row.name)
+            return _unknown_instrument(frame, row.name)
         bid, ask = row.bid or None, row.ask or None
         return (
             Quote(
@@ -209,7 +209,7 @@ class GateSession:
         for row in [rows] if isinstance(rows, wire.SpotTradeRow) else rows:
             symbol = self._symbols.get(row.currency_pair)
             if symbol is None:
-                return _stranger(frame, row.currency_pair)
+                return _unknown_instrument(frame, row.currency_pair)
             events.append(
                 Trade(
                     symbol=symbol,
@@ -231,7 +231,7 @@ class GateSession:
         for row in wire.read_trades(frame.result):
             symbol = self._symbols.get(row.contract)
             if symbol is None:
-                return _stranger(frame, row.contract)
+                return _unknown_instrument(frame, row.contract)
             if row.is_internal or not row.size:
                 events.append(Heartbeat(channel=Channel.TRADES, symbol=symbol, gateway_ns=gateway_ns))
                 continue
@@ -281,7 +281,7 @@ def _changes(
     frame: wire.Frame, row: wire.BookHead, symbol: str, bids: Levels, asks: Levels, levels: int
 ) -> Sequence[Event]:
     if not symbol:
-        return _stranger(frame, row.name)
+        return _unknown_instrument(frame, row.name)
     engine_ns, gateway_ns = row.made_ms * NS_PER_MS or None, frame.time_ms * NS_PER_MS or None
     if row.full:
         return (
@@ -308,10 +308,10 @@ def _changes(
     )
 
 
-def _stranger(frame: wire.Frame, name: str) -> Sequence[Event]:
+def _unknown_instrument(frame: wire.Frame, name: str) -> Sequence[Event]:
     return (Unknown(what=f"{frame.channel[:64]} of {name[:64]}"),)
 
 
 def _notice(row: wire.Announced) -> Sequence[Event]:
-    within_s = _LEAVE_S if row.type == "upgrade" else None
+    within_s = _RECONNECT_WITHIN_S if row.type == "upgrade" else None
     return (Notice(text=(row.msg or row.type)[:200], reconnect_within_s=within_s),)

@@ -39,7 +39,7 @@ class MbpSync:
             self._kept.clear()  # a loss or a restarted counter: earlier deltas cannot be applied to any snapshot now
         self._kept.append(delta)
 
-    def lay(self, snapshot: BookSnapshot) -> BookSnapshot | None:
+    def apply_to(self, snapshot: BookSnapshot) -> BookSnapshot | None:
         """The snapshot with all kept deltas applied. None: it is too old for them, so another one is needed."""
         seq = snapshot.seq
         bids, asks = dict(snapshot.bids), dict(snapshot.asks)

@@ -106,7 +106,7 @@ class HtxSession:
             # recordings are plain text; the venue compresses every message
             text = raw if raw[:1] == b"{" else gunzip(raw)
             if _BOOK_HEAD.match(text):
-                events = self._told(wire.read_book_frame(text))
+                events = self._book_message(wire.read_book_frame(text))
             else:
                 frame = wire.read_frame(text)
                 events = self._data(frame) if frame.ch else self._control(frame, received_ns)
@@ -189,19 +189,19 @@ class HtxSession:
     def _data(self, frame: wire.Frame) -> Sequence[Event]:
         name, kind = _named(frame.ch)
         if kind in self._books:
-            return self._told(wire.BookFrame(ch=frame.ch, tick=wire.read_book(frame.tick), ts=frame.ts))
+            return self._book_message(wire.BookFrame(ch=frame.ch, tick=wire.read_book(frame.tick), ts=frame.ts))
         reader, symbol = self._readers.get(kind), self._symbols.get(name)
         if reader is None or symbol is None:
-            return _stranger(frame.ch, reader is not None)
+            return _unknown_instrument(frame.ch, reader is not None)
         return reader(frame, symbol, kind)
 
-    def _told(self, frame: wire.BookFrame) -> Sequence[Event]:
+    def _book_message(self, frame: wire.BookFrame) -> Sequence[Event]:
         known = self._known.get(frame.ch)
         if known is None:
             name, kind = _named(frame.ch)
             reader, symbol = self._books.get(kind), self._symbols.get(name)
             if reader is None or symbol is None:
-                return _stranger(frame.ch, reader is not None)
+                return _unknown_instrument(frame.ch, reader is not None)
             known = self._known[frame.ch] = reader, symbol, kind
         reader, symbol, kind = known
         return reader(frame, symbol, kind)
@@ -261,7 +261,7 @@ class HtxSession:
             gateway_ns=frame.ts * NS_PER_MS or None,
             levels_limit=BOOK_LEVELS,
         )
-        whole = waiting.lay(snapshot)
+        whole = waiting.apply_to(snapshot)
         if whole is None:
             return ()
         del self._waiting[frame.rep]
@@ -336,7 +336,7 @@ def _named(channel: str) -> tuple[str, str]:
     return name, kind
 
 
-def _stranger(channel: str, known: bool) -> Sequence[Event]:
+def _unknown_instrument(channel: str, known: bool) -> Sequence[Event]:
     """``known``: the kind of channel is one that we read, but the instrument is not ours."""
     unused = _named(channel)[1].partition(".")[0] in _UNUSED
     return () if unused and not known else (Unknown(what=f"channel {channel[:96]}"),)

@@ -175,7 +175,7 @@ class Htx(VenueDefaults):
         return RestRequest(path=_BOOKS[product] % instrument.venue_id)
 
     def read_snapshot(self, product: Product, instrument: Instrument, answer: Answer) -> BookSnapshot:
-        body = _good(answer)
+        body = _good_content(answer)
         try:
             row = read_book(body.tick)
         except UNREADABLE as error:
@@ -196,7 +196,7 @@ class Htx(VenueDefaults):
         return RestRequest(path="/v2/market-status" if product == "spot" else "/heartbeat/")
 
     def read_status(self, product: Product, answer: Answer) -> Sequence[StatusNotice]:
-        body = _good(answer)
+        body = _good_content(answer)
         try:
             if product == "spot":
                 spot = read_market_status(body.data)
@@ -218,7 +218,7 @@ class Htx(VenueDefaults):
 
     def read_transfers(self, answer: Answer) -> Sequence[Rail]:
         try:
-            rows = read_currencies(_good(answer).data)
+            rows = read_currencies(_good_content(answer).data)
         except UNREADABLE as error:
             raise VenueError(f"htx currencies: {error}") from error
         return [
@@ -241,7 +241,7 @@ def _time_ns(product: Product, body: RestBody) -> int:
     return (read_time(body.data) if product == "spot" else body.ts) * NS_PER_MS
 
 
-def _good(answer: Answer) -> RestBody:
+def _good_content(answer: Answer) -> RestBody:
     """Raises VenueError."""
     try:
         body = read_body(answer.body)

@@ -45,7 +45,7 @@ DEEP_LEVELS = 20
 """Levels per side of the usual ``l2Book``, sent every 5 s since July 2026."""
 FAST_LEVELS = 5
 """Levels per side of ``l2Book`` with ``fast``, sent every 0.5 s."""
-_DEEP_LASTS_NS = 12_000_000_000
+_DEEP_MAX_AGE_NS = 12_000_000_000
 """Two and a half intervals of the usual book: after that its levels are too old to use."""
 
 _SUBSCRIPTIONS: Mapping[Channel, Sequence[Mapping[str, Any]]] = {
@@ -113,7 +113,7 @@ class HyperliquidSession:
         if channel is Channel.TRADES:
             self._history.pop(symbol, None)
         mine = [(c, coin) for c, s, coin in self._wanted if (c, s) == (channel, symbol)]
-        return [_request(method, c, coin, n) for c, coin in mine for method, n in _each(c)]
+        return [_request(method, c, coin, n) for c, coin in mine for method, n in _resubscription(c)]
 
     def ping(self, token: int) -> Payload | None:
         return '{"method":"ping"}'
@@ -191,7 +191,7 @@ class HyperliquidSession:
             books.deep = image
         else:
             books.fast = image
-        return (_composed(symbol, books),)
+        return (_merged(symbol, books),)
 
     def _bbo(self, data: Raw) -> Sequence[Event]:
         row = read_bbo(data)
@@ -249,7 +249,7 @@ class HyperliquidSession:
         return (Mark(symbol=symbol, mark=mark, index=index, funding_rate=rate, interval_h=1.0),)
 
 
-def _each(channel: Channel) -> Sequence[tuple[str, int]]:
+def _resubscription(channel: Channel) -> Sequence[tuple[str, int]]:
     """(method, form) of a resubscription: all forms of a channel are unsubscribed, then all subscribed."""
     forms = range(len(_SUBSCRIPTIONS[channel]))
     return [(method, n) for method in ("unsubscribe", "subscribe") for n in forms]
@@ -259,13 +259,13 @@ def _request(method: str, channel: Channel, coin: str, form: int) -> str:
     return encode({"method": method, "subscription": {**_SUBSCRIPTIONS[channel][form], "coin": coin}}).decode()
 
 
-def _composed(symbol: str, books: _Books) -> BookSnapshot:
+def _merged(symbol: str, books: _Books) -> BookSnapshot:
     """The newest book. Below the five levels of a fast book stand those of the last usual one (at most 12 s old)."""
     fast, deep = books.fast, books.deep
     if fast is None or (deep is not None and deep.time_ns >= fast.time_ns):
         assert deep is not None
         return _snapshot(symbol, deep, DEEP_LEVELS)
-    if deep is None or fast.time_ns - deep.time_ns > _DEEP_LASTS_NS:
+    if deep is None or fast.time_ns - deep.time_ns > _DEEP_MAX_AGE_NS:
         return _snapshot(symbol, fast, FAST_LEVELS)
     bids, asks = fast.bids, fast.asks
     # where the price has left the range of the usual book, the levels between the two are not known

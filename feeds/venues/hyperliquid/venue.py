@@ -120,8 +120,8 @@ class Hyperliquid(VenueDefaults):
         try:
             row = read_book(answer.body)
         except UNREADABLE as error:
-            said = answer.body[:200].decode(errors="replace")
-            raise VenueError(f"hyperliquid book: HTTP {answer.status}, {error}: {said}") from error
+            excerpt = answer.body[:200].decode(errors="replace")
+            raise VenueError(f"hyperliquid book: HTTP {answer.status}, {error}: {excerpt}") from error
         if row.coin != instrument.venue_id:
             raise VenueError(f"hyperliquid book: asked for {instrument.venue_id}, got {row.coin}")
         return BookSnapshot(

@@ -50,12 +50,12 @@ class KrakenFuturesSession:
     def __init__(self, plan: SocketPlan, instruments: Sequence[Instrument]) -> None:
         self._ids = {i.symbol: i.venue_id.upper() for i in instruments}
         self._symbols = {name.upper(): i.symbol for name, i in by_venue_id(instruments).items()}
-        self._meant: dict[tuple[str, str], list[Channel]] = {}
+        self._channels: dict[tuple[str, str], list[Channel]] = {}
         """Channels that a (feed, name) serves."""
         for subscription in plan.subscriptions:
             name, feed = self._ids.get(subscription.symbol or ""), _FEEDS.get(subscription.channel)
             if name is not None and feed is not None:
-                self._meant.setdefault((feed, name), []).append(subscription.channel)
+                self._channels.setdefault((feed, name), []).append(subscription.channel)
         self._pending: dict[tuple[str, str], None] = {}
         self._readers: dict[str, Callable[[Frame, str], Sequence[Event]]] = {
             "book": _delta,
@@ -67,7 +67,10 @@ class KrakenFuturesSession:
         }
 
     def subscribe(self) -> Sequence[Payload]:
-        return ['{"event":"subscribe","feed":"heartbeat"}', *(self._request("subscribe", *key) for key in self._meant)]
+        return [
+            '{"event":"subscribe","feed":"heartbeat"}',
+            *(self._request("subscribe", *key) for key in self._channels),
+        ]
 
     def resubscribe(self, channel: Channel, symbol: str) -> Sequence[Payload]:
         name, feed = self._ids.get(symbol), _FEEDS.get(channel)
@@ -104,7 +107,9 @@ class KrakenFuturesSession:
                 done = [(frame.feed, name.upper()) for name in frame.product_ids]
                 for key in done:
                     self._pending.pop(key, None)
-                return [Ack(channel=c, symbol=self._symbols[key[1]]) for key in done for c in self._meant.get(key, ())]
+                return [
+                    Ack(channel=c, symbol=self._symbols[key[1]]) for key in done for c in self._channels.get(key, ())
+                ]
             case "error":
                 fault, text = fault_of(frame.message), frame.message[:200]
                 oldest = next(iter(self._pending), None)
@@ -112,7 +117,9 @@ class KrakenFuturesSession:
                     return (Refusal(fault=fault, text=text),)
                 del self._pending[oldest]
                 symbol = self._symbols[oldest[1]]
-                return [Refusal(channel=c, symbol=symbol, fault=fault, text=text) for c in self._meant.get(oldest, ())]
+                return [
+                    Refusal(channel=c, symbol=symbol, fault=fault, text=text) for c in self._channels.get(oldest, ())
+                ]
             case "info" | "unsubscribed" | "alert":
                 return ()
             case other:

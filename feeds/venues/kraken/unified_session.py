@@ -38,20 +38,20 @@ class KrakenUnifiedSession(KrakenSpotSession):
         self._rule = KrakenV2Rule()
         self._unchecked: set[str] = set()
 
-    def spelled(self, instrument: Instrument) -> str:
+    def venue_name(self, instrument: Instrument) -> str:
         return instrument.venue_id.upper()
 
     def books(self, frame: Frame) -> Sequence[Event]:
         events: list[Event] = []
         for event in super().books(frame):
             if isinstance(event, BookSnapshot):
-                events += self._proven(event)
+                events += self._check_decimals(event)
             if isinstance(event, BookSnapshot | BookDelta) and event.symbol in self._unchecked:
                 event.checksum = None
             events.append(event)
         return events
 
-    def _proven(self, first: BookSnapshot) -> Sequence[Notice]:
+    def _check_decimals(self, first: BookSnapshot) -> Sequence[Notice]:
         """Checks a first book: nothing can be lost before it, so a wrong checksum means that our decimals are wrong."""
         sides = _Sides({p: s for p, s in first.bids if s}, {p: s for p, s in first.asks if s})
         ours = self._rule.checksum(sides, self._instruments[first.symbol])

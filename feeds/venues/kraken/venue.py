@@ -203,20 +203,20 @@ class Kraken(VenueDefaults):
             reply = read_reply(answer.body)
         except UNREADABLE:
             return unreadable(answer)
-        words = reply.error if isinstance(reply.error, str) else " ".join(reply.error[:4])
+        error_text = reply.error if isinstance(reply.error, str) else " ".join(reply.error[:4])
         if product == "spot":
             seconds = reply.result.unixtime if isinstance(reply.result, TimeRow) else 0
             server_ns, resolution_ns = seconds * 1_000_000_000 if 0 < seconds < 1 << 33 else None, 1_000_000_000
         else:
             server_ns, resolution_ns = stamp_ns(reply.server_time), 1_000_000
-        fault = fault_of(words) if words else None
+        fault = fault_of(error_text) if error_text else None
         if fault in (None, Fault.UNKNOWN):
             fault = http_fault(answer) or fault
         if fault is None and probe.gives_time and server_ns is None:
             fault = Fault.UNKNOWN
         return ProbeReading(
             fault=fault,
-            code="" if fault is None else words[:32] or str(answer.status),
+            code="" if fault is None else error_text[:32] or str(answer.status),
             text="" if fault is None else answer.body[:200].decode(errors="replace"),
             server_ns=server_ns,
             server_resolution_ns=resolution_ns,
@@ -239,8 +239,8 @@ class Kraken(VenueDefaults):
                 return BookSnapshot(symbol=instrument.symbol, bids=sides.bids, asks=sides.asks, gateway_ns=at_ns)
             [row] = read_spot_book(answer.body).result.values()
         except UNREADABLE as error:
-            said = answer.body[:200].decode(errors="replace")
-            raise VenueError(f"kraken book: HTTP {answer.status}, {error}: {said}") from error
+            excerpt = answer.body[:200].decode(errors="replace")
+            raise VenueError(f"kraken book: HTTP {answer.status}, {error}: {excerpt}") from error
         return BookSnapshot(
             symbol=instrument.symbol,
             bids=[(price, size) for price, size, _ in row.bids],
@@ -270,5 +270,5 @@ class Kraken(VenueDefaults):
             assets = read_assets(answer.body).result.values()
         except UNREADABLE as error:
             raise VenueError(f"kraken assets: HTTP {answer.status}, {error}") from error
-        told = ((coin_of(one.altname), *_FUNDING.get(one.status, (None, None))) for one in assets)
-        return [Rail(coin=coin, chain="", deposit=deposit, withdraw=withdraw) for coin, deposit, withdraw in told]
+        states = ((coin_of(one.altname), *_FUNDING.get(one.status, (None, None))) for one in assets)
+        return [Rail(coin=coin, chain="", deposit=deposit, withdraw=withdraw) for coin, deposit, withdraw in states]

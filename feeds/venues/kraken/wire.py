@@ -38,9 +38,9 @@ _FAULTS: tuple[tuple[str, Fault], ...] = (
 )
 
 
-def fault_of(words: str) -> Fault:
+def fault_of(error_text: str) -> Fault:
     """The fault of an error text, from REST or a websocket."""
-    return next((fault for part, fault in _FAULTS if part in words), Fault.UNKNOWN)
+    return next((fault for part, fault in _FAULTS if part in error_text), Fault.UNKNOWN)
 
 
 def coin_of(altname: str) -> str:

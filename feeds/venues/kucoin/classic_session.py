@@ -54,7 +54,7 @@ _FAULTS: Mapping[str, Fault] = {
     "503": Fault.OVERLOAD,
     "509": Fault.OUR_LIMIT,  # too many topics, or messages per second
 }
-_UNASKED = ("/market/candles", "/contractMarket/candle", "/market/snapshot", "/contractMarket/snapshot", "/spotMarket/level3", "/contractMarket/level3v2", "/contract/announcement")  # fmt: skip  # noqa: E501 - a list of names
+_UNUSED = ("/market/candles", "/contractMarket/candle", "/market/snapshot", "/contractMarket/snapshot", "/spotMarket/level3", "/contractMarket/level3v2", "/contract/announcement")  # fmt: skip  # noqa: E501 - a list of names
 
 
 class ClassicSession:
@@ -124,7 +124,7 @@ class ClassicSession:
         name, _, venue_id = topic.partition(":")
         reader = _READERS.get(name)
         if reader is None:
-            return () if name in _UNASKED else (Unknown(what=f"topic {topic}"[:96]),)
+            return () if name in _UNUSED else (Unknown(what=f"topic {topic}"[:96]),)
         symbol = self._symbols.get(frame.subject if venue_id == "all" else venue_id)
         return (Unknown(what=f"topic {topic}"[:96]),) if symbol is None else reader(symbol, frame)
 

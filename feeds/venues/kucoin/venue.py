@@ -136,7 +136,7 @@ class Kucoin(VenueDefaults):
     def dial_url(self, plan: SocketPlan, base: str, answer: Answer | None) -> str:
         if answer is None:
             return base + plan.path
-        body = _good(answer)
+        body = _good_content(answer)
         try:
             bullet = read_bullet(body)
             endpoint = urlsplit(bullet.instance_servers[0].endpoint)
@@ -192,7 +192,7 @@ class Kucoin(VenueDefaults):
         return RestRequest(path=_of("/api/v1/level2/depth100", instrument), weight=10)
 
     def read_snapshot(self, product: Product, instrument: Instrument, answer: Answer) -> BookSnapshot:
-        data = _good(answer)
+        data = _good_content(answer)
         try:
             book = read_rest_book(data)
         except UNREADABLE as error:
@@ -210,7 +210,7 @@ class Kucoin(VenueDefaults):
         return RestRequest(path="/api/v1/status", weight=3 if product == "spot" else 4)
 
     def read_status(self, product: Product, answer: Answer) -> Sequence[StatusNotice]:
-        data = _good(answer)
+        data = _good_content(answer)
         try:
             row = read_status(data)
         except UNREADABLE as error:
@@ -224,7 +224,7 @@ class Kucoin(VenueDefaults):
         return [RestRequest(path=f"/api/v3/currencies/{quote(coin, safe='')}", weight=3) for coin in coins]
 
     def read_transfers(self, answer: Answer) -> Sequence[Rail]:
-        data = _good(answer)
+        data = _good_content(answer)
         try:
             got = read_currency(data)
         except UNREADABLE as error:
@@ -257,7 +257,7 @@ def _fault(body: Body, answer: Answer) -> Fault | None:
     return Fault.MAINTENANCE if fault is Fault.OVERLOAD and _MAINTENANCE.search(body.msg) else fault
 
 
-def _good(answer: Answer) -> Raw:
+def _good_content(answer: Answer) -> Raw:
     """The data of a good answer. Raises VenueError."""
     try:
         body = read_body(answer.body)

@@ -47,9 +47,9 @@ _METHODS: Mapping[str, Channel] = {
 }
 METHODS_A_SYMBOL = len(_METHODS)
 # Channels that Detour never subscribes to. Captures of other clients have them, so they are ignored, not counted.
-_UNASKED = ("push.kline", "push.tickers", "push.depth.", "push.contract", "push.event", "push.fullDepth")
+_UNUSED = ("push.kline", "push.tickers", "push.depth.", "push.contract", "push.event", "push.fullDepth")
 _NAMED = re.compile(r"Contract \[([^\]]{1,64})\]")
-_OURS = re.compile(r"frequent|limit|too many|exceed", re.IGNORECASE)
+_OUR_LIMIT = re.compile(r"frequent|limit|too many|exceed", re.IGNORECASE)
 
 _GZIP = b"\x1f\x8b"
 
@@ -109,22 +109,22 @@ class LinearSession:
         if kind == "rs" and method in _METHODS:
             waiting = self._waiting[method]
             return (Ack(channel=_METHODS[method], symbol=waiting.popleft() if waiting else None),)
-        if frame.channel.startswith(("rs.unsub.", *_UNASKED)):
+        if frame.channel.startswith(("rs.unsub.", *_UNUSED)):
             return ()
         return (Unknown(what=f"channel {frame.channel}"[:96]),)
 
-    def _refused(self, words: str) -> Sequence[Event]:
+    def _refused(self, error_text: str) -> Sequence[Event]:
         """An error names its contract. It refuses the first request for it that has no answer yet."""
-        fault = Fault.OUR_LIMIT if _OURS.search(words) else Fault.UNKNOWN
-        named = _NAMED.search(words)
+        fault = Fault.OUR_LIMIT if _OUR_LIMIT.search(error_text) else Fault.UNKNOWN
+        named = _NAMED.search(error_text)
         symbol = self._symbols.get(named[1]) if named else None
         if symbol is None:
-            return (Refusal(fault=fault, text=words[:200]),)
+            return (Refusal(fault=fault, text=error_text[:200]),)
         method = next((method for method, waiting in self._waiting.items() if symbol in waiting), None)
         if method is not None:
             self._waiting[method].remove(symbol)
         channel = None if method is None else _METHODS[method]
-        return (Refusal(channel=channel, symbol=symbol, fault=Fault.BAD_REQUEST, text=words[:200]),)
+        return (Refusal(channel=channel, symbol=symbol, fault=Fault.BAD_REQUEST, text=error_text[:200]),)
 
 
 def _request(method: str, venue_id: str) -> str:

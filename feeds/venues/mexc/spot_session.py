@@ -42,7 +42,7 @@ _TOPICS: Mapping[Channel, str] = {
 }
 _TOPIC = re.compile(r"spot@[^\s,\[\]]{1,200}")
 _REFUSED = re.compile(r"Not Subscribed successfully! \[([^\]]*)\]")
-_OURS = re.compile(r"limit|exceed|too many|frequent", re.IGNORECASE)
+_OUR_LIMIT = re.compile(r"limit|exceed|too many|frequent", re.IGNORECASE)
 
 
 class SpotSession:
@@ -83,12 +83,12 @@ class SpotSession:
 
     def _control(self, raw: bytes, received_ns: int) -> Sequence[Event]:
         """``code`` is always 0. The text tells what happened and names the topics."""
-        words = read_answer(raw).msg
-        if words == "PONG":
+        answer_text = read_answer(raw).msg
+        if answer_text == "PONG":
             return (Pong(),)
-        refused = [topic for found in _REFUSED.finditer(words) for topic in _TOPIC.findall(found[1])]
+        refused = [topic for found in _REFUSED.finditer(answer_text) for topic in _TOPIC.findall(found[1])]
         events: list[Event] = []
-        for topic in _TOPIC.findall(words):
+        for topic in _TOPIC.findall(answer_text):
             asked = self._asked.get(topic)
             if asked is None:
                 continue
@@ -97,12 +97,12 @@ class SpotSession:
                 self._retries.accepted(topic)
                 events.append(Ack(channel=channel, symbol=symbol))
                 continue
-            fault = Fault.OUR_LIMIT if _OURS.search(words) else Fault.BAD_REQUEST
+            fault = Fault.OUR_LIMIT if _OUR_LIMIT.search(answer_text) else Fault.BAD_REQUEST
             self._retries.schedule(topic, received_ns)
-            events.append(Refusal(channel=channel, symbol=symbol, fault=fault, text=words[-200:]))
-        if events or refused or _TOPIC.search(words):  # topics that are not ours: the answer to an unsubscription
+            events.append(Refusal(channel=channel, symbol=symbol, fault=fault, text=answer_text[-200:]))
+        if events or refused or _TOPIC.search(answer_text):  # topics that are not ours: the answer to an unsubscription
             return events
-        return (Refusal(text=words[:200]),)
+        return (Refusal(text=answer_text[:200]),)
 
     def _push(self, raw: bytes) -> Sequence[Event]:
         push = read_push(raw)
@@ -132,8 +132,8 @@ def _delta(symbol: str, push: Any) -> BookDelta:
     are only cancelled, and would look like lag inside MEXC. Trades measure that lag."""
     body = push.publicAggreDepths
     bids, asks = ([(level.price, level.quantity) for level in side] for side in (body.bids, body.asks))
-    told = (bids, asks, body.fromVersion, body.toVersion, push.createTime, push.sendTime)
-    row = convert(told, DepthRow, strict=False)
+    fields = (bids, asks, body.fromVersion, body.toVersion, push.createTime, push.sendTime)
+    row = convert(fields, DepthRow, strict=False)
     return BookDelta(
         symbol=symbol,
         bids=row.bids,
@@ -162,8 +162,8 @@ def _quote(symbol: str, push: Any) -> Quote:
 
 
 def _trades(symbol: str, push: Any) -> Sequence[Event]:
-    told = [(d.price, d.quantity, d.tradeType, d.time, d.tradeId) for d in push.publicAggreDeals.deals]
-    row = convert((told, push.sendTime), DealsRow, strict=False)
+    fields = [(d.price, d.quantity, d.tradeType, d.time, d.tradeId) for d in push.publicAggreDeals.deals]
+    row = convert((fields, push.sendTime), DealsRow, strict=False)
     return [
         Trade(
             symbol=symbol,

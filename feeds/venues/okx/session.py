@@ -139,7 +139,7 @@ class OkxSession:
         if arg is None:
             return (Unknown(what="neither event nor channel"),)
         reader = self._readers.get(arg.channel)
-        return _unasked(arg.channel) if reader is None else reader(arg, frame)
+        return _unused_channel(arg.channel) if reader is None else reader(arg, frame)
 
     # requests
 
@@ -164,7 +164,7 @@ class OkxSession:
                 self._settle(frame.id, frame.arg)
                 channel = _CHANNELS.get(frame.arg.channel)
                 if channel is None:
-                    return _unasked(frame.arg.channel)
+                    return _unused_channel(frame.arg.channel)
                 return (Ack(channel=channel, symbol=self._symbol(frame.arg.inst_id)),)
             case "unsubscribe":
                 return ()
@@ -214,7 +214,7 @@ class OkxSession:
 
     # data
 
-    def _stranger(self, arg: Arg) -> Sequence[Event]:
+    def _unknown_instrument(self, arg: Arg) -> Sequence[Event]:
         return (Unknown(what=f"{arg.channel} of {(arg.inst_id or '?')[:64]}"),)
 
     def _book(self, arg: Arg, frame: Frame) -> Sequence[Event]:
@@ -223,7 +223,7 @@ class OkxSession:
     def _levels(self, arg: Arg, action: str | None, rows: Sequence[BookRow]) -> Sequence[Event]:
         symbol = self._symbols.get(arg.inst_id or "")
         if symbol is None:
-            return self._stranger(arg)
+            return self._unknown_instrument(arg)
         events: list[Event] = []
         delta = action == "update"
         if not delta and action != "snapshot":
@@ -257,7 +257,7 @@ class OkxSession:
     def _quote(self, arg: Arg, frame: Frame) -> Sequence[Event]:
         symbol = self._symbols.get(arg.inst_id or "")
         if symbol is None:
-            return self._stranger(arg)
+            return self._unknown_instrument(arg)
         events: list[Event] = []
         for row in read_books(frame.data):
             bid = row.bids[0] if row.bids else None
@@ -278,7 +278,7 @@ class OkxSession:
     def _trade(self, arg: Arg, frame: Frame) -> Sequence[Event]:
         symbol = self._symbols.get(arg.inst_id or "")
         if symbol is None:
-            return self._stranger(arg)
+            return self._unknown_instrument(arg)
         return [
             Trade(
                 symbol=symbol,
@@ -294,7 +294,7 @@ class OkxSession:
     def _mark(self, arg: Arg, frame: Frame) -> Sequence[Event]:
         symbol = self._symbols.get(arg.inst_id or "")
         if symbol is None:
-            return self._stranger(arg)
+            return self._unknown_instrument(arg)
         return [
             Mark(symbol=symbol, mark=row.mark_px, gateway_ns=row.ts * NS_PER_MS or None)
             for row in read_marks(frame.data)
@@ -303,7 +303,7 @@ class OkxSession:
     def _funding(self, arg: Arg, frame: Frame) -> Sequence[Event]:
         symbol = self._symbols.get(arg.inst_id or "")
         if symbol is None:
-            return self._stranger(arg)
+            return self._unknown_instrument(arg)
         events: list[Event] = []
         for row in read_fundings(frame.data):
             due_ns, following_ns = ms_ns(row.funding_time), ms_ns(row.next_funding_time)
@@ -339,7 +339,7 @@ class OkxSession:
         return events or (Heartbeat(channel=Channel.STATUS),)
 
 
-def _unasked(channel: str) -> Sequence[Event]:
+def _unused_channel(channel: str) -> Sequence[Event]:
     return () if channel.startswith(_UNUSED) else (Unknown(what=f"channel {channel[:64]}"),)
 
 

@@ -166,7 +166,7 @@ class Okx(VenueDefaults):
         return RestRequest(path="/api/v5/system/status", weight=4.0)  # limit of this path: 1 per 5 s, the lowest of all
 
     def read_status(self, product: Product, answer: Answer) -> Sequence[StatusNotice]:
-        data = _good(answer)
+        data = _good_content(answer)
         try:
             return tuple(n for n in map(status_notice, read_statuses(data)) if n is not None)
         except UNREADABLE as error:
@@ -176,7 +176,7 @@ class Okx(VenueDefaults):
         return _CLOSES.get(code)
 
 
-def _good(answer: Answer) -> Raw:
+def _good_content(answer: Answer) -> Raw:
     """The data of a good answer. Raises VenueError."""
     try:
         body = read_body(answer.body)
@@ -188,7 +188,7 @@ def _good(answer: Answer) -> Raw:
 
 
 def _first_book(answer: Answer) -> BookRow:
-    data = _good(answer)
+    data = _good_content(answer)
     try:
         return read_books(data)[0]
     except UNREADABLE as error:

@@ -44,7 +44,7 @@ class Churn:
     def sync(self) -> list[Event]:
         """Subscribe, and bring the book over REST where the venue wants it so. Returns every event on the way."""
         line = self.line
-        events = [*self._hear(line.greeting), *self.say(line.ours.subscribe())]
+        events = [*self._hear(line.greeting), *self.send(line.ours.subscribe())]
         self.apply(events)
         if line.book.wants_snapshot:
             self.fetch()
@@ -100,7 +100,7 @@ class Churn:
         """What becomes of the frames that the twin makes of it."""
         return self.apply(self._hear(self.line.theirs.change(self.line.sim, change)))
 
-    def say(self, payloads: Sequence[str | bytes]) -> list[Event]:
+    def send(self, payloads: Sequence[str | bytes]) -> list[Event]:
         """What comes of our sending these."""
         return self._hear(self._asked(payloads))
 

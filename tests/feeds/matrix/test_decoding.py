@@ -10,7 +10,7 @@ from feeds.books.book import Outcome
 from feeds.model import Channel, Garbled, Unknown
 from tests.feeds.matrix.churn import Churn
 from tests.feeds.matrix.products import CELLS, Cell, Loss
-from tests.feeds.venues.line import strangers
+from tests.feeds.venues.line import unexpected
 
 DIFFS = 10_000
 LOST_AT_MOST = 500
@@ -29,7 +29,7 @@ every_cell = pytest.mark.parametrize("cell", CELLS, ids=[cell.route for cell in 
 @every_cell
 def test_a_subscription_brings_a_whole_book_and_nothing_unknown(cell: Cell) -> None:
     churn = Churn(cell)
-    assert strangers(churn.sync()) == []
+    assert unexpected(churn.sync()) == []
     assert churn.line.book.synced
     assert churn.equal()
 
@@ -105,8 +105,8 @@ def mend(churn: Churn) -> None:
         churn.tell(churn.change())
         assert churn.fetch() is Outcome.APPLIED
     else:
-        again = churn.say(line.ours.resubscribe(Channel.BOOK, line.instrument.symbol))
-        assert strangers(again) == []
+        again = churn.send(line.ours.resubscribe(Channel.BOOK, line.instrument.symbol))
+        assert unexpected(again) == []
         churn.apply(again)
     for _ in range(20):
         assert set(churn.tell(churn.change())) <= FINE

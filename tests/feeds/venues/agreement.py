@@ -18,7 +18,7 @@ from tests.feeds.matrix.products import Cell, gone_beside, instrument_of
 from tests.feeds.venues.line import Line
 
 
-class Told(Struct, frozen=True, kw_only=True):
+class Expected(Struct, frozen=True, kw_only=True):
     """Of times: which of both reach us, ``E`` the matching engine's and ``G`` the gateway's; None: no such message."""
 
     book: str = "EG"
@@ -49,39 +49,43 @@ ALL: tuple[Product, ...] = ("linear", "inverse", "spot")
 CLOCK = ("token", "server_out_ns")
 CLOCKS = ("token", "server_in_ns", "server_out_ns")
 
-_binance = Told(gone="silent", liquidation="EG", mark=SWAP, weights=(1.0, 3.0))
-_okx = Told(
+_binance = Expected(gone="silent", liquidation="EG", mark=SWAP, weights=(1.0, 3.0))
+_okx = Expected(
     book="G", quote="E", trade="E", liquidation="E", mark=(100.55, None, 0.0001, 8.0, True), pong=(), notice=(60.0,),
     quiet_s=60, status=("ongoing", ()),
 )  # fmt: skip
-_bybit = Told(liquidation="EG", mark=HOURS, quiet_s=3, nonsense=Fault.UNKNOWN, status=("ongoing", ALL))
-_bitget = Told(liquidation="EG", mark=SWAP, pong=(), weights=(1.0, 1.0))
-_gate = Told(
+_bybit = Expected(liquidation="EG", mark=HOURS, quiet_s=3, nonsense=Fault.UNKNOWN, status=("ongoing", ALL))
+_bitget = Expected(liquidation="EG", mark=SWAP, pong=(), weights=(1.0, 1.0))
+_gate = Expected(
     liquidation="EG", mark=(100.55, 100.52, 0.0001, None, False), pong=("server_in_ns", "server_out_ns"),
     notice=(10.0,), gone="both", weights=(2.0, 2.0),
 )  # fmt: skip
-_kucoin = Told(trade="E", mark=HOURS, pong=CLOCK, gone="silent", weights=(2.0, 7.0), status=("ongoing", ("linear",)))
-_htx = Told(
+_kucoin = Expected(
+    trade="E", mark=HOURS, pong=CLOCK, gone="silent", weights=(2.0, 7.0), status=("ongoing", ("linear",))
+)
+_htx = Expected(
     liquidation="EG", mark=(100.55, None, 0.0001, None, True), pong=None, quiet_s=5, weights=(1.0, None),
     status=("ongoing", ("linear",)),
 )  # fmt: skip
-_deribit = Told(
+_deribit = Expected(
     book="E", quote="E", trade="E", liquidation="E", mark=(100.55, 100.52, 0.0001, 8.0, False), pong=CLOCKS,
     notice=(None,), quiet_s=10, status=("ongoing", ()),
 )  # fmt: skip
-_bingx = Told(book="E", trade="E", mark=(100.55, None, None, None, False), quiet_s=5, nonsense=None, weights=(1.0, 1.0))
-_bitfinex = Told(
+_bingx = Expected(
+    book="E", trade="E", mark=(100.55, None, None, None, False), quiet_s=5, nonsense=None, weights=(1.0, 1.0)
+)
+_bitfinex = Expected(
     book="G", quote=None, liquidation="EG", mark=HOURS, pong=CLOCK, notice=(0.0,), quiet_s=15, weights=(None,),
     status=("ongoing", ()),
 )  # fmt: skip
 _hourly = (100.55, 100.52, 0.0001 / 8, 1.0, True)
-_cryptocom = Told(quote="", trade="E", mark=_hourly, quiet_s=5, status=("scheduled", ()))
-_kraken = Told(
+_cryptocom = Expected(quote="", trade="E", mark=_hourly, quiet_s=5, status=("scheduled", ()))
+_kraken = Expected(
     book="E", quote=None, trade="E", liquidation="E", mark=_hourly, pong=None, quiet_s=1, weights=(None,)
 )  # fmt: skip
 
-TOLD: dict[str, Told] = {
-    "binance.spot": Told(
+TOLD: dict[str, Expected] = {
+    "binance.spot": Expected(
         book="G", quote="", notice=(600.0,), gone="silent", weights=(1.0, 6.0), status=("ongoing", ())
     ),
     "binance.linear": _binance,
@@ -102,9 +106,9 @@ TOLD: dict[str, Told] = {
         _htx, book="G", liquidation=None, mark=None, weights=(None, None), status=("ongoing", ("spot",))
     ),
     "htx.linear": _htx,
-    "mexc.spot": Told(book="G", quote="G", pong=(), nonsense=Fault.UNKNOWN),
-    "mexc.linear": Told(quote=None, mark=SWAP, pong=("server_out_ns",), nonsense=None),
-    "hyperliquid.linear": Told(
+    "mexc.spot": Expected(book="G", quote="G", pong=(), nonsense=Fault.UNKNOWN),
+    "mexc.linear": Expected(quote=None, mark=SWAP, pong=("server_out_ns",), nonsense=None),
+    "hyperliquid.linear": Expected(
         book="E", quote="E", trade="E", mark=(100.55, 100.52, 0.0001, 1.0, False), pong=(), quiet_s=1,
         status=("ongoing", ()),
     ),
@@ -117,11 +121,11 @@ TOLD: dict[str, Told] = {
     "bitfinex.linear": _bitfinex,
     "cryptocom.spot": structs.replace(_cryptocom, mark=None),
     "cryptocom.linear": _cryptocom,
-    "kraken.spot": Told(
+    "kraken.spot": Expected(
         book="E", quote="E", trade="E", pong=CLOCKS, notice=(None,), quiet_s=1, status=("ongoing", ("spot",))
     ),
     "kraken.linear": _kraken,
-    "coinbase.spot": Told(quote=None, pong=None, quiet_s=1),
+    "coinbase.spot": Expected(quote=None, pong=None, quiet_s=1),
 }  # fmt: skip
 
 

@@ -53,24 +53,24 @@ class Line:
 
     def start(self) -> list[Event]:
         """Everything up to the first data: their greeting, where they speak first, and what we subscribe to."""
-        return [*self.hear(self.greeting), *self.say(self.ours.subscribe())]
+        return [*self.deliver(self.greeting), *self.send(self.ours.subscribe())]
 
-    def say(self, payloads: Sequence[str | bytes]) -> list[Event]:
+    def send(self, payloads: Sequence[str | bytes]) -> list[Event]:
         """Their answers to what we send, ours to theirs included."""
         events: list[Event] = []
         for payload in payloads:
             raw = payload if isinstance(payload, bytes) else payload.encode()
-            events += self.hear(self.theirs.receive(raw, self.world.ns))
+            events += self.deliver(self.theirs.receive(raw, self.world.ns))
         return events
 
-    def hear(self, frames: Sequence[Out]) -> list[Event]:
+    def deliver(self, frames: Sequence[Out]) -> list[Event]:
         events: list[Event] = []
         for frame in frames:
             assert not isinstance(frame, Close)
             raw = frame if isinstance(frame, bytes) else frame.encode()
             for event in self.ours.receive(raw, self.world.ns):
                 if isinstance(event, Reply):
-                    events += self.say([event.payload])
+                    events += self.send([event.payload])
                 else:
                     events.append(event)
         return events
@@ -91,5 +91,5 @@ class Line:
         return Answer(status=response.status, headers=headers, body=answered)
 
 
-def strangers(events: Sequence[Event]) -> list[Event]:
+def unexpected(events: Sequence[Event]) -> list[Event]:
     return [e for e in events if isinstance(e, Unknown | Garbled | Refusal)]

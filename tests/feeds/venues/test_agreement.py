@@ -28,7 +28,7 @@ from feeds.venues.registry import VENUES
 from tests.feeds.matrix.products import CELLS, Cell
 from tests.feeds.sim.fixed_world import MS
 from tests.feeds.venues.agreement import TOLD, asked, beside_one_that_is_gone, lines
-from tests.feeds.venues.line import Line, strangers
+from tests.feeds.venues.line import Line, unexpected
 
 S = 1_000 * MS
 QUIET_S = 200
@@ -45,7 +45,7 @@ def test_every_channel_is_acknowledged_and_none_refused(cell: Cell) -> None:
     acked: set[Channel | None] = set()
     for line in lines(cell):
         events = line.start()
-        assert strangers(events) == []
+        assert unexpected(events) == []
         assert ack_of(events) == subscribed(line)
         acked |= {channel for channel, _ in ack_of(events)}
     assert acked == set(cell.facts.push_ms)
@@ -58,8 +58,8 @@ def test_a_channel_that_is_asked_for_again_is_acknowledged_again(cell: Cell) -> 
         for channel, symbol in subscribed(line):
             if symbol is not None:
                 line.world.ns += S  # within the limits of messages
-                again = line.say(line.ours.resubscribe(channel, symbol))
-                assert strangers(again) == []
+                again = line.send(line.ours.resubscribe(channel, symbol))
+                assert unexpected(again) == []
                 assert (channel, symbol) in ack_of(again)
 
 
@@ -82,8 +82,8 @@ def test_news_arrive_with_their_times(cell: Cell) -> None:
         ]
         world.ns += S
         frames += [*line.theirs.mark(line.sim, world.mark(line.sim)), *line.theirs.tick(world.ns)]
-        events += line.hear(frames)
-    assert strangers(events) == []
+        events += line.deliver(frames)
+    assert unexpected(events) == []
     change = next(e for e in events if isinstance(e, BookDelta | BookSnapshot))
     assert isinstance(change, BookSnapshot) or change.bids == [(100.4, 9.0)]
     assert times(change) == expected(news_ns - 3 * MS, news_ns - MS, told.book)
@@ -116,7 +116,7 @@ def test_pings_are_answered(cell: Cell) -> None:
         ping = line.ours.ping(42)
         assert (ping is None) == (told.pong is None)
         if ping is not None:
-            [pong] = line.say([ping])
+            [pong] = line.send([ping])
             assert isinstance(pong, Pong)
             assert tuple(name for name in pong.__struct_fields__ if getattr(pong, name) is not None) == told.pong
             assert pong.token in (None, 42)
@@ -132,13 +132,13 @@ def test_a_quiet_market_keeps_its_connections_and_beats(cell: Cell) -> None:
         heard_s = [0]
         for second in range(1, QUIET_S + 1):
             line.world.ns += S
-            events = line.hear(line.theirs.tick(line.world.ns))  # fails on a close
-            assert strangers(events) == []
+            events = line.deliver(line.theirs.tick(line.world.ns))  # fails on a close
+            assert unexpected(events) == []
             heard_s += [second] * bool(events)
             if every_s is not None and second % every_s == 0:
                 ping = line.ours.ping(second)
                 assert ping is not None
-                assert [type(e) for e in line.say([ping])] == [Pong]
+                assert [type(e) for e in line.send([ping])] == [Pong]
         longest_s = max(b - a for a, b in zip(heard_s, [*heard_s[1:], QUIET_S], strict=True))
         assert longest_s == (TOLD[cell.route].quiet_s or QUIET_S)
 
@@ -150,7 +150,7 @@ def test_a_planned_cut_is_announced_where_the_venue_does(cell: Cell) -> None:
         line.start()
         *words, last = line.theirs.farewell(planned=True)
         assert isinstance(last, Close)
-        notices = line.hear(words)
+        notices = line.deliver(words)
         assert all(isinstance(e, Notice) for e in notices)
         assert [getattr(e, "reconnect_within_s", None) for e in notices] == list(told or ())
 
@@ -168,7 +168,7 @@ def test_a_symbol_that_is_gone_does_no_harm_to_its_neighbour(cell: Cell) -> None
         assert refused == (set() if told == "silent" else of_gone)
         assert ack_of(events) - refused == subscribed(line) - refused
         assert bool(ack_of(events) & of_gone) == (told != "refused")
-        events += line.hear(line.theirs.trades(line.sim, [line.world.trade(8)]))
+        events += line.deliver(line.theirs.trades(line.sim, [line.world.trade(8)]))
         data = [e for e in events if isinstance(e, BookSnapshot | Quote | Mark | Trade)]
         assert {e.symbol for e in data} <= {line.instrument.symbol}
         assert set(line.apply(events)) <= {Outcome.APPLIED}
@@ -185,7 +185,7 @@ def test_news_of_other_instruments_do_not_leak(cell: Cell) -> None:
             *line.theirs.trades(other, [line.world.trade(1)]),
             *line.theirs.mark(other, line.world.mark(other)),
         ]
-        assert list[Event](line.hear(frames)) == []
+        assert list[Event](line.deliver(frames)) == []
 
 
 @pytest.mark.parametrize("raw", [b"hello", b"{}", b"[]", b"\xff{"])
@@ -194,7 +194,7 @@ def test_they_refuse_nonsense_in_words_that_we_understand(cell: Cell, raw: bytes
     told = TOLD[cell.route].nonsense
     for line in lines(cell):
         line.start()
-        events = line.say([raw])
+        events = line.send([raw])
         if told is not None:
             assert len(events) == 1
         for event in events:

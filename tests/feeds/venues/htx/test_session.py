@@ -146,8 +146,8 @@ def test_a_venue_that_never_answers_is_asked_for_a_minute_and_remembers_no_more_
     sync = MbpSync()
     for n in range(2 * KEPT_DELTAS):
         sync.keep(BookDelta(symbol="", bids=((1.0, 1.0),), asks=(), prev_seq=n, last_seq=n + 1))
-    assert sync.lay(BookSnapshot(symbol="", bids=(), asks=(), seq=0)) is None
-    assert sync.lay(BookSnapshot(symbol="", bids=(), asks=(), seq=KEPT_DELTAS)) is not None
+    assert sync.apply_to(BookSnapshot(symbol="", bids=(), asks=(), seq=0)) is None
+    assert sync.apply_to(BookSnapshot(symbol="", bids=(), asks=(), seq=KEPT_DELTAS)) is not None
 
 
 def test_after_a_gap_the_book_is_subscribed_to_and_asked_for_anew() -> None:
