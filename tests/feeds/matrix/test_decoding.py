@@ -1,4 +1,5 @@
-"""Every venue's decoder and book against its twin, without sockets or time: 10 000 changes, losses, lies, noise."""
+"""Every venue's decoder and book against its twin, without sockets or time: 10 000 changes, losses, wrong data,
+noise."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ from tests.feeds.venues.line import unexpected
 
 DIFFS = 10_000
 LOST_AT_MOST = 500
-"""Changes until it must be noticed where no number tells: a checksum covers the best levels alone."""
+"""Changes until a loss must be noticed where there are no numbers: a checksum covers only the best levels."""
 FOUND = {
     Loss.SEQUENCE: [Outcome.GAP],
     Loss.CHECKSUM: [Outcome.BAD_CHECKSUM],
@@ -55,7 +56,7 @@ def test_a_lost_diff_is_one_gap_and_a_fresh_snapshot_mends_it(cell: Cell) -> Non
     churn.sync()
     found: list[Outcome] = []
     for _ in range(LOST_AT_MOST if cell.loss in (Loss.CHECKSUM, Loss.CROSSING) else 1):
-        churn.change()  # never told
+        churn.change()  # not sent
         found += [outcome for outcome in churn.tell(churn.change()) if outcome not in FINE]
         if found:
             break
@@ -99,7 +100,7 @@ def test_noise_is_counted_and_the_book_lives_on(cell: Cell) -> None:
 
 
 def mend(churn: Churn) -> None:
-    """Ask again as the collector would, and follow on."""
+    """Subscribes again as the collector would, and continues."""
     line = churn.line
     if line.book.rule.rest_snapshot:
         churn.tell(churn.change())

@@ -1,7 +1,7 @@
-"""What our decoders must make of what the twins tell, product by product: the table behind ``test_agreement``.
+"""What our decoders must read from the messages of the twins, product by product: the table of ``test_agreement``.
 
-Both sides were written from the same protocol by different hands; a row says how much of the simulated market comes
-over this venue's wire. What all rows share stands in the tests alone.
+Decoder and twin were written independently from the same documents. A row tells how much of the simulated market this
+venue's protocol carries. What is the same for all venues is only in the tests.
 """
 
 from __future__ import annotations
@@ -19,28 +19,29 @@ from tests.feeds.venues.line import Line
 
 
 class Expected(Struct, frozen=True, kw_only=True):
-    """Of times: which of both reach us, ``E`` the matching engine's and ``G`` the gateway's; None: no such message."""
+    """For each message, the times that it carries: ``E`` the matching engine's, ``G`` the gateway's. None: no such
+    message."""
 
     book: str = "EG"
     quote: str | None = "EG"
     trade: str = "EG"
     liquidation: str | None = None
     mark: tuple[float | None, float | None, float | None, float | None, bool] | None = None
-    """Mark, index, funding rate, the hours it is for, and whether the next funding's time is told."""
+    """Mark, index, funding rate, the hours that it covers, and whether the time of the next funding is told."""
     pong: tuple[str, ...] | None = ("token",)
-    """What an answer to our ping brings back; None: no ping of the application's own."""
+    """What the answer to our ping carries. None: no application-level ping."""
     notice: tuple[float | None] | None = None
-    """What is said before a planned cut: how long until then, if that is said; None: it comes without a word."""
+    """The notice before a planned cut: the time until then, if it is told. None: no notice."""
     quiet_s: int | None = None
-    """In a market that stands still something is heard this often; None: nothing is."""
+    """In a market without changes a message comes this often. None: none comes."""
     gone: str = "refused"
     """A symbol that does not exist is ``refused``, ``silent`` (acknowledged like any other), or ``both``."""
     nonsense: Fault | None = Fault.BAD_REQUEST
-    """How it is refused; None: most of it is ignored."""
+    """How nonsense is refused. None: most of it is ignored."""
     weights: tuple[float | None, ...] = (None, None)
-    """The used weight that each probe's answer tells."""
+    """The used weight in the answer to each probe."""
     status: tuple[str, tuple[Product, ...]] | None = None
-    """State and products of works announced without further words; None: no official status."""
+    """State and products of announced maintenance. None: no official status."""
 
 
 SWAP = (100.55, 100.52, 0.0001, None, True)
@@ -130,7 +131,7 @@ TOLD: dict[str, Expected] = {
 
 
 def lines(cell: Cell) -> Iterator[Line]:
-    """One for each socket that our venue plans for the cell's first instrument, not yet subscribed."""
+    """One Line for each socket that our venue plans for the cell's first instrument, before subscribing."""
     for plan in VENUES[cell.venue].plan(cell.product, instruments(cell)[:1]):
         line = Line(cell.venue, cell.product, plan.label)
         line.world.asks = (("100.60", "5.000"), *line.world.asks[1:])  # some venues count in whole contracts
@@ -142,7 +143,7 @@ def instruments(cell: Cell) -> list[Instrument]:
 
 
 def beside_one_that_is_gone(cell: Cell, line: Line) -> Instrument:
-    """Let the line's own instrument share its socket with one that is not listed any more, which is returned."""
+    """Adds an instrument that is no longer listed to the line's socket, and returns it."""
     gone = gone_beside(instruments(cell))
     both = [gone, line.instrument]
     [line.plan] = [plan for plan in line.venue.plan(line.product, both) if plan.label == line.plan.label]

@@ -1,4 +1,4 @@
-"""One of our sessions talking to a session of its venue's twin, without time or sockets."""
+"""One of our sessions connected to a session of its venue's twin, without time or sockets."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from tests.feeds.sim.fixed_world import FixedWorld, request
 
 
 class Line:
-    """A route's first instrument, both sides of one connection, and the book that comes of it."""
+    """A route's first instrument, both sides of one connection, and the book made of the messages."""
 
     def __init__(
         self, name: str, product: Product, label: str = "", world: Callable[[Twin], FixedWorld] = FixedWorld
     ) -> None:
-        """``label`` names one of the sockets that our venue plans; "" is the only one there is."""
+        """``label`` names one of the sockets that our venue plans; "" means the only one."""
         self.venue, self.product = VENUES[name], product
         self.twin = TWINS[name]()
         self.world = world(self.twin)
@@ -52,11 +52,11 @@ class Line:
         self.book = Book(self.instrument, self.venue.rule(product))
 
     def start(self) -> list[Event]:
-        """Everything up to the first data: their greeting, where they speak first, and what we subscribe to."""
+        """All events up to the first data: from the twin's greeting, if it sends one, and our subscriptions."""
         return [*self.deliver(self.greeting), *self.send(self.ours.subscribe())]
 
     def send(self, payloads: Sequence[str | bytes]) -> list[Event]:
-        """Their answers to what we send, ours to theirs included."""
+        """Events of the twin's answers to these payloads, our replies to them included."""
         events: list[Event] = []
         for payload in payloads:
             raw = payload if isinstance(payload, bytes) else payload.encode()
@@ -76,7 +76,7 @@ class Line:
         return events
 
     def apply(self, events: Sequence[Event]) -> list[Outcome]:
-        """What becomes of the book messages among them."""
+        """Outcomes of the book messages among the events."""
         return [self.book.apply(e, self.world.ns) for e in events if isinstance(e, BookSnapshot | BookDelta)]
 
     def rest(self, path: str, method: str = "GET", body: bytes = b"") -> Answer:

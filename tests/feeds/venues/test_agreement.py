@@ -1,5 +1,5 @@
-"""Every decoder and the twin of its venue agree on everything but the books' contents, which ``tests.feeds.matrix``
-has: no sockets, no time, every product that can be watched."""
+"""Every decoder agrees with the twin of its venue, for all products, without sockets or time. Contents of books are
+tested in ``tests.feeds.matrix``."""
 
 from __future__ import annotations
 
@@ -259,5 +259,5 @@ def times(event: BookDelta | BookSnapshot | Quote | Trade) -> tuple[int | None, 
 
 
 def expected(engine_ns: int, gateway_ns: int, told: str) -> tuple[int | None, int | None]:
-    """Those of both times that are told."""
+    """(engine_ns, gateway_ns), None where the protocol does not carry that time."""
     return engine_ns if "E" in told else None, gateway_ns if "G" in told else None

@@ -1,4 +1,4 @@
-"""Inverse contracts end to end without sockets: contracts of dollars on the wire, quote currency in the ladder."""
+"""Inverse contracts, without sockets: contracts of dollars in messages, quote currency in the ladder."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.feeds.sim.fixed_world import MS
 from tests.feeds.venues.line import Line
 
 DOLLARS = {"binance": 100.0, "okx": 100.0, "bybit": 1.0, "deribit": 1.0}
-"""Of one unit of size of Bitcoin."""
+"""Dollars of one unit of size, for Bitcoin."""
 
 
 @pytest.fixture(params=DOLLARS)

@@ -1,4 +1,4 @@
-"""What single venues do as no other does: decoder and twin agree on that too. ``test_agreement`` has what all do."""
+"""Decoder and twin agree on what is special to single venues. What is common to all is in ``test_agreement``."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ S = 1_000 * MS
 every_product = pytest.mark.parametrize("product", ["spot", "linear"])
 
 
-# signs of life
+# heartbeats
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_silence_of_ours_ends_a_classic_socket_of_kucoin(label: str) -> None:
     line.start()
     line.world.ns += 61 * S
     cut = [o for o in line.theirs.tick(line.world.ns) if isinstance(o, Close)]
-    assert bool(cut) == (label == "classic")  # UTA keeps whoever has a subscription
+    assert bool(cut) == (label == "classic")  # UTA keeps connections with a subscription
 
 
 # books
@@ -158,11 +158,11 @@ def test_a_spot_book_of_htx_is_caught_up_whatever_came_before_it(heard_first: bo
     for n in range(20):
         change = line.world.change(bids=[(f"100.5{n % 5}", f"{n + 1}.000")])
         frames += line.theirs.change(line.sim, change)
-    if heard_first:  # the answer is older than what we have: laid under it
+    if heard_first:  # the answer is older than our deltas, which are applied to it
         asked = [event for raw in frames if isinstance(raw, bytes) for event in line.ours.receive(raw, line.world.ns)]
         assert [type(event) for event in asked] == [Ack, Reply]
         assert line.apply(line.send([e.payload for e in asked if isinstance(e, Reply)])) == [Outcome.APPLIED]
-    else:  # the answer overtook the stream: what it holds is skipped
+    else:  # the answer is newer than the stream: older deltas are skipped
         outcomes = line.apply(line.deliver(frames))
         assert outcomes == [Outcome.APPLIED, *[Outcome.SKIPPED] * 17, *[Outcome.APPLIED] * 3]
     new = {100.5: 16.0, 100.51: 17.0, 100.52: 18.0, 100.53: 19.0, 100.54: 20.0}
@@ -184,7 +184,7 @@ def test_levels_beyond_kucoins_window_come_and_go_without_harm(product: Product)
 
 @every_product
 def test_the_old_classic_books_of_kucoin_decode_too(product: Product) -> None:
-    """Not asked for by us, but what most clients of KuCoin hold."""
+    """Detour does not subscribe to them, but most clients of KuCoin do."""
     classic, spot = Line("kucoin", product, "classic"), product == "spot"
     classic.start()
     name = "/market/level2" if spot else "/contractMarket/level2"
@@ -247,7 +247,7 @@ def test_hyperliquids_books_are_the_market_as_far_as_it_is_told() -> None:
 
 @every_product
 def test_best_prices_of_bitfinex_follow_its_book(product: Product) -> None:
-    """Every checksum agrees on the way, sizes with tails and below a millionth included."""
+    """Every checksum agrees, also with long fractions and sizes below a millionth."""
     line = Line("bitfinex", product)
     assert set(line.apply(line.start())) == {Outcome.APPLIED}
     bids, asks = dict(line.world.bids), dict(line.world.asks)
@@ -283,7 +283,7 @@ def test_best_prices_of_bitfinex_are_mended_at_once_after_a_loss(product: Produc
     frames = [str(frame).encode() for frame in line.theirs.change(line.sim, change)]
     events = [event for raw in frames for event in line.ours.receive(raw, line.world.ns)]
     assert line.apply(events)[0] is Outcome.GAP
-    asked = [e.payload for e in events if isinstance(e, Reply)]  # best prices are mended at once
+    asked = [e.payload for e in events if isinstance(e, Reply)]  # best prices are subscribed again at once
     assert [type(e) for e in line.send(asked) if isinstance(e, Quote)] == [Quote]
 
 
@@ -294,7 +294,7 @@ def test_what_bingx_repeats_at_the_start_is_no_news(product: Product) -> None:
 
 @every_product
 def test_mexc_tells_the_engines_time_of_what_is_new_alone(product: Product) -> None:
-    """A spot message that only removes names the time of an order long past: that is no lag, and is not read as one."""
+    """A spot message that only removes levels carries the time of an old order. It must not be read as lag."""
     line = Line("mexc", product)
     line.start()
     line.deliver(line.theirs.change(line.sim, line.world.change(bids=[("100.30", "5.000")])))
@@ -335,7 +335,7 @@ def test_marks_of_kucoin_come_every_second_and_funding_every_minute() -> None:
     assert {m.next_funding_ns for m in marks} - {None} == {line.world.mark(line.sim).next_funding_ns // MS * MS}
 
 
-# doors and status
+# tokens and status
 
 
 def test_a_kucoin_token_of_the_other_product_and_an_old_one_open_nothing() -> None:

@@ -38,7 +38,7 @@ BTC = instrument("cryptocom.linear", "BTC/USD:USD", "BTCUSD-PERP")
 ETH = instrument("cryptocom.linear", "ETH/USD:USD", "ETHUSD-PERP")
 T0 = 1_790_000_000_000 * MS
 RETIRED = "cryptocom/cryptofeed_20211124"
-"""v2, whole books of 150 levels without a number: no longer served, and still read."""
+"""v2, whole books of 150 levels without numbers: retired by the venue, still decoded."""
 
 
 def session(*instruments: Any) -> Any:
@@ -137,7 +137,7 @@ def test_ten_thousand_changes_a_gap_and_a_resync(line: Line) -> None:
                     del book[float(price)]
         line.world.ns += 50 * MS
         got = line.apply(line.deliver(line.theirs.change(line.sim, line.world.change(*batch))))
-        assert got in ([], [Outcome.APPLIED])  # what lies beyond 50 levels is not told
+        assert got in ([], [Outcome.APPLIED])  # levels beyond 50 are not sent
     assert line.book.bids == dict(sorted(bids.items(), reverse=True)[:50])
     assert line.book.asks == dict(sorted(asks.items())[:50])
     line.world.change()  # never reaches the feed

@@ -1,4 +1,4 @@
-"""Kraken against its simulated self, which was written from the protocol and not from our decoder."""
+"""Kraken against its simulator twin, which was written from the documents and not from our decoder."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ PRODUCTS: tuple[Product, ...] = ("spot", "linear")
 
 @pytest.fixture(autouse=True)
 def before_march_2027(monkeypatch: pytest.MonkeyPatch) -> None:
-    """While derivatives still have their first feed."""
+    """A date at which derivatives still have the websocket v1."""
     monkeypatch.setitem(VENUES, "kraken", Kraken(lambda: UNIFIED_STARTS_S - 1))
 
 
@@ -82,7 +82,8 @@ def test_a_thousand_changes_lead_to_the_same_book(line: Line) -> None:
 
 
 def test_levels_that_fall_out_and_come_back_follow_the_depth(spot: Line) -> None:
-    """More levels than are subscribed: every message carries a checksum, and nobody deletes what falls out."""
+    """The market has more levels than are subscribed: levels that drop out are not deleted, and checksums must still
+    agree."""
     spot.world.bids = tuple((f"{100 - n / 10:.2f}", "1.000") for n in range(501))
     spot.apply(spot.start())
     assert (len(spot.book.bids), min(spot.book.bids)) == (500, 50.1)

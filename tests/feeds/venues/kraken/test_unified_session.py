@@ -1,4 +1,4 @@
-"""Kraken's perpetuals on the day that their first feed ends: what is asked for, and what is made of the answers."""
+"""Kraken's perpetuals from the day on that their websocket v1 ends: what is sent, and how answers are read."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def frame(kind: str, bids: list[tuple[float, float]], checksum: int) -> bytes:
 
 
 def test_a_checksum_that_does_not_come_out_at_first_leaves_the_book_unchecked_and_says_so() -> None:
-    """The venue's decimals are others than we were told: no book is thrown away for that, time and again."""
+    """When the decimals that we know are wrong, the book is kept unchecked and not requested again and again."""
     ours = AFTER.session(AFTER.plan("linear", [PERP])[0], [PERP])
     book = Book(PERP, AFTER.rule("linear"))
     heard = [
