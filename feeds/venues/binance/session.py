@@ -43,8 +43,9 @@ from feeds.venues.binance.wire import (
     read_trade,
 )
 from feeds.venues.reading import NS_PER_MS, UNREADABLE, number
+from feeds.venues.sockets import batches
 
-PER_FRAME = 200
+STREAMS_A_MESSAGE = 200
 """Streams in one SUBSCRIBE message, to keep messages small."""
 PENDING = 256
 """The most unanswered requests that are remembered; the oldest is dropped first."""
@@ -184,8 +185,7 @@ class BinanceSession:
         self._last_id = 0
 
     def subscribe(self) -> Sequence[Payload]:
-        names = list(self._streams)
-        return [self._ask("SUBSCRIBE", names[at : at + PER_FRAME]) for at in range(0, len(names), PER_FRAME)]
+        return [self._ask("SUBSCRIBE", batch) for batch in batches(list(self._streams), STREAMS_A_MESSAGE)]
 
     def resubscribe(self, channel: Channel, symbol: str) -> Sequence[Payload]:
         """For a stream that is silent. A book's snapshot comes over REST instead."""
@@ -251,7 +251,7 @@ class BinanceSession:
     def _answered(self, request: int | str | None) -> tuple[Subscription, ...]:
         return self._asked.pop(request, ()) if isinstance(request, int) else ()
 
-    def _ask(self, method: str, names: list[str]) -> Payload:
+    def _ask(self, method: str, names: Sequence[str]) -> Payload:
         self._last_id += 1
         if method == "SUBSCRIBE":
             self._asked[self._last_id] = tuple(self._streams[name] for name in names)

@@ -45,6 +45,7 @@ from feeds.venues.bitget.wire import (
 )
 from feeds.venues.reading import NS_PER_MS, UNREADABLE, ms_ns, number
 from feeds.venues.retry import RetrySchedule
+from feeds.venues.sockets import batches
 
 BOOK_LEVELS = 1_000
 """Levels per side in the snapshot of v3's ``books``; v2 has half of that."""
@@ -146,8 +147,7 @@ class BitgetSession:
 
     def _ask(self, args: Sequence[Arg]) -> list[str]:
         self._asked.update(dict.fromkeys(args))
-        parts = [args[at : at + ARGS_A_MESSAGE] for at in range(0, len(args), ARGS_A_MESSAGE)]
-        return [encode({"op": "subscribe", "args": part}).decode() for part in parts]
+        return [encode({"op": "subscribe", "args": batch}).decode() for batch in batches(args, ARGS_A_MESSAGE)]
 
     # control messages
 

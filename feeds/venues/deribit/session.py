@@ -34,6 +34,7 @@ from feeds.venues.base import Payload, SocketPlan, Subscription, by_venue_id
 from feeds.venues.deribit import wire
 from feeds.venues.reading import NS_PER_MS, UNREADABLE
 from feeds.venues.retry import RetrySchedule
+from feeds.venues.sockets import batches
 
 HEARTBEAT_S = 10
 """The shortest interval that the venue allows. It sends a test request that often, which shows that it works."""
@@ -86,9 +87,8 @@ class DeribitSession:
         }
 
     def subscribe(self) -> Sequence[Payload]:
-        names = tuple(self._asked)
-        parts = [names[start : start + _CHANNELS_A_REQUEST] for start in range(0, len(names), _CHANNELS_A_REQUEST)]
-        return [self._request("set_heartbeat", interval=HEARTBEAT_S), *map(self._ask, parts)]
+        names = batches(list(self._asked), _CHANNELS_A_REQUEST)
+        return [self._request("set_heartbeat", interval=HEARTBEAT_S), *(self._ask(tuple(batch)) for batch in names)]
 
     def resubscribe(self, channel: Channel, symbol: str) -> Sequence[Payload]:
         """Unsubscribes first: without that, there would be no new snapshot."""

@@ -31,6 +31,7 @@ from feeds.venues.base import Payload, SocketPlan, by_venue_id
 from feeds.venues.gate import wire
 from feeds.venues.reading import NS_PER_MS, UNREADABLE, number
 from feeds.venues.retry import RetrySchedule
+from feeds.venues.sockets import batches
 
 BOOK_LEVELS = 400
 """``obu`` with 400 levels, 100 ms. 50 levels (20 ms) would not fill the narrowest depth band of a liquid pair."""
@@ -90,9 +91,9 @@ class GateSession:
 
     def subscribe(self) -> Sequence[Payload]:
         return [
-            self._request("subscribe", channel, symbols[start : start + _NAMES_A_REQUEST])
+            self._request("subscribe", channel, batch)
             for channel, symbols in self._wanted.items()
-            for start in range(0, len(symbols), _NAMES_A_REQUEST)
+            for batch in batches(symbols, _NAMES_A_REQUEST)
         ]
 
     def resubscribe(self, channel: Channel, symbol: str) -> Sequence[Payload]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from feeds.model import Channel, Instrument, Product
 from feeds.venues.registry import VENUES
-from feeds.venues.sockets import SocketKind, plan_sockets
+from feeds.venues.sockets import SocketKind, batches, plan_sockets
 from tests.feeds.venues.captures import instrument
 
 PRODUCTS: list[tuple[str, Product]] = [(name, product) for name, venue in VENUES.items() for product in venue.products]
@@ -62,3 +62,10 @@ def test_instruments_keep_their_order_and_a_group_costs_no_more_than_its_room(
         # no group could have taken the next one's first instrument: no socket is opened for nothing
         for group, following in pairwise(symbols):
             assert sum(cost[symbol] for symbol in (*group, following[0])) > room
+
+
+@given(items=st.lists(st.integers(), max_size=50), size=st.integers(1, 12))
+def test_a_message_holds_no_more_than_its_limit_and_all_are_sent_in_order(items: list[int], size: int) -> None:
+    sent = batches(items, size)
+    assert [item for batch in sent for item in batch] == items
+    assert all(len(batch) == size for batch in sent[:-1]) and all(0 < len(batch) <= size for batch in sent[-1:])
