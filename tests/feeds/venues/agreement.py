@@ -85,7 +85,7 @@ _kraken = Expected(
     book="E", quote=None, trade="E", liquidation="E", mark=_hourly, pong=None, quiet_s=1, weights=(None,)
 )  # fmt: skip
 
-TOLD: dict[str, Expected] = {
+EXPECTED: dict[str, Expected] = {
     "binance.spot": Expected(
         book="G", quote="", notice=(600.0,), gone="silent", weights=(1.0, 6.0), status=("ongoing", ())
     ),

@@ -27,7 +27,7 @@ from feeds.sim.twin import Close, SimLiquidation
 from feeds.venues.registry import VENUES
 from tests.feeds.matrix.products import CELLS, Cell
 from tests.feeds.sim.fixed_world import MS
-from tests.feeds.venues.agreement import TOLD, asked, beside_one_that_is_gone, lines
+from tests.feeds.venues.agreement import EXPECTED, asked, beside_one_that_is_gone, lines
 from tests.feeds.venues.line import Line, unexpected
 
 S = 1_000 * MS
@@ -37,7 +37,7 @@ every_cell = pytest.mark.parametrize("cell", CELLS, ids=[cell.route for cell in 
 
 
 def test_every_product_has_its_row() -> None:
-    assert {cell.route for cell in CELLS} == TOLD.keys()
+    assert {cell.route for cell in CELLS} == EXPECTED.keys()
 
 
 @every_cell
@@ -65,7 +65,7 @@ def test_a_channel_that_is_asked_for_again_is_acknowledged_again(cell: Cell) -> 
 
 @every_cell
 def test_news_arrive_with_their_times(cell: Cell) -> None:
-    told = TOLD[cell.route]
+    told = EXPECTED[cell.route]
     events: list[Event] = []
     for line in lines(cell):
         world, news_ns = line.world, line.world.ns + S
@@ -110,7 +110,7 @@ def test_news_arrive_with_their_times(cell: Cell) -> None:
 
 @every_cell
 def test_pings_are_answered(cell: Cell) -> None:
-    told = TOLD[cell.route]
+    told = EXPECTED[cell.route]
     for line in lines(cell):
         line.start()
         ping = line.ours.ping(42)
@@ -140,12 +140,12 @@ def test_a_quiet_market_keeps_its_connections_and_beats(cell: Cell) -> None:
                 assert ping is not None
                 assert [type(e) for e in line.send([ping])] == [Pong]
         longest_s = max(b - a for a, b in zip(heard_s, [*heard_s[1:], QUIET_S], strict=True))
-        assert longest_s == (TOLD[cell.route].quiet_s or QUIET_S)
+        assert longest_s == (EXPECTED[cell.route].quiet_s or QUIET_S)
 
 
 @every_cell
 def test_a_planned_cut_is_announced_where_the_venue_does(cell: Cell) -> None:
-    told = TOLD[cell.route].notice
+    told = EXPECTED[cell.route].notice
     for line in lines(cell):
         line.start()
         *words, last = line.theirs.farewell(planned=True)
@@ -157,7 +157,7 @@ def test_a_planned_cut_is_announced_where_the_venue_does(cell: Cell) -> None:
 
 @every_cell
 def test_a_symbol_that_is_gone_does_no_harm_to_its_neighbour(cell: Cell) -> None:
-    told = TOLD[cell.route].gone
+    told = EXPECTED[cell.route].gone
     for line in lines(cell):
         gone = beside_one_that_is_gone(cell, line)
         events = line.start()  # fails on a close
@@ -191,7 +191,7 @@ def test_news_of_other_instruments_do_not_leak(cell: Cell) -> None:
 @pytest.mark.parametrize("raw", [b"hello", b"{}", b"[]", b"\xff{"])
 @every_cell
 def test_they_refuse_nonsense_in_words_that_we_understand(cell: Cell, raw: bytes) -> None:
-    told = TOLD[cell.route].nonsense
+    told = EXPECTED[cell.route].nonsense
     for line in lines(cell):
         line.start()
         events = line.send([raw])
@@ -214,7 +214,7 @@ def test_probes_and_snapshots_are_read(cell: Cell) -> None:
         if reading.server_ns is not None:
             assert abs(reading.server_ns - line.world.ns) < max(MS, reading.server_resolution_ns)
         weights.append(reading.weight_used)
-    assert tuple(weights) == TOLD[cell.route].weights
+    assert tuple(weights) == EXPECTED[cell.route].weights
     wanted = line.venue.snapshot_request(cell.product, line.instrument)
     assert wanted is not None
     for request in (wanted, line.venue.deep_snapshot_request(cell.product, line.instrument) or wanted):
@@ -225,7 +225,7 @@ def test_probes_and_snapshots_are_read(cell: Cell) -> None:
 
 @every_cell
 def test_official_status_is_read(cell: Cell) -> None:
-    told = TOLD[cell.route].status
+    told = EXPECTED[cell.route].status
     line = next(lines(cell))
     request = line.venue.status_request(cell.product)
     assert (request is None) == (told is None)
