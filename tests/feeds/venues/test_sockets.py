@@ -6,7 +6,7 @@ from collections import Counter
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from feeds.model import Channel, Instrument, Product
@@ -24,6 +24,7 @@ def instruments(route: str, count: int) -> list[Instrument]:
 
 @pytest.mark.parametrize(("name", "product"), PRODUCTS)
 @given(count=st.integers(0, 300))
+@settings(max_examples=15, deadline=None)
 def test_every_venue_asks_once_for_everything_within_its_limit(name: str, product: Product, count: int) -> None:
     venue = VENUES[name]
     facts, watched = venue.products[product], instruments(f"{name}.{product}", count)
