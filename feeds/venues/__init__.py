@@ -1,1 +1,1 @@
-"""Venues: facts and pure functions, one file each. ``registry`` names them all."""
+"""Venues: facts and pure functions, one folder each. ``registry.py`` lists them all."""

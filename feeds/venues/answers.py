@@ -1,4 +1,4 @@
-"""What an HTTP answer says before its body is read: status, headers, and bodies that are not the venue's."""
+"""Reading HTTP answers of any venue: status, headers, and bodies that are not the venue's."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from feeds.venues.base import Answer, ProbeReading
 
 
 def header_float(answer: Answer, name: str) -> float | None:
-    """A numeric header, None where it is absent or not a number."""
+    """A header as a number. None: it is absent, or not a finite number."""
     try:
         value = float(answer.headers[name])
     except (KeyError, ValueError):
@@ -21,13 +21,14 @@ def header_float(answer: Answer, name: str) -> float | None:
 
 
 def share_used(answer: Answer, limit_name: str, left_name: str) -> float | None:
-    """Which share of a limit is used, 0 to 1, where two headers give the limit and what is left of it, else None."""
+    """The used share of a rate limit (0 to 1), from one header with the limit and one with what is left. None: not
+    told."""
     limit, left = header_float(answer, limit_name), header_float(answer, left_name)
     return (limit - left) / limit if limit and left is not None and 0 <= left <= limit else None
 
 
 def http_fault(answer: Answer, overload: Sequence[int] = (500, 502, 503, 504, 520, 521, 522, 524)) -> Fault | None:
-    """What the HTTP status alone says; a venue's own code table is asked first."""
+    """The fault that the HTTP status alone tells, None for success. A venue looks in its own table of codes first."""
     match answer.status:
         case 200 | 201 | 204:
             return None
@@ -46,7 +47,7 @@ def http_fault(answer: Answer, overload: Sequence[int] = (500, 502, 503, 504, 52
 
 
 def unreadable(answer: Answer) -> ProbeReading:
-    """Not the venue's JSON: the CDN in front of it speaks, or something on the road."""
+    """Reading of a body that is not the venue's JSON: it comes from the CDN in front of it, or from a proxy."""
     text = answer.body[:200].decode(errors="replace")
     fault = http_fault(answer) or Fault.UNKNOWN
     if fault is Fault.REFUSED and re.search(r"restrict|country|region|jurisdiction", text, re.IGNORECASE):

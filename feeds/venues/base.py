@@ -1,9 +1,17 @@
-"""What a venue is: the contract that every file in this folder fulfils.
+"""The contract of a venue: every folder beside this file fulfils it.
 
-A venue does no I/O, reads no clock and keeps no state outside a ``Session``. It holds facts (hosts, limits, keepalive,
-fees) and pure functions: which sockets to open and what to send, bytes -> events, which event follows which, which
-REST paths probe it and how an answer is read. ``Session.receive`` never raises on network input: garbage becomes
-``Garbled``, an unknown message ``Unknown``.
+A folder has the same files for every venue: ``venue.py`` (facts and the ``Venue``), ``session.py`` (bytes -> events)
+and ``wire.py`` (messages as typed structs, decoders, error codes); ``rule.py`` where the sequence rule is long. A venue
+that speaks several protocols names them first (``futures_session.py``).
+
+A venue does no I/O and keeps no state outside a ``Session``. Where it needs the time of day, a clock is handed to it.
+It holds facts (hosts, limits, keepalive, fees) and pure functions: which sockets to open and what to send, bytes ->
+events, which update follows which, which REST requests probe it and how their answers are read. ``Session.receive``
+never raises on network input: what cannot be read becomes ``Garbled``, an unknown message ``Unknown``.
+
+Beside it: ``sequence.py`` (sequence rules), ``sockets.py`` (subscriptions over sockets), ``answers.py`` and
+``reading.py`` (reading HTTP answers, numbers and times), ``retry.py`` (repeating refused subscriptions),
+``best_levels.py`` (for checksums), ``registry.py`` (all venues).
 """
 
 from __future__ import annotations
@@ -31,56 +39,57 @@ Payload: TypeAlias = str | bytes
 
 
 class RateLimit(Struct, frozen=True):
-    """``weight`` units per ``window_s`` seconds and IP, as the venue publishes it."""
+    """At most ``weight`` units in ``window_s`` seconds per IP, as the venue publishes it."""
 
     weight: float
     window_s: float
 
 
 class ProductFacts(Struct, frozen=True, kw_only=True):
-    """What is published about one product of a venue. Sources stand beside the numbers in the venue's file."""
+    """Published facts about one product of a venue. Sources stand beside the numbers in the venue's ``venue.py``."""
 
     rest: str
     """Base URL without a trailing slash."""
     ws: str
     """Base URL of the websocket host, without the path that ``Venue.plan`` appends."""
     taker_fee: float
-    """Default tier, a fraction; the user's own fee or ccxt's replaces it."""
+    """A fraction, of the default tier. The user's own fee or ccxt's replaces it."""
     rest_limit: RateLimit
     quotes: tuple[str, ...] = ("USDT",)
-    """Dollar currencies its main markets are quoted in; another than the watched one is compared through the basis."""
+    """Dollar currencies that its main markets are quoted in. Prices in another one than the user's are compared through
+    the basis between the two."""
     push_ms: Mapping[Channel, float]
-    """Published push interval by channel (0: real time). Its keys are the channels the product has."""
+    """Published push interval of each channel (0: real time). The keys are the channels that the product has."""
     quiet_s: Mapping[Channel, float]
-    """How long a channel of an active symbol may stay silent before that is worth noticing."""
+    """How long a channel of an active symbol may stay silent before that counts as evidence."""
     sequence: str
     """The sequence rule in a few words, for ``detour venues``."""
     checksum: str = "none"
     clocks: str = ""
     """Which of the venue's time stamps its book messages carry, e.g. ``engine T, gateway E``."""
     tells_time: bool = True
-    """False: no answer tells the venue's own time closer than to a second, so that no age can be told."""
+    """False: no answer tells the venue's time more exactly than to a second, so the age of data cannot be measured."""
     checked: str
-    """Date (YYYY-MM) at which the protocol sheet behind this file was last checked."""
+    """Month (YYYY-MM) in which these facts were last checked against the venue's documents."""
     ws_ping_s: float | None = 10.0
-    """Interval of our websocket PING frames (round trip); None where the venue forbids or ignores them."""
+    """Interval of our websocket PING frames (they measure round trips). None: the venue forbids or ignores them."""
     app_ping_s: float | None = None
-    """Interval of the venue's application-level ping, where it wants one."""
+    """Interval of our application-level pings (``Session.ping``). None: the venue wants none."""
     server_ping: str = ""
-    """What the venue itself pings with, in a few words."""
+    """The venue's own pings, in a few words."""
     lifetime_s: float | None = None
-    """After how long the venue cuts every connection."""
+    """Age at which the venue closes every connection. None: it does not."""
     idle_cut_s: float | None = None
-    """After how long without any message the socket counts as dead."""
+    """A socket without any message for so long counts as dead. None: no such limit."""
     connects: RateLimit = RateLimit(30, 60.0)
     """New connections allowed per IP."""
     sends: RateLimit = RateLimit(5, 1.0)
-    """Messages we may send per connection."""
+    """Messages that we may send on one connection."""
     max_streams: int = 200
-    """Subscriptions per socket."""
+    """The most subscriptions that ``Venue.plan`` puts on one socket."""
     compression: str = "none"
     sizes_in_contracts: bool = True
-    """False: sizes on the wire are base coin (inverse: quote currency), whatever contract size the venue lists."""
+    """False: sizes in messages are base coin (inverse: quote currency), whatever contract size the venue lists."""
 
 
 class Subscription(Struct, frozen=True):
@@ -91,10 +100,10 @@ class Subscription(Struct, frozen=True):
 
 class RestRequest(Struct, frozen=True, kw_only=True):
     path: str
-    """With query, starting with a slash; joined to the product's ``rest`` base."""
+    """Starts with a slash and includes the query. Appended to the product's ``rest`` base URL."""
     host: str | None = None
-    """Base URL of another published host that serves the path; None: the product's own. Who has the product's base
-    replaced (an endpoint of the user's, the simulator) is asked there for this too. Read by ``Requester`` only."""
+    """Base URL of another published host that serves the path. None: the product's own. Where the product's base URL is
+    replaced (by the user's config or the simulator), this request goes there too. Read by ``Requester`` only."""
     method: str = "GET"
     body: str | None = None
     headers: Mapping[str, str] = {}
@@ -111,11 +120,11 @@ class Answer(Struct, frozen=True, kw_only=True):
 
 
 class Listing(Struct, frozen=True, kw_only=True):
-    """Where a venue lists its instruments over a websocket, having no REST for it."""
+    """How to get the list of instruments over a websocket, from a venue that has no REST for it."""
 
     url: str
     ask: Payload
-    """What to send once it is open."""
+    """What to send when the socket is open."""
 
 
 class SocketPlan(Struct, frozen=True, kw_only=True):
@@ -123,18 +132,18 @@ class SocketPlan(Struct, frozen=True, kw_only=True):
 
     product: Product
     label: str
-    """Which of the route's sockets this is, e.g. ``public``, ``market``; stable across reconnects."""
+    """Name of this socket within the route, e.g. ``public``, ``market-2``. The same after a reconnect."""
     path: str
-    """Appended to the endpoint's ws base; ignored when ``handshake`` is answered with a whole URL."""
+    """Appended to the base URL of the websocket host. Not used where the answer to ``handshake`` holds a whole URL."""
     subscriptions: tuple[Subscription, ...]
     handshake: RestRequest | None = None
-    """To be asked before every dial; ``Venue.dial_url`` turns its answer into the URL."""
+    """A REST request to make before every connect. ``Venue.dial_url`` turns its answer into the URL."""
     headers: Mapping[str, str] = {}
-    """Of the websocket's own handshake, beside the usual ones."""
+    """HTTP headers of the websocket's opening request, beside the usual ones."""
 
 
 class Session(Protocol):
-    """Protocol state of one connection; made anew for every connection."""
+    """Protocol state of one connection. Every connection gets a new one."""
 
     def subscribe(self) -> Sequence[Payload]:
         """What to send when the socket has opened."""
@@ -143,105 +152,106 @@ class Session(Protocol):
         """What to send to get a fresh snapshot of one channel (unsubscribe, subscribe)."""
 
     def receive(self, raw: bytes, received_ns: int) -> Sequence[Event]:
-        """One frame's payload (text frames as UTF-8 bytes) -> events, in order. Never raises."""
+        """Payload of one websocket message (text as UTF-8 bytes) -> events, in order. Never raises."""
 
     def ping(self, token: int) -> Payload | None:
-        """The venue's application-level ping, None where it has none."""
+        """The venue's application-level ping. None: it has none."""
 
 
 class Probe(Struct, frozen=True, kw_only=True):
-    """A cheap REST call that is measured."""
+    """A cheap REST request whose answer time is measured."""
 
     name: str
-    """``time``, ``book``: what it asks."""
+    """What it asks for: ``time`` or ``book``."""
     request: RestRequest
     gives_time: bool = False
 
 
 class ProbeReading(Struct, frozen=True, kw_only=True):
-    """What an answer to a probe says."""
+    """The content of an answer to a probe."""
 
     fault: Fault | None = None
     """None: a good answer."""
     code: str = ""
     text: str = ""
     server_ns: int | None = None
-    """The venue's clock in the answer."""
+    """The venue's time in the answer, ns since the epoch."""
     server_resolution_ns: int = 1_000_000
     weight_used: float | None = None
-    """Of ``rest_limit.weight``, where a header tells."""
+    """Used part of ``rest_limit.weight``, where a header tells it."""
     retry_after_s: float | None = None
 
 
 class VenueError(ValueError):
-    """A REST body that cannot be read; the text says what was wrong. Translated once, at the caller."""
+    """A REST answer that cannot be used. The text says why."""
 
 
 class Venue(Protocol):
     name: str
-    """Our word for it: ``binance``."""
+    """Our name for it, as in routes: ``binance``."""
     title: str
     ccxt: Mapping[Product, str]
-    """ccxt's class by product: ``{"linear": "binanceusdm"}``."""
+    """ccxt's class of each product: ``{"linear": "binanceusdm"}``."""
     products: Mapping[Product, ProductFacts]
 
     def feed_note(self, product: Product) -> str:
-        """For the user, where the venue ended a feed on an announced day: first one short sentence that says so, then
-        what is read instead. Empty: nothing has ended. When it changes, so may everything else here, ``products``
-        included, and the route is watched anew."""
+        """A note for the user when the venue has ended a feed: a short sentence that says so, then what is read
+        instead. Empty: no feed has ended. When the note changes, everything else here may have changed, ``products``
+        included, and the route is started anew."""
 
     def listing(self, product: Product) -> Listing | None:
-        """None: ccxt asks over REST."""
+        """How to list instruments over a websocket. None: ccxt lists them over REST."""
 
     def read_listing(self, product: Product, raw: bytes) -> Sequence[Instrument] | None:
-        """Instruments in one message of ``listing``; None: another message. Raises VenueError."""
+        """The instruments in one message of ``listing``'s socket. None: it is another message. Raises VenueError."""
 
     def plan(self, product: Product, instruments: Sequence[Instrument]) -> Sequence[SocketPlan]:
-        """Which sockets to open for these instruments, within the venue's limits per socket."""
+        """The sockets to open for these instruments, within the venue's limits per socket."""
 
     def session(self, plan: SocketPlan, instruments: Sequence[Instrument]) -> Session: ...
 
     def rule(self, product: Product) -> SequenceRule: ...
 
     def probes(self, product: Product, instruments: Sequence[Instrument]) -> Sequence[Probe]:
-        """Cheapest first; at least one gives the venue's time, unless only its pongs do."""
+        """Cheapest first. At least one gives the venue's time, unless only its pongs do."""
 
     def read_probe(self, product: Product, probe: Probe, answer: Answer) -> ProbeReading:
         """Never raises: an unreadable body is ``Fault.UNKNOWN``."""
 
     def snapshot_request(self, product: Product, instrument: Instrument) -> RestRequest | None:
-        """The whole book over REST: to sync with (``rest_snapshot``) or to compare with."""
+        """A book over REST: to build the book on (``SequenceRule.rest_snapshot``) or to compare with. None: no such
+        request."""
 
     def deep_snapshot_request(self, product: Product, instrument: Instrument) -> RestRequest | None:
-        """A dearer request for more levels than ``snapshot_request`` brings, where the venue has one: it widens the
-        range in which a book is completely known. Read by ``read_snapshot`` too."""
+        """A request with more levels than ``snapshot_request`` for more weight, so that a wider range of the book is
+        known. None: the venue has none. ``read_snapshot`` reads its answer too."""
 
     def read_snapshot(self, product: Product, instrument: Instrument, answer: Answer) -> BookSnapshot:
-        """Raises VenueError."""
+        """The book in an answer to either request. Raises VenueError."""
 
     def status_request(self, product: Product) -> RestRequest | None:
-        """The venue's official status, None where it publishes none."""
+        """A request for the venue's official status. None: it publishes none."""
 
     def read_status(self, product: Product, answer: Answer) -> Sequence[StatusNotice]:
-        """Empty when nothing is announced. Raises VenueError."""
+        """Announced maintenance and incidents; empty when there are none. Raises VenueError."""
 
     def transfer_requests(self, coins: Sequence[str]) -> Sequence[RestRequest]:
-        """What to ask (of the spot product's host) for the state of these coins' deposits and withdrawals; empty where
-        the venue publishes none without a key."""
+        """Requests (to the spot product's host) for the state of deposits and withdrawals of these coins. Empty: the
+        venue publishes it only to clients with a key."""
 
     def read_transfers(self, answer: Answer) -> Sequence[Rail]:
-        """Every chain of every coin in the answer, also of coins nobody asked for. Raises VenueError."""
+        """Every chain of every coin in the answer, also of coins that were not asked for. Raises VenueError."""
 
     def dial_url(self, plan: SocketPlan, base: str, answer: Answer | None) -> str:
-        """The URL to open; ``answer`` is that of ``plan.handshake``. Raises VenueError."""
+        """The URL to open. ``answer`` is the answer to ``plan.handshake``. Raises VenueError."""
 
     def read_close(self, code: int) -> Fault | None:
-        """What a close code of the venue's own says; ``OUR_LIMIT``: we asked too much or read too slowly.
-        None: nothing beyond a lost connection."""
+        """The fault that a close code of the venue tells. ``OUR_LIMIT``: we sent too much or read too slowly. None:
+        nothing but a lost connection."""
 
 
 class VenueDefaults:
-    """What most venues need not say. A venue replaces single methods; nothing here names a venue."""
+    """Answers that are right for most venues. A venue overrides single methods; nothing here names a venue."""
 
     def feed_note(self, product: Product) -> str:
         return ""
@@ -275,5 +285,5 @@ class VenueDefaults:
 
 
 def by_venue_id(instruments: Sequence[Instrument]) -> dict[str, Instrument]:
-    """Instruments by every name the venue may use for them."""
+    """Instruments by every name that the venue may use for them."""
     return {name: i for i in instruments for name in (i.venue_id, *i.aliases)}

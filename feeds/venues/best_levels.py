@@ -1,7 +1,7 @@
-"""The best prices of a book's side, for checksums that venues send with every message.
+"""The best prices of a side of a book, for checksums that venues send with every message.
 
-To sort hundreds of levels each time, or to look for the best ten of them with ``heapq``, costs more than all else that
-is done with a message. Where the best stood last time tells which few need sorting now.
+Sorting hundreds of levels for each message, or finding the best ten with ``heapq``, costs more than all other work on
+the message. So only prices near those that were best last time are sorted.
 """
 
 from __future__ import annotations
@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 _SPARE = 3
-"""So many times the levels that are asked for are sorted, so that a market may move before all must be again."""
+"""This many times ``count`` levels are kept in reach, so that the market can move before all must be sorted again."""
 
 
 class BestLevels:
-    """Remembers by key (an instrument's symbol) how deep it had to look. Whatever it remembers, the answer is right."""
+    """Remembers for each key (an instrument's symbol) the range of prices to sort. The answer is right for any
+    range."""
 
     def __init__(self, count: int) -> None:
         self._count = count

@@ -1,6 +1,7 @@
-"""The exchanges whose order books ccxt.pro can watch, by ccxt's names: data, so that checking a word loads no ccxt.
+"""The exchanges whose order books ccxt.pro can watch, by ccxt's names. Kept as data, so that checking a name loads no
+ccxt.
 
-Made from ccxt 4.5.90's ``has`` tables; the test beside it says when an installed ccxt knows others.
+Made from ccxt 4.5.90's ``has`` tables; a test tells when the installed ccxt knows others.
 """
 
 from __future__ import annotations
@@ -128,12 +129,12 @@ SWAP = [
     "woofipro",
     "xt",
 ]
-"""With perpetuals, linear or inverse: which of the two, only the listing tells."""
+"""With perpetuals. Whether they are linear or inverse is known only from the list of instruments."""
 
 PRODUCTS: Mapping[str, tuple[Product, ...]] = {
     name: (*(("spot",) if name in SPOT else ()), *(("linear", "inverse") if name in SWAP else ()))
     for name in sorted({*SPOT, *SWAP})
 }
-"""Exchange -> products it may have."""
+"""Products that an exchange may have, by its name."""
 LOCAL_CLOCK = frozenset({"bithumb"})
-"""ccxt stamps their books with our own clock: no time of the venue's at all."""
+"""ccxt puts our own clock's time into their books, so the venue's time is not known."""

@@ -1,4 +1,4 @@
-"""Failure domains: venues that share a cloud region or an edge network. The table is ``domains.toml`` beside this."""
+"""Failure domains: venues that share a cloud region or an edge network. The table is ``failure_domains.toml``."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class Domain(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     venues: tuple[str, ...]
     source: str
     date: str
-    """When this was last known to hold."""
+    """When this was last known to be true."""
     unverified: bool = False
-    """Hearsay: shown as such, and never enough to blame a domain."""
+    """Not confirmed by a source. Shown with a question mark, and never used to blame a domain."""
 
 
 @cache
@@ -30,13 +30,13 @@ def shipped() -> Mapping[str, Domain]:
 
 
 def members(own: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
-    """Domain -> its venues, with the user's ``own`` in place of ours. Hearsay counts only when the user says it."""
+    """Venues by domain; the user's ``own`` replace ours. Unverified domains are left out unless they are the user's."""
     known = {name: domain.venues for name, domain in shipped().items() if not domain.unverified}
     return {name: venues for name, venues in (known | dict(own)).items() if venues}
 
 
 def judged(own: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
-    """Venue -> the one domain it is judged in, in words: the user's before ours, regions before edges."""
+    """Title of the one domain that a venue is judged in, by venue: the user's before ours, regions before edges."""
     titles = {name: domain.title for name, domain in shipped().items()}
     edges = {name for name, domain in shipped().items() if domain.kind == "edge"}
     found: dict[str, str] = {}
@@ -47,7 +47,7 @@ def judged(own: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
 
 
 def of_venue(venue: str, own: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
-    """The domains a venue belongs to, hearsay marked with a question mark; for people."""
+    """The domains of a venue, for display; unverified ones end in a question mark."""
     sure = members(own)
     names = [name for name, venues in sure.items() if venue in venues]
     names += [f"{n}?" for n, d in shipped().items() if d.unverified and n not in own and venue in d.venues]

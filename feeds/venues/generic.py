@@ -1,6 +1,7 @@
-"""Any other exchange: what is known of it before ccxt.pro has been asked, which is its name and little else.
+"""Any other exchange, read through ccxt.pro: its name, products and defaults.
 
-A generic route is written as a whole (``phemex.spot``); patterns never mean one, since each costs a process.
+The config must name such a route in full (``phemex.spot``). Patterns never match one, since each runs in its own
+process.
 """
 
 from __future__ import annotations
@@ -16,19 +17,19 @@ from feeds.venues.sequence import SequenceRule, Unsequenced
 
 
 class GenericFacts(Struct, frozen=True, kw_only=True):
-    """Empty hosts are those that ccxt knows."""
+    """An empty host means the one that ccxt knows."""
 
     rest: str = ""
     ws: str = ""
     taker_fee: float = 0.001
-    """Where ccxt's own table has none either: the dearest that is usual, never free."""
+    """Used where ccxt has no fee either: the highest of the usual fees."""
     quotes: tuple[str, ...] = ("USDT", "USDC", "USD")
-    """Not known, so the basis between all of them is watched."""
+    """Not known, so the basis between all of these is measured."""
     sizes_in_contracts: bool = True
 
 
 class GenericVenue:
-    """ccxt applies the venue's sequence rule; what it hands over are whole books, which replace each other."""
+    """ccxt applies the venue's sequence rule and gives whole books, each of which replaces the last."""
 
     def __init__(self, name: str, ccxt_id: str, products: Collection[Product]) -> None:
         self.name = self.title = name
@@ -53,10 +54,10 @@ class GenericVenue:
 
 
 def generic(name: str) -> GenericVenue:
-    """Raises KeyError for a name that ccxt.pro has no order books of."""
+    """Raises KeyError for an exchange whose order books ccxt.pro cannot watch."""
     return GenericVenue(name, name, PRODUCTS[name])
 
 
 def generic_routes(native: Collection[str]) -> tuple[str, ...]:
-    """Every route of exchanges that are none of the ``native`` venues."""
+    """All routes of exchanges that are not ``native`` venues."""
     return tuple(route_of(n, product) for n, products in PRODUCTS.items() if n not in native for product in products)

@@ -1,4 +1,4 @@
-"""Reading text and bytes that may hold anything, for venues whose numbers are text and may be empty."""
+"""Reading numbers, times and compressed bytes from messages that may hold anything."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from feeds.model import (
 )
 
 UNREADABLE: tuple[type[Exception], ...] = (MsgspecError, ValueError, IndexError, RecursionError)
-"""All that reading hostile bytes can raise: malformed, wrongly typed, not UTF-8, no row where one must be, too deep."""
+"""All exceptions of reading bytes that may hold anything: malformed, wrong types, not UTF-8, missing rows, too deep."""
 
 NS_PER_MS = 1_000_000
 GZIP_WINDOW = 31
-"""zlib's word for "a gzip member, of any window"."""
+"""zlib's ``wbits`` for a gzip member with any window."""
 MOST_UNZIPPED = 4 << 20
-"""Bytes that one compressed message may become: a hundred times the largest that is known."""
+"""The most bytes that one message may have after decompression: a hundred times the largest known."""
 
 
 def gunzip(raw: bytes, most: int = MOST_UNZIPPED) -> bytes:
-    """One whole gzip member -> its content. Raises ValueError for anything else, and before it has made more than
-    ``most`` bytes."""
+    """Content of exactly one gzip member. Raises ValueError for anything else, and for content of more than ``most``
+    bytes, before making it."""
     unzip = zlib.decompressobj(GZIP_WINDOW)
     try:
         content = unzip.decompress(raw, most)
@@ -36,7 +36,7 @@ def gunzip(raw: bytes, most: int = MOST_UNZIPPED) -> bytes:
 
 
 def number(text: str) -> float | None:
-    """Decimal text of either sign -> float; "" is None. Raises ValueError for NaN, infinities and the absurd."""
+    """Decimal text -> float; "" -> None. Raises ValueError for NaN, infinities and 1e18 or more."""
     if not text:
         return None
     value = float(text)
@@ -46,7 +46,7 @@ def number(text: str) -> float | None:
 
 
 def ms_ns(text: str) -> int | None:
-    """Milliseconds since the epoch as text -> ns; "" and "0" are None. Raises ValueError."""
+    """Milliseconds since the epoch as text -> ns; "" and "0" -> None. Raises ValueError."""
     if not text or text == "0":
         return None
     ms = int(text)
@@ -56,13 +56,14 @@ def ms_ns(text: str) -> int | None:
 
 
 Stamp = Annotated[datetime, Meta(tz=True)]
-"""RFC 3339 text with a zone, for typed decoding; it is rounded to the microsecond."""
+"""RFC 3339 text with a time zone, for typed decoding; rounded to the microsecond."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _US = timedelta(microseconds=1)
 
 
 def stamp_ns(stamp: datetime | None) -> int | None:
-    """A ``Stamp`` -> ns since the epoch, to the microsecond; what does not lie after 1970 means not sent: None."""
+    """A ``Stamp`` -> ns since the epoch, rounded to the microsecond. A time that is not after 1970 means not sent ->
+    None."""
     if stamp is None:
         return None
     us = (stamp - _EPOCH) // _US
@@ -71,14 +72,14 @@ def stamp_ns(stamp: datetime | None) -> int | None:
 
 Price: TypeAlias = Annotated[float, Meta(gt=0, lt=1e18)]
 """For typed decoding; with ``strict=False`` decimal text is read too. msgspec refuses NaN, infinities and negatives
-while it decodes, so that no loop of ours has to look at every level again."""
+while it decodes, so no loop of ours has to check every level."""
 Size: TypeAlias = Annotated[float, Meta(ge=0, lt=1e18)]
 Millis: TypeAlias = Annotated[int, Meta(ge=0, lt=1 << 43)]
-"""A venue's time stamp, ms since the epoch; bounded so that nanoseconds of it fit 64 bits. 0 means not sent."""
+"""A venue's time, ms since the epoch; bounded so that its nanoseconds fit 64 bits. 0 means not sent."""
 
 
 class Level(LevelRow, array_like=True, gc=False):
-    """[price, size, ...]: what follows is left unread."""
+    """[price, size, ...]: further fields are not read."""
 
     price: Price
     size: Size

@@ -1,4 +1,4 @@
-"""Every venue, one line each."""
+"""The list of all venues, one line each."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _ALL: tuple[Venue, ...] = (
     Coinbase(),
 )
 VENUES: dict[str, Venue] = {venue.name: venue for venue in _ALL}
-"""By our word for it, in the order in which lists show them."""
+"""Venues by name, in the order of lists on screen."""
 
 
 def venue(name: str) -> Venue:

@@ -1,4 +1,4 @@
-"""Sequence rules: which book update follows which, and how a lost one is noticed."""
+"""Sequence rules: which book update follows which, and how a lost update is noticed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from feeds.model import (
 
 
 class Step(IntEnum):
-    """What a sequence rule says of a delta."""
+    """What to do with a delta."""
 
     APPLY = 0
     SKIP = 1
@@ -22,7 +22,7 @@ class Step(IntEnum):
 
 
 class BookSides(Protocol):
-    """The part of a book that a checksum reads: price -> size."""
+    """The part of a book that a checksum reads: size by price."""
 
     @property
     def bids(self) -> Mapping[float, float]: ...
@@ -31,28 +31,33 @@ class BookSides(Protocol):
 
 
 class SequenceRule(Protocol):
-    """Which delta follows which. A snapshot always replaces the book."""
+    """Tells which delta follows which. A snapshot always replaces the book."""
 
     rest_snapshot: bool
-    """The snapshot comes over REST, and deltas are buffered until it is there."""
+    """The snapshot comes over REST; deltas are buffered until it has come."""
     depth_limit: int | None
-    """Cut each side to this many levels after every update (levels pushed out get no delete message)."""
+    """Each side is cut to this many levels after every update, where the venue does not delete levels pushed out of
+    it."""
 
     def first(self, snapshot_seq: int | None, delta: BookDelta) -> Step:
-        """Is this delta the one that continues the snapshot? SKIP: older. GAP: the snapshot is too old."""
+        """Does this delta continue the snapshot? SKIP: the delta is older. GAP: the snapshot is too old."""
 
     def following(self, last_seq: int | None, delta: BookDelta) -> Step:
-        """Does this delta follow the one applied last?"""
+        """Does this delta follow the last applied one?"""
 
     def checksum(self, book: BookSides, instrument: Instrument) -> int | None:
-        """The venue's checksum of our book, None where the venue has none that lives."""
+        """The venue's checksum, computed of our book. None: the venue sends none."""
 
 
-_APPLY, _SKIP, _GAP = Step.APPLY, Step.SKIP, Step.GAP  # to look a member up costs more than the rest of a rule
+_APPLY, _SKIP, _GAP = (
+    Step.APPLY,
+    Step.SKIP,
+    Step.GAP,
+)  # local names: looking up an enum member costs more than the rest of a rule
 
 
 class RuleDefaults(ABC):
-    """What most sequence rules share."""
+    """Defaults of most sequence rules."""
 
     rest_snapshot = False
     depth_limit: int | None = None
@@ -68,14 +73,14 @@ class RuleDefaults(ABC):
 
 
 class PrevEquals(RuleDefaults):
-    """``prev_seq`` must equal the last one applied; an unchanged sequence is a heartbeat that changes nothing."""
+    """``prev_seq`` must equal the last applied number. (A delta that repeats it is a heartbeat without changes.)"""
 
     def following(self, last_seq: int | None, delta: BookDelta) -> Step:
         return _APPLY if delta.prev_seq == last_seq else _GAP
 
 
 class Contiguous(RuleDefaults):
-    """``first_seq`` must be one more than the last applied; what is older is skipped."""
+    """``first_seq`` must be at most one more than the last applied number. Older deltas are skipped."""
 
     def following(self, last_seq: int | None, delta: BookDelta) -> Step:
         if last_seq is None or delta.first_seq is None or delta.last_seq is None:
@@ -86,7 +91,7 @@ class Contiguous(RuleDefaults):
 
 
 class Unsequenced(RuleDefaults):
-    """The venue numbers nothing: every delta applies."""
+    """The venue sends no numbers: every delta applies."""
 
     def following(self, last_seq: int | None, delta: BookDelta) -> Step:
         return _APPLY

@@ -1,13 +1,16 @@
-"""Spreading a route's subscriptions over sockets, within the venue's limit per socket."""
+"""Spreading a route's subscriptions over sockets and messages, within the venue's limits for each."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 from msgspec import Struct
 
 from feeds.model import Channel, Instrument, Product
 from feeds.venues.base import RestRequest, SocketPlan, Subscription
+
+T = TypeVar("T")
 
 
 class SocketKind(Struct, frozen=True, kw_only=True):
@@ -65,3 +68,8 @@ def _groups(
         left -= cost(instrument)
         groups[-1].append(instrument)
     return groups
+
+
+def batches(items: Sequence[T], size: int) -> list[Sequence[T]]:
+    """Items in their order, in slices of at most ``size``: the subscriptions of one message each."""
+    return [items[start : start + size] for start in range(0, len(items), size)]

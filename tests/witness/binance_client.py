@@ -8,9 +8,9 @@ product. It prints ``{"ready": true}`` when it has every book, goes on for as lo
     {"books": {"binance.spot BTC/USDT": {"updates": 50, "bids": [[p, s], ...], "asks": ...}}, "begun": 4,
      "seen": {"binance.spot BTC/USDT": 12, "mark BTC/USDT:USDT": 3, ...}}
 
-Spot books are its depth caches: diffs every 100 ms onto a REST book, begun again when a number is missing (``begun``:
-how often in all). It demands of the first diff what the venue promises of the others only, so that most begin twice.
-It takes a level out by the very text ``0.00000000``. Books of perpetuals are the best ten levels every time.
+Spot books are its depth caches: diffs every 100 ms applied to a REST book, started again when a number is missing
+(``begun``: number of starts). It expects of the first diff what the venue promises only of later ones, so most start
+twice. It removes a level only for the text ``0.00000000``. Books of perpetuals are the best ten levels every time.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ async def run(endpoints: dict[str, dict[str, str]], seconds: float) -> None:
         for name, entry in books.items()
     }
     print(json.dumps({"books": found, "begun": sum(begun.values()), "seen": seen}), flush=True)
-    os._exit(0)  # it leaves every socket only when that has said something, for as long as ten seconds
+    os._exit(0)  # it leaves a socket only after its next message, which can take ten seconds
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """cryptofeed against the simulated Bitfinex: ``.witness/bin/python -m tests.witness.bitfinex_client``.
 
-See ``following``. It sets SEQ_ALL alone and ends with an error when a number is missing. Both products come over one
-host. Tickers are left out: this release wants ten fields, and the venue sends an eleventh, null, since 2026 (captures
+See ``following``. It sets only SEQ_ALL and ends with an error when a number is missing. Both products are on one host.
+Tickers are left out: this release expects ten fields, and the venue sends an eleventh, null, since 2026 (captures
 of 2026-04-10 in tardis-node's tests).
 """
 

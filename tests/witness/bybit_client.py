@@ -1,17 +1,17 @@
 """pybit 5.17.0, the venue's own client, against the simulated Bybit. Run from the repository with the witness Python.
 
-    .witness/bin/python -m tests.witness.bybit_client ENDPOINTS --seconds 4
+.witness/bin/python -m tests.witness.bybit_client ENDPOINTS --seconds 4
 
 ``ENDPOINTS`` is JSON: ``{"bybit.spot": {"rest": ..., "ws": ...}, "bybit.linear": ..., "bybit.inverse": ...}``. It
 imports nothing of the product. It prints ``{"ready": true}`` when it has every book, goes on for as long as told, and
 then prints what it has:
 
-    {"books": {"bybit.spot BTC/USDT": {"updates": 50, "u": 1234, "bids": [[p, s], ...], "asks": ...}},
-     "rest": {"bybit.spot BTC/USDT": {"bids": ...}}, "time_s": 1760104800,
-     "trades": {"bybit.spot BTC/USDT": 12}, "tickers": {"bybit.spot BTC/USDT": 40}}
+{"books": {"bybit.spot BTC/USDT": {"updates": 50, "u": 1234, "bids": [[p, s], ...], "asks": ...}},
+"rest": {"bybit.spot BTC/USDT": {"bids": ...}}, "time_s": 1760104800,
+"trades": {"bybit.spot BTC/USDT": 12}, "tickers": {"bybit.spot BTC/USDT": 40}}
 
-It applies the changes itself, and raises when told to take out a level that it does not have. It has no setting for
-other hosts than its own: the addresses that it would build are replaced.
+It applies the changes itself, and raises when asked to remove a level that it does not have. It has no setting for
+other hosts, so the addresses that it builds are replaced.
 """
 
 from __future__ import annotations
@@ -95,4 +95,4 @@ def main() -> int:
 if __name__ == "__main__":
     code = main()
     sys.stderr.flush()
-    os._exit(code)  # its threads would dial again
+    os._exit(code)  # its threads would connect again

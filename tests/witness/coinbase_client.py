@@ -1,7 +1,7 @@
 """cryptofeed against the simulated Coinbase: ``.witness/bin/python -m tests.witness.coinbase_client``.
 
-See ``following``; ``sides`` counts its trades by side. It wants a key for what is public too, and gets one that nobody
-checks. Of a snapshot it takes the bids only: it looks for levels of side ``ask``, where Coinbase writes ``offer``.
+See ``following``; ``sides`` counts its trades by side. It needs a key for public channels too, and gets one that is
+not checked. It reads only the bids of a snapshot: it looks for the side ``ask``, where Coinbase writes ``offer``.
 """
 
 from __future__ import annotations

@@ -10,8 +10,8 @@ prints what it has:
      "rest": {"cryptocom.spot BTC/USD": {"bids": ...}}, "tickers": {"cryptocom.spot BTC/USD": 121600.0},
      "trades": {"cryptocom.spot BTC/USD": 55}}
 
-It asks for no changes, so that its books are whole every time, which is every half second. Its ``Pair`` has no word for
-perpetuals (``PERPETUAL_SWAP``): those are followed one layer below, with its requests and its listening.
+It does not subscribe to changes, so it gets a whole book every half second. Its ``Pair`` does not support perpetuals
+(``PERPETUAL_SWAP``): for those its lower layer is used, for requests and for listening.
 """
 
 from __future__ import annotations

@@ -1,14 +1,14 @@
 """cryptofeed 2.4.1 against the simulated Binance, OKX and Bybit. Run from the repository with the witness environment.
 
-    .witness/bin/python -m tests.witness.cryptofeed_client ENDPOINTS --seconds 4
+.witness/bin/python -m tests.witness.cryptofeed_client ENDPOINTS --seconds 4
 
 ``ENDPOINTS`` is JSON: ``{"binance.spot": {"rest": ..., "ws": ...}, "okx.linear": ...}``. It imports nothing of the
 product. It prints ``{"ready": true}`` when it has every book, goes on for as long as told, and then prints what it has:
 
-    {"books": {"okx.spot BTC/USDT": {"updates": 50, "time_ms": ..., "bids": [[p, s], ...], "asks": ...}}}
+{"books": {"okx.spot BTC/USDT": {"updates": 50, "time_ms": ..., "bids": [[p, s], ...], "asks": ...}}}
 
-Binance's books it syncs with REST, and says on stderr when one of their numbers is missing; those of OKX and Bybit it
-takes as they come.
+It syncs Binance's books with REST and writes to stderr when a number is missing. Books of OKX and Bybit are not
+checked.
 """
 
 from __future__ import annotations
@@ -70,4 +70,4 @@ def main() -> int:
 if __name__ == "__main__":
     code = main()
     sys.stderr.flush()
-    os._exit(code)  # its orderly stop waits for connections that nobody will close
+    os._exit(code)  # its own stop waits for connections that are never closed

@@ -1,7 +1,7 @@
 """cryptofeed against the simulated Deribit: ``.witness/bin/python -m tests.witness.deribit_client``.
 
-See ``following``. cryptofeed takes ``.raw`` channels, for which it would log in; here its requests ask for ``.100ms``
-instead, which carry the same messages. All reading of answers, books and their chain of ids is its own.
+See ``following``. cryptofeed subscribes to ``.raw`` channels, which need a login; here its requests are changed to
+``.100ms``, which have the same messages. It decodes the messages, keeps the books and checks the chain of ids itself.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ NAMES = {
 
 
 class Paced:
-    """A connection that asks for every 100 ms where ``raw`` is asked for."""
+    """A connection that requests ``100ms`` where ``raw`` is requested."""
 
     def __init__(self, connection: Any) -> None:
         self._connection = connection

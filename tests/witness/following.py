@@ -1,4 +1,4 @@
-"""What the scripts with cryptofeed 2.4.1 share: arguments, counting callbacks, running until told, and what is printed.
+"""Shared by the scripts with cryptofeed 2.4.1: arguments, callbacks that count, running for a time, printing.
 
 A script's arguments are ``ENDPOINTS --seconds 4``. ``ENDPOINTS`` is JSON by route: ``{"gate.spot": {"rest": ...,
 "ws": ...}, ...}``. It prints ``{"ready": true}`` when it has every book, goes on for as long as told, and then prints:
@@ -37,7 +37,7 @@ def arguments(what: str) -> argparse.Namespace:
 
 
 def empty(names: Sequence[str]) -> Books:
-    """Books by route and symbol, none of which has come yet."""
+    """Books by route and symbol, all still None."""
     return {name: {"updates": 0, "book": None} for name in names}
 
 
@@ -47,7 +47,7 @@ def usdt_books(venue: str) -> Books:
 
 
 def counting(seen: Counter[str], *kinds: str) -> dict[str, Any]:
-    """Callbacks by channel that count."""
+    """Callbacks by channel, which count the messages."""
 
     def counter(kind: str) -> Any:
         async def count(event: Any, receipt_s: float) -> None:
@@ -59,7 +59,7 @@ def counting(seen: Counter[str], *kinds: str) -> dict[str, Any]:
 
 
 def keeping(books: Books, name_of: Callable[[str], str]) -> Any:
-    """A callback that keeps books; ``name_of`` makes ours of cryptofeed's symbol."""
+    """A callback that keeps books. ``name_of`` turns cryptofeed's symbol into ours."""
 
     async def on_book(book: Any, receipt_s: float) -> None:
         entry = books[name_of(book.symbol)]
@@ -70,7 +70,7 @@ def keeping(books: Books, name_of: Callable[[str], str]) -> Any:
 
 
 def feed(exchange: Any, symbols: Sequence[str], callbacks: Mapping[str, Any], **more: Any) -> Any:
-    """Of one exchange whose addresses are those of the simulator."""
+    """A cryptofeed exchange with the simulator's addresses."""
     return exchange(symbols=list(symbols), channels=list(callbacks), callbacks=callbacks, retries=0, **more)
 
 
@@ -83,9 +83,9 @@ def run(
     beside: Callable[[], Awaitable[None]] | None = None,
     config: Mapping[str, Any] | None = None,
 ) -> NoReturn:
-    """Follow what ``make`` returns (made on the loop that is to run), print, and end this process.
+    """Run the feeds that ``make`` returns (called on the running loop), print, and end this process.
 
-    ``beside`` is run first, and returns when what it watches is there too; ``rest`` is printed beside the books.
+    ``beside`` runs first, and returns when its own data have come; ``rest`` is printed beside the books.
     """
     loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)
@@ -110,9 +110,9 @@ def run(
     if code == 0:
         for entry in books.values():
             if not isinstance(entry["book"].timestamp, float | int | None):
-                entry["book"].timestamp = None  # this release does not make a number of Coinbase's
+                entry["book"].timestamp = None  # this release leaves Coinbase's time as it is, not a number
         found = {name: {"updates": entry["updates"], **top(entry["book"], LEVELS)} for name, entry in books.items()}
         others = dict(rest())
         print(json.dumps({"books": found | others.pop("books", {}), **others}), flush=True)
     sys.stderr.flush()
-    os._exit(code)  # its orderly stop waits for connections that nobody will close
+    os._exit(code)  # its own stop waits for connections that are never closed

@@ -1,6 +1,6 @@
 """cryptofeed against the simulated Gate: ``.witness/bin/python -m tests.witness.gate_client`` (see ``following``).
 
-It asks for whole contracts (no ``X-Gate-Size-Decimal``), and syncs ``order_book_update`` with a REST book.
+It gets whole contracts (it sends no ``X-Gate-Size-Decimal``), and syncs ``order_book_update`` with a REST book.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """cryptofeed against the simulated HTX: ``.witness/bin/python -m tests.witness.htx_client`` (see ``following``).
 
-It takes whole books (``depth.step0``). Funding is left out: this release asks the coin-margined host for every rate.
+It takes whole books (``depth.step0``). Funding is left out: this release requests every rate from the coin-margined
+host.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from tests.witness.following import BASES, arguments, counting, feed, run, usdt_
 
 
 class Swaps(HuobiSwap):  # type: ignore[misc]  # cryptofeed has no types
-    """With the one listing that is simulated: the original reads two, of coin-margined swaps too."""
+    """Reads only the list of instruments that is simulated; the original also reads that of coin-margined swaps."""
 
     rest_endpoints = HuobiSwap.rest_endpoints[1:]
 

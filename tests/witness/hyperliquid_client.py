@@ -64,4 +64,4 @@ def main(url: str) -> int:
 
 if __name__ == "__main__":
     code = main(sys.argv[1])
-    os._exit(code)  # its orderly stop takes seconds
+    os._exit(code)  # its own stop takes seconds

@@ -1,9 +1,9 @@
 """python-kraken-sdk 3.5.1 and cryptofeed 2.4.1 against the simulated Kraken: ``tests.witness.kraken_client``.
 
-See ``following``; ``bad`` counts checksums that differ. Spot is the SDK's order book client, which checks the checksum
-of every message; the SDK keeps no books of derivatives, so those are cryptofeed's, which raises when a number is
-missing. cryptofeed speaks spot's first websocket version only, and expects the small letters in which derivatives were
-listed until 2023.
+See ``following``; ``bad`` counts wrong checksums. Spot books are kept by the SDK's order book client, which checks the
+checksum of every message. The SDK keeps no books of derivatives; those are kept by cryptofeed, which raises when a
+number is missing. cryptofeed has only version 1 of spot's websocket, and expects names of derivatives in small letters,
+as they were until 2023.
 """
 
 from __future__ import annotations

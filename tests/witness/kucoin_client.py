@@ -8,7 +8,7 @@ product. It prints ``{"ready": true}`` when it has every book, goes on for as lo
     {"books": {"kucoin.spot BTC/USDT": {"updates": 50, "sequence": 7, "bids": [[p, s], ...], "asks": ...}},
      "seen": {"uta trade": 12, "mark-price": 5, ...}, "gaps": 0, "errors": []}
 
-The SDK brings messages of both families of sockets; books are kept here by KuCoin's rule for ``increment@10ms``.
+The SDK decodes messages of both kinds of sockets; books are kept here by KuCoin's rule for ``increment@10ms``.
 """
 
 from __future__ import annotations
@@ -175,4 +175,4 @@ def main() -> int:
 if __name__ == "__main__":
     code = main()
     sys.stderr.flush()
-    os._exit(code)  # its threads wait for whole seconds before they end
+    os._exit(code)  # its threads take seconds to end

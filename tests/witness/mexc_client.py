@@ -30,7 +30,7 @@ SPOT, LINEAR = "BTCUSDT", "BTC_USDT"
 
 
 class Book:
-    """Prices and sizes of one book, and how far it is."""
+    """Prices and sizes of one book, and its version."""
 
     def __init__(self) -> None:
         self.sides: dict[str, dict[float, float]] = {"bids": {}, "asks": {}}
@@ -135,7 +135,7 @@ async def main(endpoints: dict[str, dict[str, str]], seconds: float) -> None:
         books = {"mexc.spot BTC/USDT": spot_book.top(), "mexc.linear BTC/USDT:USDT": linear_book.top()}
         gaps = spot_book.gaps + linear_book.gaps
         print(json.dumps({"books": books, "gaps": gaps, "seen": seen}), flush=True)
-        os._exit(0)  # its orderly stop waits for answers to unsubscriptions that nobody reads any more
+        os._exit(0)  # its own stop waits for answers that are no longer read
 
 
 if __name__ == "__main__":

@@ -7,21 +7,22 @@ from feeds.venues.sequence import Contiguous, PrevEquals, Step
 
 
 class SpotRule(Contiguous):
-    """Drop ``u <= lastUpdateId``; the first has ``U <= lastUpdateId + 1 <= u``; then ``U`` is the last ``u + 1``.
+    """Skip ``u <= lastUpdateId``. The first update has ``U <= lastUpdateId + 1 <= u``, the next ones ``U`` = last ``u +
+    1``.
 
-    ``How to manage a local order book correctly`` in the spot stream documents. Overlapping updates, seen in old
-    captures, carry absolute sizes and are applied.
+    Source: "How to manage a local order book correctly" in the spot stream documents. Old captures have updates that
+    overlap; sizes are absolute, so they are applied.
     """
 
     rest_snapshot = True
 
 
 class LinearRule(PrevEquals):
-    """Drop ``u < lastUpdateId``; the first has ``U <= lastUpdateId <= u``; then ``pu`` is the last ``u``.
+    """Skip ``u < lastUpdateId``. The first update has ``U <= lastUpdateId <= u``, the next ones ``pu`` = last ``u``.
 
-    ``How to manage a local order book correctly`` in the futures stream documents. Ids are shared by all symbols, so
-    on a quiet one the snapshot falls between two updates (``pu <= lastUpdateId < U``): nothing of this book happened
-    between, and the update continues the snapshot (ccxt takes ``pu == lastUpdateId`` likewise).
+    Source: "How to manage a local order book correctly" in the futures stream documents. All symbols share one counter,
+    so the snapshot of a quiet symbol can lie between two updates (``pu <= lastUpdateId < U``). This book did not change
+    in between, so the update continues the snapshot (ccxt accepts ``pu == lastUpdateId`` in the same way).
     """
 
     rest_snapshot = True
@@ -37,7 +38,7 @@ class LinearRule(PrevEquals):
     def following(self, last_seq: int | None, delta: BookDelta) -> Step:
         if delta.prev_seq == last_seq:
             return Step.APPLY
-        # Two connections overlap at a handover. Ids never fall on Binance, so what is older was applied already.
+        # At a handover two connections overlap. Ids never decrease, so an older update has been applied already.
         if last_seq is not None and delta.last_seq is not None and delta.last_seq <= last_seq:
             return Step.SKIP
         return Step.GAP

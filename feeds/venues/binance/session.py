@@ -1,8 +1,8 @@
-"""Binance's websocket messages: typed structs, one reader a stream type, and the session that tells them apart.
+"""One connection to Binance's websockets: what to send, and bytes -> events with one reader for each type of stream.
 
 https://developers.binance.com/docs/binance-spot-api-docs/web-socket-streams and
 https://developers.binance.com/docs/derivatives/usds-margined-futures/websocket-market-streams
-Spot and futures share every shape; futures add ``T`` (matching engine) and ``pu``, and newer fields we do not need.
+Spot and futures messages have the same fields; futures add ``T`` (matching engine) and ``pu``.
 """
 
 from __future__ import annotations
@@ -43,13 +43,14 @@ from feeds.venues.binance.wire import (
     read_trade,
 )
 from feeds.venues.reading import NS_PER_MS, UNREADABLE, number
+from feeds.venues.sockets import batches
 
-PER_FRAME = 200
-"""Streams in one SUBSCRIBE frame, to keep frames small."""
+STREAMS_A_MESSAGE = 200
+"""Streams in one SUBSCRIBE message, to keep messages small."""
 PENDING = 256
-"""Unanswered requests remembered; the oldest is forgotten first."""
+"""The most unanswered requests that are remembered; the oldest is dropped first."""
 SHUTDOWN_NOTICE_S = 600.0
-"""``serverShutdown`` comes about ten minutes before the server closes (Binance connector documentation, 2026)."""
+"""``serverShutdown`` is sent about ten minutes before the server closes (Binance connector documentation, 2026)."""
 
 _WHAT = 120
 
@@ -90,7 +91,7 @@ def _quote(body: Raw, symbol: str) -> Sequence[Event]:
 
 def _trade_event(m: TradeRow, symbol: str, trade_id: int | None) -> Sequence[Event]:
     if m.kind != "MARKET":
-        return ()  # insurance fund and auto-deleveraging rows: no order book trade, often without a price
+        return ()  # insurance fund, auto-deleveraging: not traded in the order book, often without a price
     if not m.price or not m.size:
         return (Garbled(what="trade without price or size"),)
     return (
@@ -168,14 +169,14 @@ READERS: Mapping[str, Reader] = {
     "markPrice": _mark,
     "markPrice@1s": _mark,
 }
-"""By what stands behind the symbol in a stream's name."""
+"""Reader by type of stream: the part of its name after the ``@``."""
 
 
 class BinanceSession:
-    """One connection on a ``/stream`` path (combined: every message names its stream)."""
+    """One connection to a ``/stream`` path, where every message names its stream."""
 
     def __init__(self, streams: Mapping[str, Subscription], instruments: Sequence[Instrument]) -> None:
-        """``streams``: what to subscribe, by stream name."""
+        """``streams``: the subscriptions by name of stream."""
         self._streams = dict(streams)
         self._names = {subscription: name for name, subscription in streams.items()}
         self._symbols = {name.lower(): i.symbol for i in instruments for name in (i.venue_id, *i.aliases)}
@@ -184,16 +185,16 @@ class BinanceSession:
         self._last_id = 0
 
     def subscribe(self) -> Sequence[Payload]:
-        names = list(self._streams)
-        return [self._ask("SUBSCRIBE", names[at : at + PER_FRAME]) for at in range(0, len(names), PER_FRAME)]
+        return [self._ask("SUBSCRIBE", batch) for batch in batches(list(self._streams), STREAMS_A_MESSAGE)]
 
     def resubscribe(self, channel: Channel, symbol: str) -> Sequence[Payload]:
-        """A silent stream woken; a book's snapshot comes over REST instead."""
+        """For a stream that is silent. A book's snapshot comes over REST instead."""
         name = self._names.get(Subscription(channel, symbol))
         return () if name is None else (self._ask("UNSUBSCRIBE", [name]), self._ask("SUBSCRIBE", [name]))
 
     def ping(self, token: int) -> Payload | None:
-        """An echo through the stream server itself, which a PING frame may not reach: costs one of its messages."""
+        """LIST_SUBSCRIPTIONS, which the stream server itself answers (a PING frame may not reach it). Counts as a
+        message."""
         return msgspec.json.encode({"method": "LIST_SUBSCRIPTIONS", "id": token}).decode()
 
     def receive(self, raw: bytes, received_ns: int) -> Sequence[Event]:
@@ -250,7 +251,7 @@ class BinanceSession:
     def _answered(self, request: int | str | None) -> tuple[Subscription, ...]:
         return self._asked.pop(request, ()) if isinstance(request, int) else ()
 
-    def _ask(self, method: str, names: list[str]) -> Payload:
+    def _ask(self, method: str, names: Sequence[str]) -> Payload:
         self._last_id += 1
         if method == "SUBSCRIBE":
             self._asked[self._last_id] = tuple(self._streams[name] for name in names)

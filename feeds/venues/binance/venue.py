@@ -1,8 +1,8 @@
 """Binance: spot, USD-margined and coin-margined perpetuals.  https://developers.binance.com/docs
 
-Futures streams are split since 2026-04-23: books and quotes on ``/public``, trades, liquidations and mark price on
-``/market``; a stream on the wrong path is accepted and never delivers. The host of the coin-margined ones has no such
-split (ccxt 4.5.90; its contracts are 100 USD of Bitcoin and 10 USD of anything else).
+Since 2026-04-23 USD-margined streams are on two paths: books and quotes on ``/public``, trades, liquidations and mark
+price on ``/market``. A stream on the wrong path is accepted but never sends anything. The host of coin-margined
+contracts has one path (ccxt 4.5.90). A coin-margined contract is 100 USD for Bitcoin and 10 USD for every other coin.
 """
 
 from __future__ import annotations
@@ -40,22 +40,24 @@ from feeds.venues.sequence import SequenceRule
 from feeds.venues.sockets import SocketKind, plan_sockets
 
 SNAPSHOT_LEVELS = 1000
+"""Levels per side of a REST snapshot; futures give no more."""
 DEEP_LEVELS = 5_000
+"""Levels per side of a deep REST snapshot, on spot only."""
 DEEP_WEIGHT = 250.0
-"""A side of the REST snapshot: the most that futures give."""
+"""Request weight of a deep snapshot."""
 
 _USED_WEIGHT = "x-mbx-used-weight-1m"
 _TEXT = 200
 
 
 class _Rest(Struct, frozen=True):
-    """A product's REST paths and what they cost."""
+    """REST paths of a product, and the weight of its requests."""
 
     prefix: str
     probe_weight: float
-    """Of a book of 5 levels."""
+    """Of a book with 5 levels."""
     snapshot_weight: float
-    """Of a book of ``SNAPSHOT_LEVELS``."""
+    """Of a book with ``SNAPSHOT_LEVELS``."""
 
 
 _FUTURES_STREAMS: Mapping[Channel, str] = {
@@ -102,7 +104,7 @@ _LINEAR_FACTS = ProductFacts(
         Channel.LIQUIDATIONS: 1000.0,
         Channel.MARK: 1000.0,
     },
-    # liquidations may rightly stay away for hours, so their silence says nothing
+    # no limit for liquidations: hours without one are normal
     quiet_s={Channel.BOOK: 10.0, Channel.BBO: 15.0, Channel.TRADES: 60.0, Channel.MARK: 10.0},
     sequence="pu = last u, snapshot over REST",
     clocks="engine T, gateway E",
@@ -110,9 +112,9 @@ _LINEAR_FACTS = ProductFacts(
     server_ping="PING frame every 3 min, PONG within 10 min",
     lifetime_s=86_400.0,
     idle_cut_s=120.0,
-    connects=RateLimit(300, 300.0),  # not published for futures: spot's
+    connects=RateLimit(300, 300.0),  # not published for futures, so that of spot
     sends=RateLimit(10, 1.0),
-    max_streams=200,  # 1024 in the documents, but other clients found 200 to be what holds
+    max_streams=200,  # 1024 in the documents; other clients found that 200 works reliably
 )
 
 
@@ -139,7 +141,7 @@ class Binance(VenueDefaults):
             max_streams=1024,
         ),
         "linear": _LINEAR_FACTS,
-        # both draw on one pool of weight per IP since 2026, and its header tells what both have used
+        # since 2026 both share one weight limit per IP, and the header tells what both have used
         "inverse": structs.replace(_LINEAR_FACTS, rest="https://dapi.binance.com", ws="wss://dstream.binance.com"),
     }
 
@@ -200,7 +202,7 @@ class Binance(VenueDefaults):
         return RestRequest(path=_depth_path(rest, instrument, SNAPSHOT_LEVELS), weight=rest.snapshot_weight)
 
     def deep_snapshot_request(self, product: Product, instrument: Instrument) -> RestRequest | None:
-        """Spot gives 5000 levels for 250 of weight; futures give no more than 1000."""
+        """Spot only: futures give no more than ``SNAPSHOT_LEVELS``."""
         if product != "spot":
             return None
         return RestRequest(path=_depth_path(_REST[product], instrument, DEEP_LEVELS), weight=DEEP_WEIGHT)
@@ -222,7 +224,7 @@ class Binance(VenueDefaults):
         )
 
     def status_request(self, product: Product) -> RestRequest | None:
-        """Only spot's host answers it, for the whole venue: its notices name no product."""
+        """Only the spot host has it. It is about the whole venue: a notice names no product."""
         return RestRequest(path="/sapi/v1/system/status") if product == "spot" else None
 
     def read_status(self, product: Product, answer: Answer) -> Sequence[StatusNotice]:
@@ -236,7 +238,7 @@ class Binance(VenueDefaults):
         return (StatusNotice(state="ongoing", text=status.msg.replace("_", " ")[:_TEXT] or "system maintenance"),)
 
     def read_close(self, code: int) -> Fault | None:
-        """1008 is sent for too many messages and for a pong that did not come in time: ours, both of them."""
+        """1008: we sent too many messages, or our pong came too late."""
         return Fault.OUR_LIMIT if code == 1008 else None
 
 
@@ -245,24 +247,24 @@ def _depth_path(rest: _Rest, instrument: Instrument, levels: int) -> str:
 
 
 def _fault(answer: Answer) -> tuple[Fault | None, str, str]:
-    """(fault, code, text) of an answer: Binance's own code first, then what the HTTP status says."""
+    """(fault, code, text) of an answer: by Binance's own code, else by the HTTP status."""
     try:
         complaint = read_error(answer.body)
     except UNREADABLE:
-        code, text, told = "", "", None
+        code, text, documented = "", "", None
     else:
-        code, text, told = str(complaint.code), complaint.msg[:_TEXT], code_fault(complaint.code)
+        code, text, documented = str(complaint.code), complaint.msg[:_TEXT], code_fault(complaint.code)
     status = answer.status
     if status == 200:
-        return (told or Fault.UNKNOWN if code else None), code, text
+        return (documented or Fault.UNKNOWN if code else None), code, text
     if not text:
         text = answer.body[:_TEXT].decode("utf-8", "replace").strip()
     if status == 451 or (status == 403 and ("country" in text or "restricted location" in text)):
         return Fault.GEO_BLOCK, code, text
-    if told is not None and code != "0":  # restricted locations answer with code 0
-        return told, code, text
+    if documented is not None and code != "0":  # code 0 is sent with restricted locations
+        return documented, code, text
     if status == 408:
-        return Fault.OVERLOAD, code, text  # the backend took too long: Binance's spelling of 504
+        return Fault.OVERLOAD, code, text  # the backend timed out: Binance's way of saying 504
     return http_fault(answer) or Fault.UNKNOWN, code, text
 
 

@@ -1,4 +1,4 @@
-"""What Binance writes: rows as typed structs, decoders, error codes. Sources: ``venue.py`` and ``session.py``."""
+"""Messages of Binance: typed structs, decoders, error codes. Sources: ``venue.py`` and ``session.py``."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class TradeRow(
     event_ms: Millis
     buyer_is_maker: bool
     trade_id: int | None = None
-    aggregate_id: int | None = None  # of aggTrade; old trade messages carry an order id here
+    aggregate_id: int | None = None  # only of aggTrade: old trade messages have an order id in this field
     kind: str = "MARKET"
 
 
@@ -128,9 +128,9 @@ _CODES: Mapping[int, Fault] = {
 
 
 def code_fault(code: int) -> Fault | None:
-    """What one of Binance's error codes says; None for a code that is not in its documents.
+    """The fault that an error code of Binance means. None: the code is not documented.
 
-    https://developers.binance.com/docs/binance-spot-api-docs/errors; codes 0 to 3 are the websocket's own.
+    https://developers.binance.com/docs/binance-spot-api-docs/errors. Codes 0 to 3 are those of the websocket.
     """
     if code in _CODES:
         return _CODES[code]

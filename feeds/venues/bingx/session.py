@@ -1,4 +1,4 @@
-"""One connection to either of BingX's websockets: what to send, and bytes -> events. See ``venue.py``."""
+"""One connection to a websocket of BingX: what to send, and bytes -> events. See ``venue.py``."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ from feeds.venues.reading import NS_PER_MS, UNREADABLE, gunzip
 from feeds.venues.retry import RetrySchedule
 
 BOOK_LEVELS: Mapping[str, int] = {"spot": 1_000, "linear": 1_024}
-"""Of the first book, a side, by product."""
+"""Levels per side of the first book, by product."""
 UNCROSSED, CROSSED = 0, 1
-"""What stands for a checksum: every change asks the rule whether the book it makes is possible."""
+"""Used as checksums: every delta asks the rule to check that the book is not crossed."""
 NAMES: Mapping[Channel, str] = {
     Channel.BOOK: "incrDepth",
     Channel.BBO: "bookTicker",
     Channel.TRADES: "trade",
     Channel.MARK: "markPrice",
 }
-# Served on the same sockets and never asked for but to hear the answer (lastPrice).
+# Channels that Detour does not read. lastPrice is subscribed only as a ping (see ``ping``).
 _UNUSED = ("kline", "ticker", "lastPrice", "depth")
 _STALE_AT_FIRST = (Channel.BBO, Channel.TRADES)
 
@@ -51,13 +51,13 @@ class _Topic(Struct):
     symbol: str
     state: Literal["asked", "open", "refused"] = "asked"
     held: Sequence[Event] = ()
-    """What came before the answer: a refused subscription can leak one frame."""
+    """Events that came before the answer. A refused subscription can still send one message."""
     first: bool = True
-    """Nothing has come yet since it was asked for."""
+    """No data yet since the subscription was requested."""
 
 
 class BingxSession:
-    """Requests carry their verb and topic as id, so that every answer tells what it is about."""
+    """The id of a request holds its verb and topic, so every answer tells what it answers."""
 
     def __init__(self, plan: SocketPlan, instruments: Sequence[Instrument]) -> None:
         ids = {i.symbol: i.venue_id for i in instruments}
@@ -89,14 +89,14 @@ class BingxSession:
         ]
 
     def ping(self, token: int) -> Payload | None:
-        """A subscription that is repeated is acknowledged again, and nothing else answers here. Not one of those that
-        begin with a book or with old news: the mark price, on spot the last price."""
+        """A repeated subscription: it is acknowledged again, and nothing else on this socket is answered. The mark
+        price (on spot the last price) is used, since repeating it sends no book and no old trade."""
         return None if self._echo is None else _request("sub", self._echo, f"ping:{token}")
 
     def receive(self, raw: bytes, received_ns: int) -> Sequence[Event]:
         events: Sequence[Event]
         try:
-            # recordings are text; the venue itself compresses every frame
+            # recordings are plain text; the venue compresses every message
             content = raw if raw[:1] in (b"{", b"P") else gunzip(raw)
             if content == b"Ping":
                 events = (Reply(payload="Pong"), Heartbeat())
@@ -121,7 +121,7 @@ class BingxSession:
             return Reply(payload=encode({"pong": frame.ping, "time": frame.time}).decode()), Heartbeat()
         verb, _, about = frame.id.partition(":")
         match verb:
-            case "ping":  # refused or not, it is an answer
+            case "ping":  # a refusal is an answer too
                 return (Pong(token=int(about) if about.isdecimal() and len(about) < 19 else None),)
             case "unsub":
                 return ()
@@ -152,7 +152,7 @@ class BingxSession:
             return ()
         events = self._readers[topic.channel](frame, topic.symbol)
         if topic.first and topic.channel in _STALE_AT_FIRST:
-            # minutes old where little is traded: a sign of life and no more
+            # can be minutes old on a quiet market: it only shows that the channel works
             events = (Heartbeat(channel=topic.channel, symbol=topic.symbol),)
         first, topic.first = topic.first, False
         if topic.state == "open":
@@ -160,7 +160,7 @@ class BingxSession:
         if first:
             topic.held = events
             return ()
-        # more than a leak: the answer is late or lost
+        # a second message: the subscription works, its answer is late or lost
         held, topic.state, topic.held = topic.held, "open", ()
         return (*held, *events)
 

@@ -3,9 +3,9 @@
 Sources: https://bingx-api.github.io/docs-v3/ (spot and swap: websocket market data, error codes; market data REST);
 ccxt 4.5.90 and BingX.Net; a third party's measurements of the perpetuals on the wire of 2026-09.
 
-Books: ``incrDepth``, whose ids skip without loss, so that a loss cannot be seen by them. The best prices have a channel
-that is sparse (0.5 to 2.7 s between messages) and the only one that tells engine and gateway time apart. Spot books
-carry no time at all. Nothing is published of liquidations, of an official status, or (without a key) of networks.
+Books: ``incrDepth``. Its ids skip numbers without any loss, so a loss cannot be seen from them. The channel of best
+prices is slow (0.5 to 2.7 s between messages); it is the only one with both engine and gateway time. Spot books carry
+no time. BingX publishes no liquidations, no official status and (without a key) no state of networks.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from feeds.venues.sequence import BookSides, RuleDefaults, SequenceRule, Step
 from feeds.venues.sockets import SocketKind, plan_sockets
 
 _TOPICS_A_SOCKET = 200
-_REST_LIMIT = RateLimit(500, 10.0)  # per IP, all market data together; older texts say 100
+_REST_LIMIT = RateLimit(500, 10.0)  # per IP, for all market data together; older documents say 100
 _REST_LEVELS = 1_000
 _BAN_S = 300.0
 _PATHS: Mapping[Product, str] = {"spot": "/market", "linear": "/swap-market"}
@@ -41,13 +41,13 @@ _BOOK: Mapping[Product, str] = {"spot": "/openApi/spot/v1/market/depth", "linear
 
 
 class BingxRule(RuleDefaults):
-    """A higher id follows, whatever was skipped (2 to 9 at a time without loss, as measured); others are old.
+    """Any higher id follows: ids skip 2 to 9 numbers without loss (measured). Lower ids are old.
 
-    What was lost shows when the book is crossed: that is asked of every change in the place of a checksum.
+    A loss shows when the book is crossed. Every delta is checked for that in place of a checksum.
     """
 
     def __init__(self, levels: int) -> None:
-        """``levels``: what the first book has a side; nobody says that levels pushed out of it are removed."""
+        """``levels``: per side of the first book. Nothing documents that levels pushed out of it are removed."""
         self.depth_limit = levels
 
     def following(self, last_seq: int | None, delta: BookDelta) -> Step:
@@ -74,10 +74,10 @@ def _facts(
         sequence="lastUpdateId > last, skips are normal; a crossed book is asked for anew",
         clocks=clocks,
         checked="2026-09",
-        ws_ping_s=None,  # nobody says that control pings are answered
+        ws_ping_s=None,  # not documented that PING frames are answered
         app_ping_s=10.0,
         server_ping="Ping (spot: JSON with an id) every 5 s; cuts 30 s after the last answer",
-        idle_cut_s=20.0,  # four of the venue's own pings
+        idle_cut_s=20.0,  # four intervals of the venue's own pings
         sends=RateLimit(9, 1.0),  # fewer than 10 subscriptions a second
         max_streams=_TOPICS_A_SOCKET,
         compression="gzip, every frame",
@@ -101,13 +101,18 @@ class Bingx(VenueDefaults):
             "wss://open-api-swap.bingx.com",
             0.0005,
             "books and trades: engine; best prices: engine T, gateway E",
-            {Channel.BOOK: 200, Channel.BBO: 0, Channel.TRADES: 0, Channel.MARK: 0},  # 400 to 800 beyond BTC and ETH
+            {
+                Channel.BOOK: 200,
+                Channel.BBO: 0,
+                Channel.TRADES: 0,
+                Channel.MARK: 0,
+            },  # books: 400 to 800 for coins other than BTC and ETH
             {Channel.BOOK: 10, Channel.BBO: 30, Channel.TRADES: 60, Channel.MARK: 30},
         ),
     }
 
     def plan(self, product: Product, instruments: Sequence[Instrument]) -> Sequence[SocketPlan]:
-        """Room for as many symbols as topics are allowed, less the one that spot answers pings with."""
+        """One topic of the limit is kept free for the ping on spot (``BingxSession.ping``)."""
         channels = tuple(self.products[product].push_ms)
         kind = SocketKind(path=_PATHS[product], channels=channels)
         return plan_sockets(product, instruments, [kind], room=(_TOPICS_A_SOCKET - 1) // len(channels))
@@ -145,7 +150,7 @@ class Bingx(VenueDefaults):
         return _book_request(product, instrument, _REST_LEVELS)
 
     def read_snapshot(self, product: Product, instrument: Instrument, answer: Answer) -> BookSnapshot:
-        """Without a sequence number on perpetuals. Spot's is passed on: it counts as the stream's does."""
+        """Perpetuals have no sequence number here. That of spot is the same counter as in the stream."""
         try:
             body = read_body(answer.body)
             if body.code:

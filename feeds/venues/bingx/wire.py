@@ -1,7 +1,7 @@
-"""What BingX writes: frames, rows and answers as typed structs, error codes. See ``venue.py``.
+"""Messages of BingX: typed structs, decoders, error codes. See ``venue.py``.
 
-Spot and perpetuals spell the same things alike; spot sends some rows alone that perpetuals send in lists, and has been
-seen to write numbers and booleans as text.
+Spot and perpetuals use the same field names. Spot sends some rows alone that perpetuals send in lists, and sometimes
+writes numbers and booleans as text.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _MAINTENANCE = re.compile(r"maintenance|upgrad", re.IGNORECASE)
 _FAULTS: Mapping[int, Fault] = {
     429: Fault.OUR_LIMIT,
     80403: Fault.OUR_LIMIT,  # "your topic num over max 200"
-    100410: Fault.OUR_LIMIT,  # also seen with "the current system is busy", which is theirs
+    100410: Fault.OUR_LIMIT,  # with the text "the current system is busy" it is their overload
     100416: Fault.OUR_LIMIT,  # topics on a socket
     100419: Fault.OUR_LIMIT,  # sockets of an IP
     500: Fault.OVERLOAD,
@@ -57,7 +57,7 @@ def fault_of(code: int, text: str) -> Fault | None:
 
 
 class Frame(Struct, gc=False):
-    """Everything a socket sends, but for the bare word ``Ping``."""
+    """Every message of a socket except the plain text ``Ping``."""
 
     topic: str = field(name="dataType", default="")
     data: Raw = _NULL
@@ -65,12 +65,12 @@ class Frame(Struct, gc=False):
     code: int = 0
     msg: str = ""
     ping: str = ""
-    """Spot: to be sent back with ``time``, which is text."""
+    """Spot: the id to send back, together with ``time``."""
     time: str = ""
 
 
 class Book(Struct, gc=False):
-    """``incrDepth``; an unchanged side may be absent or null. Spot sends no time."""
+    """``incrDepth``. An unchanged side may be absent or null. Spot sends no time."""
 
     action: Literal["all", "update"]
     last: Sequence64 = field(name="lastUpdateId")
@@ -80,7 +80,8 @@ class Book(Struct, gc=False):
 
 
 class Ticker(Struct, gc=False):
-    """``bookTicker``: small letters are prices, capitals sizes (the channel ``ticker`` has it the other way round)."""
+    """``bookTicker``: small letters are prices, capitals are sizes (in the channel ``ticker`` it is the other way
+    round)."""
 
     bid: Size | None = field(name="b", default=None)
     bid_size: Size | None = field(name="B", default=None)
@@ -108,7 +109,7 @@ class MarkRow(Struct, gc=False):
 
 
 class RestBody(Struct):
-    """Errors too come with HTTP 200 and a code; ``timestamp`` only on spot."""
+    """Errors have HTTP 200 and a code too. ``timestamp`` only on spot."""
 
     code: int
     msg: str = ""
@@ -117,7 +118,8 @@ class RestBody(Struct):
 
 
 class RestBook(Struct):
-    """``T`` (of the book) on perpetuals; ``ts`` (of the answer) and ``lastUpdateId`` on spot. Asks: any order."""
+    """Perpetuals: ``T`` (time of the book). Spot: ``ts`` (time of the answer) and ``lastUpdateId``. Asks are not
+    sorted."""
 
     bids: SideLevels
     asks: SideLevels
@@ -142,5 +144,5 @@ _read_trades = Decoder(list[TradeRow], strict=False).decode
 
 
 def read_trades(data: Raw) -> Sequence[TradeRow]:
-    """Perpetuals send lists, spot one row."""
+    """Perpetuals send a list, spot a single row."""
     return _read_trades(data) if bytes(data)[:1] == b"[" else (_read_trade(data),)

@@ -33,15 +33,15 @@ from feeds.venues.bitfinex import wire
 from feeds.venues.reading import NS_PER_MS, UNREADABLE
 
 LEVELS = 250
-"""Of the book that we ask for: the longest there is."""
+"""Levels per side of our books: the most there are."""
 FUNDING_H = 8.0
 FLAGS = 32768 + 65536 + 131072
 """TIMESTAMP, SEQ_ALL, OB_CHECKSUM."""
-_BOOK, _BBO = Channel.BOOK, Channel.BBO  # looked up for every message
+_BOOK, _BBO = Channel.BOOK, Channel.BBO  # local names: read for every message
 _HEAD = re.compile(rb'\[(\d{1,12}),(\[\[|\[\]|\[|"\w{1,8}")')
-"""Of an array: channel id, and what comes: a list of rows, an empty one, a row or a tag."""
+"""The start of an array: channel id, then a list of rows, an empty list, a single row or a tag."""
 _LOST = -1
-"""No message has this number: whoever continues it has lost one."""
+"""A number that no message has: a delta that claims to follow it is a gap."""
 
 
 class _Stream(Struct):
@@ -50,24 +50,24 @@ class _Stream(Struct):
     channel: Channel
     symbol: str | None
     name: str
-    """As ``_key`` makes it, of what we ask for and of what the venue repeats in its answers."""
+    """Made by ``_key``, from our request and from the venue's answer alike."""
     request: dict[str, str]
     chan: int | None = None
     asked: bool = False
     lost: int = 0
-    """``BitfinexSession._lost`` as it was at the snapshot."""
+    """Value of ``BitfinexSession._lost`` at the snapshot."""
     seq: int | None = None
     bid: tuple[float, float] | None = None
     ask: tuple[float, float] | None = None
-    told: bool = True
-    """Best prices as they stand have been made a quote."""
+    quoted: bool = True
+    """The present best prices have been sent as a Quote."""
 
 
 class BitfinexSession:
     """One connection to ``/ws/2``.
 
-    Messages are numbered by connection, and not by book: a number that is missing may have been of any channel, so that
-    every book must begin again. Best prices are a book of one level, mended here.
+    Messages are numbered per connection, not per book. A missing number can belong to any channel, so then every book
+    must start again. Best prices are read from a book of one level, which is repaired here.
     """
 
     def __init__(self, plan: SocketPlan, instruments: Sequence[Instrument]) -> None:
@@ -95,16 +95,16 @@ class BitfinexSession:
         return f'{{"event":"ping","cid":{token}}}'
 
     def receive(self, raw: bytes, received_ns: int) -> Sequence[Event]:
-        # nearly all messages are one row, and that and whole books are all that is written without quotes
+        # nearly all messages are one row; only rows and whole books have no quotes in them
         if b'"' not in raw and (events := self._level(raw)) is not None:
             return events
         try:
             head = _HEAD.match(raw)
             if head is None:
-                return self._said(wire.read_said(raw))
+                return self._control(wire.read_control(raw))
             before = self._lost
             events = self._array(raw, self._by_chan.get(int(head[1])), head[2])
-            return events if before == self._lost else [*events, *self._mended()]
+            return events if before == self._lost else [*events, *self._restart_best_prices()]
         except UNREADABLE as error:
             return (Garbled(what=str(error)[:200]),)
 
@@ -115,7 +115,7 @@ class BitfinexSession:
         return encode({"event": "subscribe"} | stream.request).decode()
 
     def _retries(self, stream: _Stream) -> list[str]:
-        """Unsubscribe and subscribe; nothing while an answer is awaited."""
+        """Payloads to unsubscribe and subscribe again; none while an answer is awaited."""
         if stream.chan is None:
             return [] if stream.asked else [self._ask(stream)]
         leave = encode({"event": "unsubscribe", "chanId": stream.chan}).decode()
@@ -123,57 +123,57 @@ class BitfinexSession:
         stream.chan = None
         return [leave, self._ask(stream)]
 
-    def _said(self, said: wire.Said) -> Sequence[Event]:
-        match said.event:
+    def _control(self, frame: wire.ControlFrame) -> Sequence[Event]:
+        match frame.event:
             case "subscribed":
-                return self._subscribed(said)
+                return self._subscribed(frame)
             case "pong":
-                return (Pong(token=said.cid, server_out_ns=said.ts * NS_PER_MS or None),)
+                return (Pong(token=frame.cid, server_out_ns=frame.ts * NS_PER_MS or None),)
             case "info":
-                return self._info(said)
+                return self._info(frame)
             case "error":
-                return self._refused(said)
-            case "conf" if said.status != "OK":
-                return (Refusal(fault=Fault.BAD_REQUEST, text=f"flags: {said.status[:64]}"),)
+                return self._refused(frame)
+            case "conf" if frame.status != "OK":
+                return (Refusal(fault=Fault.BAD_REQUEST, text=f"flags: {frame.status[:64]}"),)
             case "conf" | "unsubscribed":
                 return ()
-        return (Unknown(what=f"event {said.event[:64]}"),)
+        return (Unknown(what=f"event {frame.event[:64]}"),)
 
-    def _subscribed(self, said: wire.Said) -> Sequence[Event]:
-        stream = self._stream(said)
-        if stream is None or said.chan_id is None:
-            return (Unknown(what=f"subscribed to {said.channel[:32]} {said.symbol[:32]}{said.key[:32]}"),)
-        stream.chan, stream.asked = said.chan_id, False
+    def _subscribed(self, frame: wire.ControlFrame) -> Sequence[Event]:
+        stream = self._stream(frame)
+        if stream is None or frame.chan_id is None:
+            return (Unknown(what=f"subscribed to {frame.channel[:32]} {frame.symbol[:32]}{frame.key[:32]}"),)
+        stream.chan, stream.asked = frame.chan_id, False
         stream.bid = stream.ask = None
-        self._by_chan[said.chan_id] = stream
+        self._by_chan[frame.chan_id] = stream
         return (Ack(channel=stream.channel, symbol=stream.symbol),)
 
-    def _refused(self, said: wire.Said) -> Sequence[Event]:
-        stream = self._stream(said)
-        if said.code == wire.TWICE and stream is not None:
+    def _refused(self, frame: wire.ControlFrame) -> Sequence[Event]:
+        stream = self._stream(frame)
+        if frame.code == wire.ALREADY_SUBSCRIBED and stream is not None:
             return (Ack(channel=stream.channel, symbol=stream.symbol),)
-        fault, code, text = wire.FAULTS.get(said.code or 0, Fault.UNKNOWN), str(said.code or ""), said.msg[:200]
+        fault, code, text = wire.FAULTS.get(frame.code or 0, Fault.UNKNOWN), str(frame.code or ""), frame.msg[:200]
         if stream is None or stream.chan is not None:
             return (Refusal(fault=fault, code=code, text=text),)
         stream.asked = False
         return (Refusal(channel=stream.channel, symbol=stream.symbol, fault=fault, code=code, text=text),)
 
-    def _stream(self, said: wire.Said) -> _Stream | None:
-        length = str(said.len) if said.channel == "book" else ""
-        return self._streams.get(_key(said.channel, said.key or said.symbol, length))
+    def _stream(self, frame: wire.ControlFrame) -> _Stream | None:
+        length = str(frame.len) if frame.channel == "book" else ""
+        return self._streams.get(_key(frame.channel, frame.key or frame.symbol, length))
 
-    def _info(self, said: wire.Said) -> Sequence[Event]:
-        match said.code:
-            case None if said.platform is None or said.platform.status:
+    def _info(self, frame: wire.ControlFrame) -> Sequence[Event]:
+        match frame.code:
+            case None if frame.platform is None or frame.platform.status:
                 return (Heartbeat(),)
             case None | wire.PAUSE:
                 return (Notice(text="maintenance"),)
             case wire.RESTART:
                 return (Notice(text="the server restarts", reconnect_within_s=0.0),)
-            case wire.RESUME:  # all subscriptions are to be made anew
+            case wire.RESUME:  # the venue asks us to subscribe to everything again
                 again = [payload for stream in self._streams.values() for payload in self._retries(stream)]
                 return [Notice(text="maintenance is over"), *(Reply(payload=payload) for payload in again)]
-        return (Notice(text=said.msg[:200] or f"code {said.code}"),)
+        return (Notice(text=frame.msg[:200] or f"code {frame.code}"),)
 
     # data
 
@@ -182,8 +182,9 @@ class BitfinexSession:
             self._lost += seq != self._seq + 1
             self._seq = seq
 
-    def _mended(self) -> list[Event]:
-        """A message was lost, perhaps of best prices: those begin again, as books do when they find their gap."""
+    def _restart_best_prices(self) -> list[Event]:
+        """A message was lost, perhaps one of best prices: they are subscribed again. Books do so when they find the
+        gap."""
         old = [s for s in self._streams.values() if s.channel is Channel.BBO and s.lost != self._lost]
         return [Reply(payload=payload) for stream in old for payload in self._retries(stream)]
 
@@ -192,7 +193,7 @@ class BitfinexSession:
             plain = wire.read_plain(raw)
             self._count(plain.seq)
             if stream is None:
-                return ()  # of a channel that we have left
+                return ()  # of a channel that we have unsubscribed
             beat = Heartbeat(channel=stream.channel, symbol=stream.symbol, gateway_ns=plain.ts * NS_PER_MS or None)
             return (beat, *self._quote(stream, plain.seq, plain.ts))
         if stream is None:
@@ -207,10 +208,10 @@ class BitfinexSession:
                 return self._image(stream, wire.read_image(raw))
             case Channel.TRADES, b'"te"':
                 return self._trade(stream, wire.read_trade(raw))
-            case Channel.TRADES, b'"tu"':  # the same trade, confirmed
+            case Channel.TRADES, b'"tu"':  # confirms a trade that was sent already
                 self._count(wire.read_tagged(raw).seq)
                 return ()
-            case Channel.TRADES, b"[[" | b"[]":  # past ones
+            case Channel.TRADES, b"[[" | b"[]":  # past trades
                 self._count(wire.read_plain(raw).seq)
                 return ()
             case Channel.MARK, b"[":
@@ -225,7 +226,7 @@ class BitfinexSession:
         bids, asks = wire.sides(frame.rows)
         stream.seq, stream.lost = frame.seq, self._lost
         if stream.channel is Channel.BBO:
-            stream.bid, stream.ask, stream.told = max(bids, default=None), min(asks, default=None), False
+            stream.bid, stream.ask, stream.quoted = max(bids, default=None), min(asks, default=None), False
             return self._quote(stream, frame.seq, frame.ts)
         return (
             BookSnapshot(
@@ -239,8 +240,8 @@ class BitfinexSession:
         )
 
     def _level(self, raw: bytes) -> Sequence[Event] | None:
-        """The short way of a book's next level; None: something else, which takes the long one and has changed nothing
-        yet."""
+        """The fast path for one level of a book. None: it is something else, for the full decoder; no state has
+        changed."""
         try:
             frame = wire.read_delta(raw)
         except UNREADABLE:
@@ -274,7 +275,7 @@ class BitfinexSession:
         return (self._change(stream, frame, (), [(row.price, -row.amount if row.count else 0.0)]),)
 
     def _check(self, stream: _Stream, frame: wire.Check) -> Sequence[Event]:
-        """Follows the changes that were made together."""
+        """A checksum follows the changes that were made together."""
         self._count(frame.seq)
         if stream.channel is Channel.BBO:
             return self._quote(stream, frame.seq, frame.ts)
@@ -300,7 +301,7 @@ class BitfinexSession:
         )
 
     def _best(self, stream: _Stream, row: wire.Row, frame: wire.Delta) -> Sequence[Event]:
-        """A best price that goes is told with the one that takes its place, or when the venue says that none does."""
+        """A removed best price is sent together with its successor, or when the venue says that there is none."""
         if row.count:
             if row.amount > 0:
                 stream.bid = (row.price, row.amount)
@@ -310,14 +311,14 @@ class BitfinexSession:
             stream.bid = None
         elif row.amount < 0 and stream.ask is not None and stream.ask[0] == row.price:
             stream.ask = None
-        stream.told = False
+        stream.quoted = False
         whole = stream.bid is not None and stream.ask is not None and stream.bid[0] < stream.ask[0]
         return self._quote(stream, frame.seq, frame.ts) if whole else ()
 
     def _quote(self, stream: _Stream, seq: int | None, ts_ms: int) -> Sequence[Event]:
-        if stream.told or stream.channel is not Channel.BBO or stream.lost != self._lost:
+        if stream.quoted or stream.channel is not Channel.BBO or stream.lost != self._lost:
             return ()
-        stream.told = True
+        stream.quoted = True
         bid, ask = stream.bid or (None, None), stream.ask or (None, None)
         return (
             Quote(
@@ -362,8 +363,8 @@ class BitfinexSession:
         )
 
     def _liquidations(self, frame: wire.LiquidationFrame) -> Sequence[Event]:
-        """Of all markets, margin trading included: others than ours are passed over, later parts of one too. Where the
-        price of the closing is not told, the position's own stands in for it."""
+        """Covers all markets and margin trading. Rows of other symbols are skipped, and so are later parts of a
+        liquidation. Where the closing price is not told, the price of the position is used."""
         self._count(frame.seq)
         return [
             Liquidation(

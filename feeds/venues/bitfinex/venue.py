@@ -4,9 +4,9 @@ Sources: https://docs.bitfinex.com/docs (ws-general, ws-public books, trades, st
 https://docs.bitfinex.com/reference (rest-public-book, conf, platform-status), ccxt 4.5.90, cryptofeed 2.4.1, captures
 of 2019 to 2026. Fees: the venue's announcement of 2025-12-17.
 
-Books: P0, the best 250 levels a side and every change of them. One counter runs over all messages of a connection; a
-checksum of the best 25 levels follows every change. Trades tell the engine's time, books only when they were sent. The
-ticker comes every 5 to 10 s with sizes that sources read in two ways, so best prices are a book of one level instead.
+Books: P0, the best 250 levels per side and every change of them. One counter numbers all messages of a connection. A
+checksum of the best 25 levels follows every change. Trades carry the engine's time, books only the time of sending. The
+ticker comes every 5 to 10 s and sources disagree about its sizes, so best prices are read from a book of one level.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ from feeds.venues.reading import UNREADABLE
 from feeds.venues.sequence import BookSides, PrevEquals, SequenceRule
 from feeds.venues.sockets import SocketKind, plan_sockets
 
-_CHANNELS_A_SOCKET = 25  # the docs say 25 on one page and 30 on another
-_LIMIT = RateLimit(240, 60.0)  # of books; other paths have less, told as a weight
+_CHANNELS_A_SOCKET = 25  # the documents say 25 on one page and 30 on another
+_LIMIT = RateLimit(240, 60.0)  # of books; other paths have lower limits, expressed as a weight
 _CONF_WEIGHT, _STATUS_WEIGHT = 240 / 90, 240 / 15
 _BLOCKED_S = 60.0
 _REST_LEVELS = 100
@@ -44,7 +44,7 @@ _REST_LEVELS = 100
 _SPOT = ProductFacts(
     rest="https://api-pub.bitfinex.com",
     ws="wss://api-pub.bitfinex.com",
-    taker_fee=0.0,  # of makers and takers on every market since 2025-12-17
+    taker_fee=0.0,  # for makers and takers on every market since 2025-12-17
     rest_limit=_LIMIT,
     quotes=("USDT", "USD"),
     push_ms={Channel.BOOK: 0, Channel.BBO: 0, Channel.TRADES: 0},
@@ -53,7 +53,7 @@ _SPOT = ProductFacts(
     checksum="CRC32 of 25 levels",
     clocks="gateway TS; trades: engine MTS",
     checked="2026-11",
-    ws_ping_s=None,  # the venue's own ping tells its time, too
+    ws_ping_s=None,  # the venue's application ping tells its time too
     app_ping_s=10.0,
     server_ping="hb on each channel that is quiet for 15 s",
     idle_cut_s=45.0,
@@ -101,7 +101,7 @@ class Bitfinex(VenueDefaults):
         return _Checked()
 
     def probes(self, product: Product, instruments: Sequence[Instrument]) -> Sequence[Probe]:
-        """No path tells the time, and the Date of answers only the second of it: pongs of the websocket do."""
+        """No REST path tells the time, and the Date header only its second. Pongs of the websocket tell it."""
         name = instruments[0].venue_id if instruments else "tBTCUSD"
         return (Probe(name="book", request=_book_request(name, 1)),)
 
@@ -140,7 +140,8 @@ class Bitfinex(VenueDefaults):
         return () if operative else (StatusNotice(state="ongoing", text="the platform is in maintenance"),)
 
     def transfer_requests(self, coins: Sequence[str]) -> Sequence[RestRequest]:
-        """All coins in one answer: the state of every method, whose coins they are, and how others call these."""
+        """One request for all coins: state of every transfer method, the coins of each method, and usual names of
+        coins."""
         path = "/v2/conf/pub:info:tx:status,pub:map:tx:method,pub:map:currency:sym"
         return [RestRequest(path=path, weight=_CONF_WEIGHT)]
 

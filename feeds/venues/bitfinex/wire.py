@@ -1,6 +1,7 @@
-"""What Bitfinex writes: arrays addressed by channel id, rows as typed structs, errors. See ``venue.py``.
+"""Messages of Bitfinex: arrays that start with a channel id, rows as typed structs, errors. See ``venue.py``.
 
-With the flags that we set, every array ends in SEQ and TS; the venue may append more, and without flags has neither.
+With the flags that we set, every array ends in SEQ and TS. The venue may append more fields; without the flags it sends
+neither.
 """
 
 from __future__ import annotations
@@ -38,13 +39,13 @@ FAULTS: Mapping[int, Fault] = {
     11010: Fault.OUR_LIMIT,
     20060: Fault.MAINTENANCE,
 }
-TWICE = 10301
-"""Already subscribed: what was asked for is there."""
+ALREADY_SUBSCRIBED = 10301
+"""Already subscribed: not an error."""
 RESTART, PAUSE, RESUME = 20051, 20060, 20061
 
 
 class Row(Struct, array_like=True, gc=False):
-    """[price, count, amount]: amount > 0 a bid, < 0 an ask; count 0 removes."""
+    """[price, count, amount]: amount > 0 is a bid, < 0 an ask; count 0 removes the level."""
 
     price: Price
     count: Whole
@@ -74,7 +75,7 @@ class Check(Struct, array_like=True, gc=False):
 
 
 class TradeRow(Struct, array_like=True, gc=False):
-    """[id, ms, amount, price]: the sign is the taker's side, negative sells."""
+    """[id, ms, amount, price]: amount > 0: the taker bought, < 0: sold."""
 
     id: int
     ms: Millis
@@ -91,7 +92,7 @@ class TradeFrame(Struct, array_like=True, gc=False):
 
 
 class DerivRow(Struct, array_like=True, gc=False):
-    """Of a perpetual: its mark came to the end of the row in 2019."""
+    """State of a perpetual. The mark price was appended to the row in 2019."""
 
     ms: Millis
     _1: Any = None
@@ -118,7 +119,8 @@ class DerivFrame(Struct, array_like=True, gc=False):
 
 
 class LiquidationRow(Struct, array_like=True, gc=False):
-    """Amount > 0: a long was closed. ``is_match`` 0 is the first trigger, 1 a part of it that met an order later."""
+    """Amount > 0: a long position was closed. ``is_match`` 0: the first trigger; 1: a part of it that was traded
+    later."""
 
     kind: str
     id: int
@@ -164,8 +166,8 @@ class Platform(Struct):
     status: int = 1
 
 
-class Said(Struct, gc=False, rename={"chan_id": "chanId"}):
-    """Everything that is no array."""
+class ControlFrame(Struct, gc=False, rename={"chan_id": "chanId"}):
+    """Every message that is not an array."""
 
     event: str
     channel: str = ""
@@ -195,7 +197,7 @@ class ErrorBody(Struct):
 
 
 class TxRow(Struct, array_like=True):
-    """State of one way of transfer: 1 open, 0 shut."""
+    """State of one transfer method: 1 open, 0 closed."""
 
     method: str
     deposit: int | None = None
@@ -210,7 +212,7 @@ read_deriv = Decoder(DerivFrame).decode
 read_liquidations = Decoder(LiquidationFrame).decode
 read_plain = Decoder(Plain).decode
 read_tagged = Decoder(Tagged).decode
-read_said = Decoder(Said).decode
+read_control = Decoder(ControlFrame).decode
 read_rows = Decoder(Annotated[list[Row], Meta(max_length=2_000)]).decode
 read_platform = Decoder(tuple[Literal[0, 1]]).decode
 read_transfers = Decoder(tuple[list[TxRow], list[tuple[str, list[str]]], list[tuple[str, str]]]).decode
@@ -227,20 +229,21 @@ def sides(rows: Sequence[Row]) -> tuple[list[tuple[float, float]], list[tuple[fl
 
 
 def error_of(answer: Answer) -> tuple[Fault, str, str] | None:
-    """(fault, code, text) where the venue itself says that something is wrong, None for all else."""
+    """(fault, code, text) of an error that the venue itself sends. None: no such error."""
     try:
-        said = _read_error_row(answer.body) if answer.body[:1] == b"[" else _read_error_body(answer.body)
+        error = _read_error_row(answer.body) if answer.body[:1] == b"[" else _read_error_body(answer.body)
     except UNREADABLE:
         return None
-    text = said.text if isinstance(said, ErrorRow) else said.error
-    fault = FAULTS.get(said.code or 0)
+    text = error.text if isinstance(error, ErrorRow) else error.error
+    fault = FAULTS.get(error.code or 0)
     if fault is None and ("RATE_LIMIT" in text or "ratelimit" in text):
         fault = Fault.OUR_LIMIT
-    return fault or http_fault(answer) or Fault.UNKNOWN, str(said.code or text)[:16], text[:200]
+    return fault or http_fault(answer) or Fault.UNKNOWN, str(error.code or text)[:16], text[:200]
 
 
 def checksum(bids: Sequence[tuple[float, float]], asks: Sequence[tuple[float, float]]) -> int:
-    """Signed CRC32 of the best 25 a side, as the venue's own example makes it: JavaScript's text of every number."""
+    """Signed CRC32 of the best 25 levels per side, computed like the venue's example: numbers as JavaScript prints
+    them."""
     parts: list[str] = []
     for bid, ask in zip_longest(bids, asks):
         if bid is not None:
@@ -251,7 +254,7 @@ def checksum(bids: Sequence[tuple[float, float]], asks: Sequence[tuple[float, fl
     return crc - (1 << 32) if crc >= 1 << 31 else crc
 
 
-@lru_cache(maxsize=4_096)  # from one checksum to the next most numbers stay
+@lru_cache(maxsize=4_096)  # most numbers are the same from one checksum to the next
 def js(number: float) -> str:
     """A finite number as JavaScript prints it: ``104250``, ``0.00001``, ``1e-7``, ``1e+21``."""
     text = repr(number)

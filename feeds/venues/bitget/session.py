@@ -45,12 +45,13 @@ from feeds.venues.bitget.wire import (
 )
 from feeds.venues.reading import NS_PER_MS, UNREADABLE, ms_ns, number
 from feeds.venues.retry import RetrySchedule
+from feeds.venues.sockets import batches
 
 BOOK_LEVELS = 1_000
-"""A side in the snapshot of v3's ``books``; half of that on v2."""
+"""Levels per side in the snapshot of v3's ``books``; v2 has half of that."""
 INST_TYPES: Mapping[Product, str] = {"spot": "spot", "linear": "usdt-futures"}
 ARGS_A_MESSAGE = 16
-"""Of at most 20; from 25 ``books`` on the socket was seen to close."""
+"""At most 20 are allowed; with 25 ``books`` the socket was closed."""
 _REMEMBERED_TRADES = 100
 
 _TOPICS: Mapping[Channel, str] = {
@@ -62,16 +63,16 @@ _TOPICS: Mapping[Channel, str] = {
 }
 _CHANNELS: Mapping[str, Channel] = {topic: channel for channel, topic in _TOPICS.items()} | {"trade": Channel.TRADES}
 
-# Bitget serves these on the same socket; Detour never asks for them, and somebody else's subscription is no fault.
+# Channels that Detour never subscribes to. Captures of other clients have them, so they are ignored, not counted.
 _UNUSED = ("books5", "books15", "books50", "candle", "kline", "rpi-")
 
-_CLOSING: Mapping[Side, Side] = {"buy": "sell", "sell": "buy"}  # a liquidated long is sold
+_CLOSING: Mapping[Side, Side] = {"buy": "sell", "sell": "buy"}  # a long position is closed by selling
 
 _NAMED = re.compile(r"(?:topic|channel):([\w-]{1,32})(?:,(?:symbol|instId):([^\s,]{1,64}))?")
 
 
 class BitgetSession:
-    """One connection to ``/v3/ws/public``. Reads v2's messages too: they differ in names only."""
+    """One connection to ``/v3/ws/public``. Reads messages of v2 too: only field names differ."""
 
     def __init__(self, plan: SocketPlan, instruments: Sequence[Instrument]) -> None:
         self._ids = {i.symbol: i.venue_id for i in instruments}
@@ -83,7 +84,7 @@ class BitgetSession:
             if s.channel in _TOPICS and (s.symbol is None or s.symbol in self._ids)
         ]
         self._asked: dict[Arg, None] = {}
-        """Neither accepted nor refused yet, oldest first."""
+        """Requested and not answered yet, oldest first."""
         self._retries = RetrySchedule()
         self._seen: dict[str, deque[str]] = {}
         self._readers = {
@@ -130,7 +131,7 @@ class BitgetSession:
         topic = arg.topic or arg.channel
         reader = self._readers.get(topic)
         if reader is None:
-            return _unasked(topic)
+            return _unused_channel(topic)
         symbol = self._symbols.get(arg.symbol or arg.inst_id)
         if arg.inst_type.lower() != self._inst_type or (symbol is None and topic != "liquidation"):
             return (Unknown(what=f"{topic} of {arg.inst_type[:32]} {(arg.symbol or arg.inst_id)[:64]}"),)
@@ -146,8 +147,7 @@ class BitgetSession:
 
     def _ask(self, args: Sequence[Arg]) -> list[str]:
         self._asked.update(dict.fromkeys(args))
-        parts = [args[at : at + ARGS_A_MESSAGE] for at in range(0, len(args), ARGS_A_MESSAGE)]
-        return [encode({"op": "subscribe", "args": part}).decode() for part in parts]
+        return [encode({"op": "subscribe", "args": batch}).decode() for batch in batches(args, ARGS_A_MESSAGE)]
 
     # control messages
 
@@ -158,7 +158,9 @@ class BitgetSession:
                 self._asked.pop(arg, None)
                 self._retries.accepted(_key(arg))
                 channel = _CHANNELS.get(arg.topic)
-                return _unasked(arg.topic) if channel is None else (Ack(channel=channel, symbol=self._symbol(arg)),)
+                return (
+                    _unused_channel(arg.topic) if channel is None else (Ack(channel=channel, symbol=self._symbol(arg)),)
+                )
             case "unsubscribe":
                 return ()
             case "error":
@@ -167,8 +169,8 @@ class BitgetSession:
                 return (Unknown(what=f"event {(event or '')[:64]}"),)
 
     def _refused(self, frame: Frame, received_ns: int) -> Sequence[Event]:
-        """Every argument is answered for itself, so neighbours live on. v3 does not repeat the argument: it is in the
-        words, or it is the only one that waits for its answer, or nobody knows."""
+        """Every argument of a request has its own answer, so a bad one does not harm the others. v3 does not repeat the
+        argument in an error: it is named in the text, or it is the only one without an answer, or it is not known."""
         code, text = str(frame.code or ""), frame.msg or ""
         fault = fault_of(code) or Fault.UNKNOWN
         arg = frame.arg
@@ -244,7 +246,7 @@ class BitgetSession:
         return events
 
     def _trade(self, symbol: str, frame: Frame, classic: bool) -> Sequence[Event]:
-        """Newest first on the wire. A snapshot is history, and what was pushed may be pushed again."""
+        """Newest first in a message. A snapshot holds past trades, and a trade can be pushed twice."""
         rows = read_classic_trades(frame.data) if classic else read_trades(frame.data)
         seen = self._seen.setdefault(symbol, deque(maxlen=_REMEMBERED_TRADES))
         gateway_ns = frame.ts * NS_PER_MS or None
@@ -283,7 +285,7 @@ class BitgetSession:
         return events
 
     def _liquidation(self, symbol: str, frame: Frame, classic: bool) -> Sequence[Event]:
-        """All contracts of the product, by far most of them not ours: those only prove that the channel lives."""
+        """Covers all contracts of the product. Those that are not watched only show that the channel works."""
         return [
             Liquidation(
                 symbol=self._symbols[row.symbol],
@@ -303,7 +305,7 @@ def _book_rows(frame: Frame, classic: bool) -> Sequence[ClassicBookRow]:
 
 
 def _price(text: str) -> float | None:
-    """Raises ValueError for what is no price; "0" is one that is not known."""
+    """A price as text; "0" means unknown. Raises ValueError."""
     value = number(text)
     if value is not None and value < 0:
         raise ValueError("not a price")
@@ -320,5 +322,5 @@ def _key(arg: Arg) -> str:
     return f"{arg.topic} {arg.symbol}"
 
 
-def _unasked(topic: str) -> Sequence[Event]:
+def _unused_channel(topic: str) -> Sequence[Event]:
     return () if topic.startswith(_UNUSED) else (Unknown(what=f"topic {topic[:64]}"),)

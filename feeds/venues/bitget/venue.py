@@ -4,10 +4,10 @@ Sources: https://www.bitget.com/api-doc/uta/ (websocket: order book, trades, tic
 and https://www.bitget.com/api-doc/common/ (websocket and REST limits, error codes), read through copies of 2026;
 ccxt 4.5.90; tardis-node, on v3 since 2026-04-28; a third party's probes of the sockets of 2026-09.
 
-v3 and not v2 ("classic", in maintenance mode): the same books with the same numbers, twice as deep and twice as often,
-and liquidations at all. Every message carries the matching engine's time and the gateway's. Book checksums are gone
-from the wire in 2026 and never looked at. There is no official status to ask for; releases come on Tuesdays to
-Thursdays, 14:00 to 18:00 UTC+8, when REST may answer 45001, 40725, 40808 and 40015 and sockets may drop.
+v3 is used and not v2 ("classic", in maintenance mode): it has the same books and numbers, twice as deep and twice as
+often, and liquidations. Every message carries the matching engine's time and the gateway's. Book checksums are no
+longer sent in 2026 and are not checked. There is no official status to ask for. Releases are made on Tuesdays to
+Thursdays, 14:00 to 18:00 UTC+8; then REST may answer 45001, 40725, 40808 and 40015, and sockets may drop.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ from feeds.venues.reading import NS_PER_MS, UNREADABLE
 from feeds.venues.sequence import PrevEquals, SequenceRule, Step
 from feeds.venues.sockets import SocketKind, plan_sockets
 
-_CHANNELS_A_SOCKET = 49  # of 1000; "fewer than 50" is advised for a stable connection
+_CHANNELS_A_SOCKET = 49  # 1000 are allowed; the documents advise fewer than 50 for a stable connection
 _REST_LEVELS = 200
-_PATH_LIMIT = RateLimit(20, 1.0)  # every path by itself, per IP; and 6000 a minute for all together
+_PATH_LIMIT = RateLimit(20, 1.0)  # per path and IP; for all paths together 6000 a minute
 
 
 class BitgetRule(PrevEquals):
-    """``pseq`` must equal the last ``seq``; 0 says that the service has restarted. Where it is not sent (v2 of 2024),
-    ``seq`` must at least have grown."""
+    """``pseq`` must equal the last ``seq``; 0 means that the service has restarted. Where it is not sent (v2 of 2024),
+    ``seq`` must have increased."""
 
     def following(self, last_seq: int | None, delta: BookDelta) -> Step:
         if delta.prev_seq is None and delta.last_seq is not None and last_seq is not None:
@@ -69,13 +69,13 @@ def _facts(
         checksum="none (gone from the wire in 2026)",
         clocks="engine data.ts, gateway ts",
         checked="2026-09",
-        ws_ping_s=None,  # control pings count as messages, and nobody says that they are answered
-        app_ping_s=10.0,  # every 30 s is asked for
+        ws_ping_s=None,  # PING frames count as messages, and no document says that they are answered
+        app_ping_s=10.0,  # the venue wants one at least every 30 s
         server_ping="none; cuts after 2 min without our ping, whatever else flows",
-        lifetime_s=24 * 3600.0,  # said by older copies of the docs only; a planned handover costs nothing
-        idle_cut_s=30.0,  # books say nothing while unchanged, the pong does
-        connects=RateLimit(300, 300.0),  # and 100 at a time
-        sends=RateLimit(8, 1.0),  # of 10; more cuts the connection. 240 subscriptions an hour besides
+        lifetime_s=24 * 3600.0,  # only in older copies of the documents
+        idle_cut_s=30.0,  # unchanged books send nothing, but pongs come
+        connects=RateLimit(300, 300.0),  # and at most 100 open at a time
+        sends=RateLimit(8, 1.0),  # 10 are allowed, more closes the connection; also at most 240 subscriptions an hour
         max_streams=_CHANNELS_A_SOCKET,
     )
 
@@ -88,7 +88,7 @@ class Bitget(VenueDefaults):
     title = "Bitget"
     ccxt: Mapping[Product, str] = {"spot": "bitget", "linear": "bitget"}
     products: Mapping[Product, ProductFacts] = {
-        "spot": _facts(0.001),  # rows of the instruments list; ccxt falls back to 0.2 %
+        "spot": _facts(0.001),  # from the list of instruments; ccxt's default is 0.2 %
         "linear": _facts(
             0.0006,
             {**_PUSH_MS, Channel.LIQUIDATIONS: 1000, Channel.MARK: 0},
@@ -115,7 +115,7 @@ class Bitget(VenueDefaults):
         return (_TIME, Probe(name="book", request=_book_request(product, instruments[0], 5), gives_time=True))
 
     def read_probe(self, product: Product, probe: Probe, answer: Answer) -> ProbeReading:
-        left = header_float(answer, "x-mbx-used-remain-limit")  # calls left to this path in the present second
+        left = header_float(answer, "x-mbx-used-remain-limit")  # requests left for this path in the current second
         used = _PATH_LIMIT.weight - left if left is not None and 0 <= left <= _PATH_LIMIT.weight else None
         try:
             body = read_body(answer.body)
@@ -136,9 +136,9 @@ class Bitget(VenueDefaults):
         return _book_request(product, instrument, _REST_LEVELS)
 
     def read_snapshot(self, product: Product, instrument: Instrument, answer: Answer) -> BookSnapshot:
-        """Without a sequence number: REST tells none."""
+        """REST gives no sequence number."""
         try:
-            row = read_rest_book(_good(answer))
+            row = read_rest_book(_good_content(answer))
         except UNREADABLE as error:
             raise VenueError(f"bitget book: {error}") from error
         return BookSnapshot(
@@ -154,7 +154,7 @@ class Bitget(VenueDefaults):
 
     def read_transfers(self, answer: Answer) -> Sequence[Rail]:
         try:
-            coins = read_coins(_good(answer))
+            coins = read_coins(_good_content(answer))
         except UNREADABLE as error:
             raise VenueError(f"bitget coins: {error}") from error
         return [
@@ -175,7 +175,7 @@ def _book_request(product: Product, instrument: Instrument, levels: int) -> Rest
     return RestRequest(path=f"/api/v3/market/orderbook?{query}")
 
 
-def _good(answer: Answer) -> Raw:
+def _good_content(answer: Answer) -> Raw:
     """The data of a good answer. Raises VenueError."""
     try:
         body = read_body(answer.body)

@@ -1,4 +1,4 @@
-"""What Bitget writes, on both of its versions: rows as typed structs, error codes. See ``venue.py``."""
+"""Messages of Bitget, v2 and v3: rows as typed structs, decoders, error codes. See ``venue.py``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from feeds.venues.reading import Millis, Price, Size
 
 _FAULTS: Mapping[str, Fault] = {
     "429": Fault.OUR_LIMIT,
-    "40010": Fault.OVERLOAD,  # request timed out (ccxt takes it for a signature error; public paths carry none)
+    "40010": Fault.OVERLOAD,  # request timed out (ccxt: a signature error, but public requests are not signed)
     "40015": Fault.OVERLOAD,  # system abnormal
     "40200": Fault.MAINTENANCE,  # server upgrade
     "40725": Fault.OVERLOAD,  # service error
@@ -21,7 +21,7 @@ _FAULTS: Mapping[str, Fault] = {
     "30001": Fault.BAD_REQUEST,  # no such channel or symbol
     "30002": Fault.BAD_REQUEST,
     "30003": Fault.BAD_REQUEST,
-    "30004": Fault.REFUSED,  # wants a login
+    "30004": Fault.REFUSED,  # needs a login
     "30006": Fault.OUR_LIMIT,  # too many requests
     "30007": Fault.OUR_LIMIT,  # over the limit, the connection is closed
     "30016": Fault.BAD_REQUEST,
@@ -29,7 +29,7 @@ _FAULTS: Mapping[str, Fault] = {
 
 
 class Arg(Struct, rename="camel", gc=False, frozen=True, omit_defaults=True):
-    """What names a subscription: ``topic`` and ``symbol`` on v3, ``channel`` and ``instId`` on v2."""
+    """Identifies a subscription: ``topic`` and ``symbol`` on v3, ``channel`` and ``instId`` on v2."""
 
     inst_type: str = ""
     topic: str = ""
@@ -53,13 +53,13 @@ SideLevels = Annotated[list[tuple[Price, Size]], Meta(max_length=5_000)]
 
 
 class ClassicBookRow(Struct, kw_only=True, gc=False):
-    """A book on v2; v3 only shortens the names."""
+    """A book of v2; v3 has shorter field names."""
 
     bids: SideLevels
     asks: SideLevels
     ts: Millis = 0
-    """Of the matching engine."""
-    seq: int | None = None  # v2 sent none in 2024
+    """Time of the matching engine."""
+    seq: int | None = None  # not sent by v2 in 2024
     pseq: int | None = None
 
 
@@ -85,7 +85,7 @@ class TradeRow(ClassicTradeRow, kw_only=True, gc=False):
 
 
 class TickerRow(Struct, rename="camel", gc=False):
-    """Spot has none of these; a v3 update may leave out what did not change; "" means not applicable."""
+    """Spot has none of these. A v3 update may omit what did not change; "" means not applicable."""
 
     mark_price: str = ""
     index_price: str = ""
@@ -98,8 +98,8 @@ class LiquidationRow(Struct, gc=False):
     position: Side = field(name="side")
     price: Price
     value: Size = field(name="amount")
-    """In the quote currency: both rows of a capture of 2026-04 are price times a whole number of lots. (The docs only
-    say "amount", and tardis-node takes it for coins.)"""
+    """In the quote currency: in a capture of 2026-04 both rows are the price times a whole number of lots. (The
+    documents only say "amount", and tardis-node reads it as coins.)"""
     ts: Millis = 0
 
 
@@ -133,7 +133,7 @@ def fault_of(code: str) -> Fault | None:
 
 
 class _Chain(Struct):
-    """A coin's chain; yes and no are text."""
+    """A chain of a coin; booleans are text."""
 
     chain: str = ""
     withdrawable: str = "false"
@@ -147,5 +147,5 @@ class _Coin(Struct):
 
 
 NO_CHAIN = _Chain()
-"""What no chains at all mean: nothing goes in or out."""
+"""For a coin without chains: no deposits and no withdrawals."""
 read_coins = Decoder(list[_Coin]).decode

@@ -37,7 +37,8 @@ from feeds.venues.retry import RetrySchedule
 
 BOOK_LEVELS = 1_000
 """``orderbook.1000``, 200 ms. In a capture of 2026-08 the 200 levels (100 ms) of the ETHUSDT perpetual reached 12 bp
-from mid, so 50 levels (20 ms) would not even fill the 10 bp band. Best prices must be fast and have ``orderbook.1``."""
+from mid, so 50 levels (20 ms) would not fill the 10 bp band. Best prices have their own faster topic,
+``orderbook.1``."""
 
 _NAMES: Mapping[Channel, str] = {
     Channel.BOOK: f"orderbook.{BOOK_LEVELS}",
@@ -49,7 +50,7 @@ _NAMES: Mapping[Channel, str] = {
 _DEPTHS = frozenset({"50", "200", "1000"})
 
 _TAKER: Mapping[str, Side] = {"Buy": "buy", "Sell": "sell"}
-_CLOSING: Mapping[str, Side] = {"Buy": "sell", "Sell": "buy"}  # a liquidated long is sold
+_CLOSING: Mapping[str, Side] = {"Buy": "sell", "Sell": "buy"}  # a long position is closed by selling
 
 _NAMED = re.compile(r"(?:topic:\s?|\[)([\w.\-]{1,96})")  # linear: ",topic:X", spot: "[X]"
 
@@ -59,7 +60,7 @@ _Reader: TypeAlias = "Callable[[_Route, Frame], Sequence[Event]]"
 
 
 class _Route(Struct, frozen=True):
-    """Where a topic's messages go."""
+    """Channel and reader of a topic."""
 
     reader: _Reader
     channel: Channel
@@ -68,7 +69,7 @@ class _Route(Struct, frozen=True):
 
 
 class _Top(Struct):
-    """The level-1 topic's last message, to tell repeats and to lay (old) deltas on."""
+    """The last message of the level-1 topic, to recognise repeats and to apply deltas (sent in the past) to."""
 
     update: int
     bid: tuple[float, float] | None
@@ -82,8 +83,8 @@ def topic_of(channel: Channel, venue_id: str) -> str:
 class BybitSession:
     """One connection to ``/v5/public/{spot,linear,inverse}``.
 
-    One bad topic fails its whole request, so every symbol has its own, and a request that fails is asked for again
-    topic by topic.
+    One bad topic fails its whole request. So every symbol has its own request, and one that fails is repeated topic by
+    topic.
     """
 
     def __init__(self, plan: SocketPlan, instruments: Sequence[Instrument]) -> None:
@@ -120,8 +121,8 @@ class BybitSession:
             if topic is None:
                 events = self._control(frame, received_ns)
             else:
-                route = self._routes.get(topic) or self._learn(topic)
-                events = route.reader(route, frame) if route is not None else _unasked(topic)
+                route = self._routes.get(topic) or self._find_route(topic)
+                events = route.reader(route, frame) if route is not None else _unused_channel(topic)
         except UNREADABLE as error:
             events = (Garbled(what=str(error)[:200]),)
         if received_ns >= self._retries.due_ns:
@@ -138,8 +139,8 @@ class BybitSession:
             self._pending[req_id] = tuple(topics)
         return encode({"req_id": req_id, "op": op, "args": topics}).decode()
 
-    def _learn(self, topic: str) -> _Route | None:
-        """Routes are made when a topic is first seen; only topics of our instruments get one, so they are bounded."""
+    def _find_route(self, topic: str) -> _Route | None:
+        """Made when a topic is first seen, and only for topics of our instruments, so their number is bounded."""
         name, _, rest = topic.partition(".")
         depth, _, venue_id = rest.rpartition(".")
         symbol = self._symbols.get(venue_id)
@@ -165,7 +166,7 @@ class BybitSession:
 
     def _control(self, frame: Frame, received_ns: int) -> Sequence[Event]:
         if frame.ret_msg == "pong" or frame.op == "pong":
-            token = frame.req_id or ""  # spot does not send it back
+            token = frame.req_id or ""  # spot does not repeat it
             return (Pong(token=int(token) if token.isdecimal() and len(token) < 19 else None),)
         if frame.op == "unsubscribe":
             return ()
@@ -180,7 +181,8 @@ class BybitSession:
         return self._refused(topics, text, received_ns)
 
     def _answered(self, req_id: str, text: str) -> tuple[str, ...]:
-        """Which of our requests this answers: by its id, else by the topic that it names, else the oldest (spot)."""
+        """Topics of the request that this answers: by its id, else by the topic in the text, else the oldest request
+        (spot)."""
         if req_id:
             return self._pending.pop(req_id, ())
         named = _NAMED.search(text)
@@ -191,7 +193,7 @@ class BybitSession:
 
     def _accepted(self, topic: str) -> Event:
         self._retries.accepted(topic)
-        route = self._routes.get(topic) or self._learn(topic)
+        route = self._routes.get(topic) or self._find_route(topic)
         return Ack() if route is None else Ack(channel=route.channel, symbol=route.symbol)
 
     def _refused(self, topics: Sequence[str], text: str, received_ns: int) -> Sequence[Event]:
@@ -199,10 +201,10 @@ class BybitSession:
             return [Reply(payload=self._request("subscribe", (topic,))) for topic in topics]
         route = None
         for topic in topics:
-            route = self._routes.get(topic) or self._learn(topic)
+            route = self._routes.get(topic) or self._find_route(topic)
             self._retries.schedule(
                 topic, received_ns
-            )  # valid topics are refused for a minute or two after mass disconnects
+            )  # after mass disconnects valid topics are refused for a minute or two
         fault = Fault.BAD_REQUEST if _WRONG.search(text) else Fault.UNKNOWN
         channel, symbol = (None, None) if route is None else (route.channel, route.symbol)
         return (Refusal(channel=channel, symbol=symbol, fault=fault, text=text[:200]),)
@@ -211,7 +213,7 @@ class BybitSession:
 
     def _book(self, route: _Route, frame: Frame) -> Sequence[Event]:
         row = read_book(frame.data)
-        if frame.type == "delta" and row.update != 1:  # 1: the service restarted, and this is the whole book
+        if frame.type == "delta" and row.update != 1:  # 1: the service has restarted, and this is the whole book
             return (
                 BookDelta(
                     symbol=route.symbol,
@@ -238,7 +240,7 @@ class BybitSession:
         )
 
     def _quote(self, route: _Route, frame: Frame) -> Sequence[Event]:
-        """Snapshots only, today; the same update id again (after 3 s without change) is a sign of life."""
+        """Only snapshots are sent today. The same update id again (after 3 s without change) is a heartbeat."""
         row = read_book(frame.data)
         symbol, last = route.symbol, self._tops.get(route.symbol)
         gateway_ns = frame.ts * NS_PER_MS or None
@@ -262,7 +264,8 @@ class BybitSession:
         )
 
     def _trade(self, route: _Route, frame: Frame) -> Sequence[Event]:
-        """Block trades are agreed off the book: their prices say nothing about it, they only prove that we hear."""
+        """Block trades are made outside the book, so their prices are not used; they only show that the channel
+        works."""
         gateway_ns = frame.ts * NS_PER_MS or None
         return [
             Trade(
@@ -309,12 +312,12 @@ class BybitSession:
 
 
 def _best(levels: Levels, before: tuple[float, float] | None) -> tuple[float, float] | None:
-    """The best level after this side of a level-1 message; no rows: unchanged, only deletions: none."""
+    """The best level of one side after a level-1 message. No rows: unchanged; only deletions: none."""
     if not levels:
         return before
     left = [level for level in levels if level[1]]
     return left[-1] if left else None
 
 
-def _unasked(topic: str) -> Sequence[Event]:
+def _unused_channel(topic: str) -> Sequence[Event]:
     return () if topic.startswith("kline.") else (Unknown(what=f"topic {topic[:96]}"),)

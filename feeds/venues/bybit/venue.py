@@ -3,8 +3,8 @@
 Sources: https://bybit-exchange.github.io/docs/v5/ (websocket: connect, orderbook, trade, all-liquidation, ticker; REST:
 time, orderbook, system status; rate limit; error codes), state of 2026-07-24; ccxt 4.5.90; a capture of 2026-08-09.
 
-Every book message carries the matching engine's time (``cts``) and the push system's (``ts``), so that the venue's own
-lag needs no clock of ours. Official status is asked for over REST; it is also pushed, but on a socket of its own.
+Every book message carries the time of the matching engine (``cts``) and of the push system (``ts``), so the venue's
+internal lag is measured without our clock. Official status is read over REST; it is pushed too, but on another socket.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ from feeds.venues.reading import NS_PER_MS, UNREADABLE
 from feeds.venues.sequence import RuleDefaults, SequenceRule, Step
 from feeds.venues.sockets import SocketKind, plan_sockets
 
-_ARGS_CHARS = 20_000  # of 21 000 characters allowed in all args of a connection
-_IP_LIMIT = RateLimit(600, 5.0)  # requests per IP over all hosts
+_ARGS_CHARS = 20_000  # 21 000 characters are allowed in all args of a connection
+_IP_LIMIT = RateLimit(600, 5.0)  # requests per IP, all hosts together
 
 
 class BybitRule(RuleDefaults):
-    """``u`` counts up by one. Anything else but a repeat is a loss, a lower number too: the service has restarted and
-    the message that said so is the one that is missing. (``u`` = 1 arrives as a snapshot.)"""
+    """``u`` increases by one. Anything but that or a repeat is a loss. A lower number too: the service has restarted,
+    and the message that said so was lost (``u`` = 1 is read as a snapshot)."""
 
     def following(self, last_seq: int | None, delta: BookDelta) -> Step:
         if last_seq is None or delta.last_seq is None:
@@ -58,7 +58,7 @@ class BybitRule(RuleDefaults):
 
 
 _PUSH_MS: Mapping[Channel, float] = {Channel.BOOK: 200, Channel.BBO: 10, Channel.TRADES: 0}
-_QUIET_S: Mapping[Channel, float] = {Channel.BOOK: 10, Channel.BBO: 10, Channel.TRADES: 60}  # BBO repeats after 3 s
+_QUIET_S: Mapping[Channel, float] = {Channel.BOOK: 10, Channel.BBO: 10, Channel.TRADES: 60}  # BBO is repeated after 3 s
 
 
 def _facts(
@@ -74,18 +74,18 @@ def _facts(
         sequence="u = last u + 1; a snapshot or u = 1 replaces the book",
         clocks="engine cts, gateway ts",
         checked="2026-08",
-        ws_ping_s=10.0,  # control pings are answered (the official client sends them every 20 s)
+        ws_ping_s=10.0,  # PING frames are answered (the official client sends them every 20 s)
         app_ping_s=20.0,
         server_ping="none; cuts after 10 min without ping and data",
         idle_cut_s=45.0,
         connects=RateLimit(500, 300.0),
-        sends=RateLimit(10, 1.0),  # no limit is published; a burst of our own making is no use either
+        sends=RateLimit(10, 1.0),  # no limit is published; ours, to avoid bursts
         max_streams=800,  # about 20 000 characters of topics
     )
 
 
 _CONTRACT_FACTS = _facts(
-    0.00055,  # VIP 0; ccxt falls back to 0.06 %
+    0.00055,  # VIP 0; ccxt's default is 0.06 %
     {**_PUSH_MS, Channel.LIQUIDATIONS: 500, Channel.MARK: 100},
     {**_QUIET_S, Channel.MARK: 15},
 )
@@ -104,11 +104,13 @@ class Bybit(VenueDefaults):
     }
 
     def plan(self, product: Product, instruments: Sequence[Instrument]) -> Sequence[SocketPlan]:
-        """As many symbols a socket as its topics may have characters."""
+        """The limit of a socket is the length of its topics in characters."""
         channels = tuple(self.products[product].push_ms)
 
         def characters(instrument: Instrument) -> int:
-            return sum(len(topic_of(channel, instrument.venue_id)) + 3 for channel in channels)  # 3: quotes, comma
+            return sum(
+                len(topic_of(channel, instrument.venue_id)) + 3 for channel in channels
+            )  # 3: two quotes and a comma
 
         kind = SocketKind(path=f"/v5/public/{product}", channels=channels)
         return plan_sockets(product, instruments, [kind], room=_ARGS_CHARS, cost=characters)
@@ -159,8 +161,8 @@ class Bybit(VenueDefaults):
         return RestRequest(path=f"/v5/market/orderbook?{query}")
 
     def read_snapshot(self, product: Product, instrument: Instrument, answer: Answer) -> BookSnapshot:
-        """Without a sequence number: ``u`` counts per topic, and REST's is none of them."""
-        result = _good(answer)
+        """Without a sequence number: every topic has its own counter ``u``, and that of REST is another."""
+        result = _good_content(answer)
         try:
             row = read_rest_book(result)
         except UNREADABLE as error:
@@ -178,7 +180,7 @@ class Bybit(VenueDefaults):
         return RestRequest(path="/v5/system/status")
 
     def read_status(self, product: Product, answer: Answer) -> Sequence[StatusNotice]:
-        result = _good(answer)
+        result = _good_content(answer)
         try:
             return tuple(n for n in map(status_notice, read_statuses(result).rows) if n is not None)
         except UNREADABLE as error:
@@ -186,12 +188,12 @@ class Bybit(VenueDefaults):
 
 
 def _weight_used(answer: Answer) -> float | None:
-    """The headers count down a limit of their own, per path: its share in use, laid on the IP limit."""
+    """Headers tell the used share of a limit per path; it is scaled to the limit per IP."""
     share = share_used(answer, "x-bapi-limit", "x-bapi-limit-status")
     return None if share is None else share * _IP_LIMIT.weight
 
 
-def _good(answer: Answer) -> Raw:
+def _good_content(answer: Answer) -> Raw:
     """The result of a good answer. Raises VenueError."""
     try:
         body = read_body(answer.body)

@@ -1,4 +1,4 @@
-"""What Bybit v5 writes: rows as typed structs, error codes, status rows. See ``venue.py`` for the sources."""
+"""Messages of Bybit v5: rows as typed structs, decoders, error codes, status rows. See ``venue.py`` for the sources."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _FAULTS: Mapping[int, Fault] = {
     10006: Fault.OUR_LIMIT,  # too many visits (per UID)
     10009: Fault.OUR_LIMIT,  # IP banned
     10016: Fault.OVERLOAD,  # server error, service restarting
-    10018: Fault.OUR_LIMIT,  # IP rate; struck out of the docs, HTTP 403 is used now
+    10018: Fault.OUR_LIMIT,  # IP rate; no longer documented, HTTP 403 is used now
     10019: Fault.OVERLOAD,  # service restarting
     10024: Fault.GEO_BLOCK,  # compliance rules
     10429: Fault.OVERLOAD,  # system-level protection
@@ -31,7 +31,7 @@ _FAULTS: Mapping[int, Fault] = {
 }
 
 BAN_S = 600.0
-"""HTTP 403 "access too frequent": stop for at least ten minutes, then it is lifted by itself."""
+"""HTTP 403 "access too frequent": the ban ends by itself after at least ten minutes without requests."""
 
 _TOO_OFTEN = re.compile(r"too frequent|rate limit|too many", re.IGNORECASE)
 _GEO = re.compile(r"country|region|jurisdiction|restricted", re.IGNORECASE)
@@ -83,7 +83,7 @@ class LiquidationRow(Struct, gc=False):
 
 
 class TickerRow(Struct, rename="camel", gc=False):
-    """A delta leaves out what did not change; "" means not applicable."""
+    """A delta omits what did not change; "" means not applicable."""
 
     mark_price: str = ""
     index_price: str = ""
@@ -137,7 +137,7 @@ def fault_of(code: int) -> Fault | None:
 
 
 def http_fault_of(answer: Answer) -> Fault | None:
-    """What the HTTP status says at Bybit: 429 is the system protecting itself, 403 our rate or our country."""
+    """Meaning of the HTTP status at Bybit: 429 is their overload protection, 403 our request rate or our country."""
     if answer.status == 429:
         return Fault.OVERLOAD
     if answer.status != 403:
@@ -146,7 +146,7 @@ def http_fault_of(answer: Answer) -> Fault | None:
     if _TOO_OFTEN.search(text):
         return Fault.OUR_LIMIT
     if _GEO.search(text) or "cloudfront" in answer.headers.get("x-cache", "").lower():
-        return Fault.GEO_BLOCK  # CloudFront refuses whole countries before Bybit sees the request
+        return Fault.GEO_BLOCK  # CloudFront blocks whole countries before the request reaches Bybit
     return Fault.REFUSED
 
 
@@ -170,6 +170,6 @@ def status_notice(row: StatusRow) -> StatusNotice | None:
         products=products,
         begin_ns=ms_ns(row.begin),
         end_ns=ms_ns(row.end),
-        # with uidSuffix set only some accounts are concerned, and the market goes on for everybody else
+        # with uidSuffix only some accounts are affected; the market stays open for all others
         market_data=not row.uid_suffix and (not row.service_types or not _ABOUT_MARKET.isdisjoint(row.service_types)),
     )

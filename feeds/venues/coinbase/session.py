@@ -39,12 +39,12 @@ from feeds.venues.retry import RetrySchedule
 
 _NAMES: Mapping[Channel, str] = {Channel.BOOK: "level2", Channel.TRADES: "market_trades"}
 _CHANNELS = {name: channel for channel, name in _NAMES.items()}
-# Served on the same socket and never asked for; somebody else's subscription is no fault.
+# Channels that Detour never subscribes to. Captures of other clients have them, so they are ignored, not counted.
 _UNUSED = frozenset({"ticker", "ticker_batch", "candles", "status"})
-# Pairs in USDC that have books of their own; every other one is an alias of the pair in dollars.
+# Pairs in USDC with a book of their own. All others are another name of the pair in dollars.
 _OWN_USDC = frozenset({"USDT-USDC", "EURC-USDC"})
 _TAKER: Mapping[str, Side] = {"BUY": "sell", "SELL": "buy"}
-"""By the maker's side, which is what is written."""
+"""Side of the taker, by the side in the message, which is the maker's."""
 _FAULTS: tuple[tuple[str, Fault], ...] = (
     ("rate limit", Fault.OUR_LIMIT),
     ("too many", Fault.OUR_LIMIT),
@@ -55,18 +55,18 @@ _FAULTS: tuple[tuple[str, Fault], ...] = (
 
 
 def book_id(instrument: Instrument) -> str:
-    """The id under which messages come, whatever was asked for."""
+    """The product id that messages carry, whichever name was subscribed."""
     name = instrument.venue_id
     return name.removesuffix("C") if name.endswith("-USDC") and name not in _OWN_USDC else name
 
 
 class CoinbaseSession:
-    """One connection. A request that names one bad product fails whole, and its error does not say which it was."""
+    """One connection. A request with one bad product fails as a whole, and the error does not name the product."""
 
     def __init__(self, plan: SocketPlan, instruments: Sequence[Instrument]) -> None:
         self._ids = {i.symbol: book_id(i) for i in instruments}
         self._symbols: dict[str, list[str]] = {}
-        """Id -> our symbols: the pair in dollars and the one in USDC may both be watched."""
+        """Our symbols by product id. There are two when both the pair in dollars and the one in USDC are watched."""
         self._wanted: dict[Channel, list[str]] = {channel: [] for channel in _NAMES}
         for subscription in plan.subscriptions:
             name = self._ids.get(subscription.symbol or "")
@@ -83,7 +83,7 @@ class CoinbaseSession:
         self._retries = RetrySchedule()
         self._next = 0
         self._last: dict[str, int] = {}
-        """Number of each book's last message; a book that may have missed one is not in it."""
+        """Number of the last message of each book. A book that may have missed a message is not in it."""
         self._readers: dict[str, Callable[[Frame], Sequence[Event]]] = {
             "l2_data": self._books,
             "market_trades": self._trades,
@@ -109,12 +109,12 @@ class CoinbaseSession:
         frame: Frame | None = None
         try:
             frame = read_frame(raw)
-            lost = self._counted(frame)
+            lost = self._check_number(frame)
             reader = self._readers.get(frame.channel)
             events = self._control(frame, received_ns) if reader is None else reader(frame)
         except UNREADABLE as error:
-            # a counted frame may have been any book's; one without a readable number is missed at the next number
-            lost = () if frame is None else self._losses()
+            # it may have been any book's; without a readable number it shows as a gap at the next one
+            lost = () if frame is None else self._gaps()
             events = (Garbled(what=str(error)[:200]),)
         if received_ns >= self._retries.due_ns:
             due = [key.partition(" ") for key in self._retries.take_due(received_ns)]
@@ -124,16 +124,16 @@ class CoinbaseSession:
 
     # numbers
 
-    def _counted(self, frame: Frame) -> Sequence[Event]:
-        """A number that was skipped may have been any book's."""
+    def _check_number(self, frame: Frame) -> Sequence[Event]:
+        """The message of a skipped number may have been any book's."""
         if frame.sequence_num is None:
             return ()
         whole = frame.sequence_num == self._next
         self._next = frame.sequence_num + 1
-        return () if whole else self._losses()
+        return () if whole else self._gaps()
 
-    def _losses(self) -> Sequence[Event]:
-        """Deltas that continue nothing, for every book that was whole."""
+    def _gaps(self) -> Sequence[Event]:
+        """A delta that is a gap, for every book without a loss so far."""
         names = list(self._last)
         self._last.clear()
         return [BookDelta(symbol=s, bids=(), asks=()) for name in names for s in self._symbols.get(name, ())]
@@ -148,7 +148,7 @@ class CoinbaseSession:
         return encode({"type": kind, "product_ids": list(names), "channel": _NAMES[channel]}).decode()
 
     def _subscribed(self, frame: Frame) -> Sequence[Event]:
-        """All subscriptions of the connection, each time."""
+        """Each message lists all subscriptions of the connection."""
         events: list[Event] = []
         for row in read_subscribed(frame.events):
             for name, ids in row.subscriptions.items():
@@ -169,8 +169,8 @@ class CoinbaseSession:
             if frame.channel in _UNUSED:
                 return ()
             return (Unknown(what=f"{frame.channel[:64]} {frame.type[:32]}"),)
-        said = frame.message.lower()
-        fault = next((fault for part, fault in _FAULTS if part in said), Fault.BAD_REQUEST)
+        text = frame.message.lower()
+        fault = next((fault for part, fault in _FAULTS if part in text), Fault.BAD_REQUEST)
         text = frame.message[:200]
         if not self._pending:
             return (Refusal(fault=fault, text=text),)
@@ -194,10 +194,10 @@ class CoinbaseSession:
         for row in read_books(frame.events):
             symbols = self._symbols.get(row.product_id)
             if symbols is None:
-                return _stranger(frame, row.product_id)
+                return _unknown_instrument(frame, row.product_id)
             bids = [(r.price_level, r.new_quantity) for r in row.updates if r.side == "bid"]
             asks = [(r.price_level, r.new_quantity) for r in row.updates if r.side == "offer"]
-            # one time for all levels of a message in every capture
+            # in every capture all levels of a message have the same time
             engine_ns = stamp_ns(row.updates[0].event_time) if row.updates else None
             before, seq = self._last.get(row.product_id), frame.sequence_num
             if seq is not None and (before is not None or row.type == "snapshot"):
@@ -224,14 +224,14 @@ class CoinbaseSession:
         return events
 
     def _trades(self, frame: Frame) -> Sequence[Event]:
-        """The newest come first. What comes with a subscription are trades of the past."""
+        """Newest first in a message. Trades in the answer to a subscription are past ones."""
         events: list[Event] = []
         gateway_ns = stamp_ns(frame.timestamp)
         for event in read_trades(frame.events):
             for row in reversed(event.trades):
                 symbols = self._symbols.get(row.product_id)
                 if symbols is None:
-                    return _stranger(frame, row.product_id)
+                    return _unknown_instrument(frame, row.product_id)
                 if event.type == "snapshot" or not row.size:
                     continue
                 events += [
@@ -249,5 +249,5 @@ class CoinbaseSession:
         return events or (Heartbeat(channel=Channel.TRADES, gateway_ns=gateway_ns),)
 
 
-def _stranger(frame: Frame, name: str) -> Sequence[Event]:
+def _unknown_instrument(frame: Frame, name: str) -> Sequence[Event]:
     return (Unknown(what=f"{frame.channel[:64]} of {name[:64]}"),)

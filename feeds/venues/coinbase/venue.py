@@ -4,13 +4,14 @@ Sources: https://docs.cdp.coinbase.com/coinbase-app/advanced-trade-apis/websocke
 .../advanced-trade-apis/rest-api (time, product book, products), .../api-reference/exchange-api/rest-api/currencies/,
 state of autumn 2026; ccxt 4.5.90, coinbase-advanced-py 1.7.0; a third party's capture of 9 August 2026.
 
-Of the two feeds of the one matching engine this is the one without key that numbers its messages and tells the
-engine's time and the gateway's; the other (Exchange) has no number, one time, and its fuller channels want a login.
-A number counts all messages of a connection, so a lost one may have been any book's. Books are whole: a first message
-is up to 5 MB. There is no channel for best prices (``ticker`` speaks when something trades), no liquidations, no
-official status by REST. ``BTC-USDC`` is another name of ``BTC-USD``, and of every dollar pair.
+The matching engine has two public feeds. This one needs no key, numbers its messages and carries both the engine's and
+the gateway's time. The other (Exchange) has no numbers and one time, and its better channels need a login.
+Numbers count all messages of a connection, so a lost message may have been any book's. Books come complete: a first
+message has up to 5 MB. There is no channel of best prices (``ticker`` is sent only when something trades), no
+liquidations, and no official status over REST. ``BTC-USDC`` is another name of ``BTC-USD``; so for every dollar pair.
 
-Which side a trade's ``side`` is, is written nowhere: in the capture SELL trades at the offer, so it is the maker's.
+No document says whose side a trade's ``side`` is. In the capture, trades marked SELL are at the offer, so it is the
+maker's.
 """
 
 from __future__ import annotations
@@ -42,12 +43,12 @@ from feeds.venues.reading import NS_PER_MS, UNREADABLE, stamp_ns
 from feeds.venues.sequence import PrevEquals, SequenceRule
 from feeds.venues.sockets import SocketKind, plan_sockets
 
-_SYMBOLS_A_SOCKET = 5  # who reads a few whole books too slowly is cut, and a lost number costs all books of a socket
+_SYMBOLS_A_SOCKET = 5  # slow readers of complete books are cut, and one lost number restarts all books of a socket
 _REST = "/api/v3/brokerage"
 _REST_LEVELS = 100
-_UNCACHED = {"cache-control": "no-cache"}  # answers are up to a second old without it
+_UNCACHED = {"cache-control": "no-cache"}  # without it answers are up to a second old
 _MAINTENANCE = re.compile(r"maintenance", re.IGNORECASE)
-_BUSY_S = 10.0  # no header says when to come back
+_BUSY_S = 10.0  # no header tells how long to wait
 
 
 class Coinbase(VenueDefaults):
@@ -59,7 +60,7 @@ class Coinbase(VenueDefaults):
             rest="https://api.coinbase.com",
             ws="wss://advanced-trade-ws.coinbase.com",
             taker_fee=0.012,  # "Advanced 1", up to 1 000 dollars a month; older tables say 0.6 %
-            rest_limit=RateLimit(600, 60.0),  # 10 a second and IP
+            rest_limit=RateLimit(600, 60.0),  # 10 a second per IP
             push_ms={Channel.BOOK: 0, Channel.TRADES: 0},
             quiet_s={Channel.BOOK: 10, Channel.TRADES: 120},
             sequence="sequence_num = last + 1, over all messages of the connection",
@@ -90,18 +91,18 @@ class Coinbase(VenueDefaults):
     def read_probe(self, product: Product, probe: Probe, answer: Answer) -> ProbeReading:
         try:
             body = read_body(answer.body)
-            word = body.error or next((said.id for said in body.errors), "")
-            fault = Fault.OUR_LIMIT if "rate_limit" in word else http_fault(answer)
+            code = body.error or next((error.id for error in body.errors), "")
+            fault = Fault.OUR_LIMIT if "rate_limit" in code else http_fault(answer)
         except UNREADABLE:
-            body, word, fault = RestBody(), "", unreadable(answer).fault
-        if fault is None and (word or (probe.gives_time and not body.ms)):
+            body, code, fault = RestBody(), "", unreadable(answer).fault
+        if fault is None and (code or (probe.gives_time and not body.ms)):
             fault = Fault.UNKNOWN
         text = "" if fault is None else answer.body[:200].decode(errors="replace")
         if fault is Fault.OVERLOAD and _MAINTENANCE.search(text):
             fault = Fault.MAINTENANCE
         return ProbeReading(
             fault=fault,
-            code="" if fault is None else word[:32] or str(answer.status),
+            code="" if fault is None else code[:32] or str(answer.status),
             text=text,
             server_ns=body.ms * NS_PER_MS or None,
             retry_after_s=_BUSY_S if fault is Fault.OUR_LIMIT else None,
@@ -114,8 +115,8 @@ class Coinbase(VenueDefaults):
         try:
             row = read_rest_books(answer.body).pricebook
         except UNREADABLE as error:
-            said = answer.body[:200].decode(errors="replace")
-            raise VenueError(f"coinbase book: HTTP {answer.status}, {error}: {said}") from error
+            excerpt = answer.body[:200].decode(errors="replace")
+            raise VenueError(f"coinbase book: HTTP {answer.status}, {error}: {excerpt}") from error
         return BookSnapshot(
             symbol=instrument.symbol,
             bids=[(level.price, level.size) for level in row.bids],
@@ -125,28 +126,28 @@ class Coinbase(VenueDefaults):
         )
 
     def transfer_requests(self, coins: Sequence[str]) -> Sequence[RestRequest]:
-        """Of the Exchange API, which has the networks and is another host; Advanced Trade tells them with a key."""
+        """Asks the Exchange API on another host: Advanced Trade lists networks only to clients with a key."""
         return [RestRequest(path="/currencies", host="https://api.exchange.coinbase.com")]
 
     def read_transfers(self, answer: Answer) -> Sequence[Rail]:
-        """A coin and a network have one word for both directions. A coin without networks is a national currency."""
+        """Coins and networks have one status for both directions. A coin without networks is a national currency."""
         try:
             rows = read_currencies(answer.body)
         except UNREADABLE as error:
             raise VenueError(f"coinbase currencies: HTTP {answer.status}, {error}") from error
         return [
-            Rail(coin=row.id, chain=network.id, deposit=moves, withdraw=moves)
+            Rail(coin=row.id, chain=network.id, deposit=is_open, withdraw=is_open)
             for row in rows
             for network in row.networks
-            for moves in (_moves(row.status, network.status),)
+            for is_open in (_is_open(row.status, network.status),)
         ]
 
 
-def _moves(*words: str) -> bool | None:
-    """Both must be online. Only ``offline`` says that nothing moves; other words tell of trading, or nobody knows."""
-    if all(word == "online" for word in words):
+def _is_open(*statuses: str) -> bool | None:
+    """True: both are online. False: one is offline. None: other statuses, which are about trading or not documented."""
+    if all(status == "online" for status in statuses):
         return True
-    return False if "offline" in words else None
+    return False if "offline" in statuses else None
 
 
 def _book_request(instrument: Instrument, levels: int) -> RestRequest:

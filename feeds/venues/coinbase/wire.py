@@ -1,4 +1,4 @@
-"""What Coinbase writes: rows as typed structs, and decoders. See ``venue.py`` for the sources."""
+"""Messages of Coinbase: rows as typed structs, decoders. See ``venue.py`` for the sources."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class RestBooks(Struct):
 
 
 class RestBody(Struct):
-    """What of any answer is read to judge it; errors come in two forms."""
+    """The part of every answer that tells time or errors; errors come in two forms."""
 
     ms: Annotated[int, Meta(ge=0, lt=1 << 43)] = field(name="epochMillis", default=0)
     error: str = ""

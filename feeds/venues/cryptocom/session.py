@@ -41,26 +41,26 @@ _NAMES: Mapping[Channel, str] = {
     Channel.TRADES: "trade.{}",
     Channel.MARK: "mark.{}",
 }
-_REQUEST_CHARACTERS = 3_000  # of names; clients cap a message at 4000 bytes
-_FIRST_REQUEST = 1_000_000_000  # ids below are pings' tokens
+_REQUEST_CHARACTERS = 3_000  # of channel names; clients limit a message to 4000 bytes
+_FIRST_REQUEST = 1_000_000_000  # lower ids are tokens of pings
 _PINGS_KEPT = 16
 _HOUR_NS = 3_600_000_000_000
 _BOOK_HEAD = b'"channel":"book'
-"""Nearly all messages have it. One that is written with spaces takes the long way and loses nothing."""
-# Served on the same socket and never asked for; somebody else's subscription is no fault.
+"""In nearly all messages; they take a fast decoder. A message written differently is decoded in full."""
+# Channels that Detour never subscribes to. Captures of other clients have them, so they are ignored, not counted.
 _UNUSED = frozenset({"candlestick", "settlement", "estimatedfunding", "otc_book"})
 _PASSING = (Fault.OUR_LIMIT, Fault.OVERLOAD, Fault.MAINTENANCE)
 _SIDES: Mapping[str, Side] = {"BUY": "buy", "SELL": "sell"}
 
 
 class CryptocomSession:
-    """One name that the venue does not know refuses the whole request: it is asked again in halves."""
+    """One unknown name makes the venue refuse the whole request, which is then repeated in halves."""
 
     def __init__(self, plan: SocketPlan, instruments: Sequence[Instrument]) -> None:
         self._ids = {i.symbol: i.venue_id for i in instruments}
         self._symbols = {name: i.symbol for name, i in by_venue_id(instruments).items()}
         self._asked: dict[str, Subscription | None] = {}
-        """By the venue's name of a channel; None: it adds to another one."""
+        """By the venue's name of a channel. None: its data belong to another subscription."""
         for one in plan.subscriptions:
             if one.symbol not in self._ids or one.channel not in _NAMES:
                 continue
@@ -74,9 +74,9 @@ class CryptocomSession:
         self._requests = _FIRST_REQUEST
         self._pending: dict[int, tuple[str, ...]] = {}
         self._waiting: set[str] = set()
-        """Asked for and neither acknowledged nor refused yet."""
+        """Requested and not answered yet."""
         self._first = set(self._asked)
-        """Nothing came yet since it was asked for: what comes first can be old."""
+        """No data yet since the request. The first data can be old."""
         self._pings: dict[int, None] = {}
         self._retries = RetrySchedule(wait_s=1.0, attempts=8)
         self._readers: Mapping[str, Callable[[wire.Result, str], Sequence[Event]]] = {
@@ -91,14 +91,14 @@ class CryptocomSession:
         return self._ask(self._asked)
 
     def resubscribe(self, channel: Channel, symbol: str) -> Sequence[Payload]:
-        """Without the unsubscription it would be a duplicate."""
+        """Unsubscribes first: without that, the subscription would be refused as a duplicate."""
         if symbol not in self._ids or channel not in _NAMES:
             return ()
         name = _NAMES[channel].format(self._ids[symbol])
         return (self._request("unsubscribe", (name,)), *self._ask((name,)))
 
     def ping(self, token: int) -> Payload | None:
-        """A subscription that is repeated is answered, granted or refused as a duplicate; nothing else answers here."""
+        """A repeated subscription: it is answered, even when refused as a duplicate. Nothing else on this socket is."""
         if self._echo is None:
             return None
         self._pings[token] = None
@@ -128,7 +128,8 @@ class CryptocomSession:
         return encode({"id": self._requests, "method": method, "params": params}).decode()
 
     def _ask(self, names: Iterable[str]) -> Sequence[str]:
-        """Books have parameters of their own, and names of indices are derived: each kind in requests of its own."""
+        """Books and indices are requested separately: books have parameters of their own, names of indices are
+        derived."""
         parts: dict[str, list[list[str]]] = {}
         for name in names:
             kind = name.partition(".")[0]
@@ -156,13 +157,13 @@ class CryptocomSession:
         if frame.code:
             return self._refused(frame, self._pending.pop(frame.id or 0, None), received_ns)
         if frame.result is not None and frame.result.channel:
-            return (*self._granted((frame.result.subscription,)), *self._data(frame.result))
+            return (*self._accepted((frame.result.subscription,)), *self._data(frame.result))
         if frame.method == "subscribe":
-            return self._granted(self._pending.pop(frame.id or 0, ()))
+            return self._accepted(self._pending.pop(frame.id or 0, ()))
         return () if frame.method == "unsubscribe" else (Unknown(what=f"method {frame.method[:64]}"),)
 
-    def _granted(self, names: Iterable[str]) -> Sequence[Event]:
-        """The first data can come in the place of the answer, or before it."""
+    def _accepted(self, names: Iterable[str]) -> Sequence[Event]:
+        """The first data can come instead of the answer, or before it."""
         events: list[Event] = []
         for name in names:
             if name not in self._waiting:
@@ -177,7 +178,7 @@ class CryptocomSession:
         return events
 
     def _refused(self, frame: wire.Frame, asked: tuple[str, ...] | None, received_ns: int) -> Sequence[Event]:
-        """What passes is asked again later, anything else in halves to find the culprit."""
+        """A temporary refusal is repeated later. Any other request is repeated in halves, to find the bad name."""
         fault = wire.FAULTS.get(frame.code, Fault.UNKNOWN)
         code, text = str(frame.code)[:16], frame.message[:200]
         whole = Refusal(fault=fault, code=code, text=text)
@@ -203,10 +204,10 @@ class CryptocomSession:
         result = frame.result
         symbol = self._symbols.get(result.instrument_name)
         if symbol is None:
-            return _stranger(result.channel, result.instrument_name)
-        events: list[Event] = list(self._granted((result.subscription,))) if self._waiting else []
+            return _unknown_instrument(result.channel, result.instrument_name)
+        events: list[Event] = list(self._accepted((result.subscription,))) if self._waiting else []
         for row in result.data:
-            # t: published. tt: the book's last change, where it is sent
+            # t: time of publishing; tt: time of the book's last change, where sent
             engine_ns, gateway_ns = row.tt * NS_PER_MS or None, row.t * NS_PER_MS or None
             if result.channel == "book":
                 events.append(
@@ -223,7 +224,7 @@ class CryptocomSession:
                 continue
             sides = row if row.update is None else row.update
             if not sides.bids and not sides.asks:
-                engine_ns = None  # nothing changed for 5 s: that is no lag
+                engine_ns = None  # no change for 5 s, so the old time of change is no lag
             events.append(
                 BookDelta(
                     symbol=symbol,
@@ -242,7 +243,7 @@ class CryptocomSession:
         if reader is None:
             return () if result.channel in _UNUSED else (Unknown(what=f"channel {result.channel[:64]}"),)
         symbol = self._symbols.get(result.instrument_name)
-        return _stranger(result.channel, result.instrument_name) if symbol is None else reader(result, symbol)
+        return _unknown_instrument(result.channel, result.instrument_name) if symbol is None else reader(result, symbol)
 
     def _is_first(self, result: wire.Result) -> bool:
         first = result.subscription in self._first
@@ -262,7 +263,7 @@ class CryptocomSession:
         ]
 
     def _trades(self, result: wire.Result, symbol: str) -> Sequence[Event]:
-        """Newest first on the wire. What comes first after the request is history."""
+        """Newest first in a message. The first message after the request holds past trades."""
         rows = wire.read_trades(result.data)
         if self._is_first(result):
             return (Heartbeat(channel=Channel.TRADES, symbol=symbol),)
@@ -279,7 +280,7 @@ class CryptocomSession:
         ]
 
     def _value(self, result: wire.Result, symbol: str) -> Sequence[Event]:
-        """Mark and index price (their time is cut to seconds) and the rate of the running hour, paid when it ends."""
+        """Mark and index price (with a time in whole seconds) and the funding rate of this hour, paid at its end."""
         events: list[Event] = []
         for row in wire.read_values(result.data):
             at_ns = row.t * NS_PER_MS
@@ -295,5 +296,5 @@ class CryptocomSession:
         return events
 
 
-def _stranger(kind: str, name: str) -> Sequence[Event]:
+def _unknown_instrument(kind: str, name: str) -> Sequence[Event]:
     return (Unknown(what=f"{kind[:32]} of {name[:64]}"),)

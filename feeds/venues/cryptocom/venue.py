@@ -3,14 +3,15 @@
 Sources: https://exchange-docs.crypto.com/exchange/v1/rest-ws/ (websocket channels, subscription limits, heartbeats,
 rate limits, response codes), state of autumn 2026; ccxt 4.5.90, tardis-node, CryptoCom.Net, cryptocom-exchange 2.8.0.
 
-Books: the best 50 levels and their changes, each naming the one before it, or after 5 s a change of nothing. ``tt`` is
-when the book changed, ``t`` when that was published. The field ``cs`` is for the venue's own use: the chain of ``pu``
-and ``u`` stands alone. Nothing is published of liquidations, and of networks nothing without a key.
+Books: the best 50 levels and their changes; each change names the one before it. After 5 s without a change an empty
+one is sent. ``tt`` is when the book changed, ``t`` when that was published. The field ``cs`` is for the venue's own
+use, so only the chain of ``pu`` and ``u`` is checked. Liquidations are not published, networks only to clients with a
+key.
 
-No answer to a request tells the venue's time: ``t`` of ``get-book`` is that of the data and of tickers that of a trade,
-acknowledgements have none, and the milliseconds that heartbeats are numbered with come unasked. So the ``Date`` of
-answers is read, in whole seconds, which is too coarse to tell the age of a message by. What an early request is refused
-(the budget of a connection grows with it) is asked again a second later.
+No answer to a request tells the venue's time: ``t`` of ``get-book`` is the time of the data, that of tickers the time
+of a trade, acknowledgements have none, and the milliseconds that number heartbeats are not answers. So the ``Date``
+header is read, in whole seconds, which is too coarse to measure the age of a message. A new connection may send few
+requests at first; one that is refused for that is repeated a second later.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ from feeds.venues.reading import NS_PER_MS, UNREADABLE
 from feeds.venues.sequence import PrevEquals, SequenceRule
 from feeds.venues.sockets import SocketKind, plan_sockets
 
-_MOST_CHANNELS = 400  # of one connection ("Market Data Websocket Subscription Limits"); then code 40107
+_MOST_CHANNELS = 400  # per connection ("Market Data Websocket Subscription Limits"); more gets code 40107
 _SYMBOLS_A_SOCKET = 60  # a perpetual has six channels
 _DAY_MS = 86_400_000
 _NORMAL = ("BAU", "", None)
@@ -48,7 +49,7 @@ _IMPACT: Mapping[Product, str] = {"spot": "spot_trading_impacted", "linear": "de
 
 
 class CryptocomRule(PrevEquals):
-    """``pu`` names the ``u`` before it; only the best 50 levels are kept up to date."""
+    """``pu`` is the ``u`` of the update before. Only the best 50 levels are updated."""
 
     depth_limit: int | None = BOOK_LEVELS
 
@@ -67,13 +68,13 @@ def _facts(
         sequence="pu = last u",
         checksum="none (cs is not for clients)",
         clocks="tt: engine, t: gateway",
-        tells_time=False,  # the Date of an answer is all there is
+        tells_time=False,  # only the Date header of answers
         checked="2026-11",
-        ws_ping_s=None,  # nobody says that control pings are answered
+        ws_ping_s=None,  # not documented that PING frames are answered
         app_ping_s=10.0,
         server_ping="heartbeat every 30 s; cuts who does not answer within 5 s",
         idle_cut_s=65.0,  # two heartbeats
-        sends=RateLimit(5, 1.0),  # 100 a second once a second has passed
+        sends=RateLimit(5, 1.0),  # 100 a second after the first second of a connection
         max_streams=_MOST_CHANNELS,
         sizes_in_contracts=False,  # base coin
     )
@@ -84,8 +85,8 @@ class Cryptocom(VenueDefaults):
     title = "Crypto.com"
     ccxt: Mapping[Product, str] = {"spot": "cryptocom", "linear": "cryptocom"}
     products: Mapping[Product, ProductFacts] = {
-        "spot": _facts(0.005, ("USD", "USDT"), {}, {}),  # tier 0, without CRO locked
-        # the fee of perpetuals stands in no source that was at hand: the usual one of its kind, 0.05 %, is assumed
+        "spot": _facts(0.005, ("USD", "USDT"), {}, {}),  # tier 0, without locked CRO
+        # no source at hand tells the fee of perpetuals; 0.05 %, usual for perpetuals, is assumed
         "linear": _facts(0.0005, ("USD",), {Channel.MARK: 50}, {Channel.MARK: 30}),
     }
 
@@ -100,7 +101,7 @@ class Cryptocom(VenueDefaults):
         return CryptocomRule()
 
     def probes(self, product: Product, instruments: Sequence[Instrument]) -> Sequence[Probe]:
-        """Both tell the time no better than to the second; without an instrument the ticker of BTC is asked."""
+        """Both tell the time only to the second. Without an instrument the ticker of BTC is requested."""
         name = instruments[0].venue_id if instruments else "BTC_USDT" if product == "spot" else "BTCUSD-PERP"
         ticker = RestRequest(path=f"/exchange/v1/public/get-tickers?instrument_name={name}")
         time = Probe(name="time", request=ticker, gives_time=True)
@@ -124,7 +125,7 @@ class Cryptocom(VenueDefaults):
 
     def read_snapshot(self, product: Product, instrument: Instrument, answer: Answer) -> BookSnapshot:
         try:
-            [row] = wire.read_rest_books(_good(answer)).data
+            [row] = wire.read_rest_books(_good_content(answer)).data
         except UNREADABLE as error:
             raise VenueError(f"cryptocom book: {error}") from error
         return BookSnapshot(
@@ -141,9 +142,9 @@ class Cryptocom(VenueDefaults):
         return RestRequest(path="/v1/public/get-announcements")
 
     def read_status(self, product: Product, answer: Answer) -> Sequence[StatusNotice]:
-        """Announced works, with their time; those that leave trading as usual say nothing of market data."""
+        """Announced maintenance with its time. Where trading stays as usual, market data are not affected."""
         try:
-            rows = wire.read_announcements(_good(answer)).data
+            rows = wire.read_announcements(_good_content(answer)).data
         except UNREADABLE as error:
             raise VenueError(f"cryptocom announcements: {error}") from error
         notices: list[StatusNotice] = []
@@ -173,7 +174,7 @@ def _book_request(name: str, levels: int) -> RestRequest:
 
 
 def _date_ns(answer: Answer) -> int | None:
-    """When the answer was made, cut to seconds; None where it does not say."""
+    """Time of the answer from its Date header, in whole seconds. None: no such header."""
     try:
         seconds = int(parsedate_to_datetime(answer.headers["date"]).timestamp())
     except (KeyError, TypeError, ValueError, IndexError, OverflowError):
@@ -181,7 +182,7 @@ def _date_ns(answer: Answer) -> int | None:
     return seconds * 1_000_000_000 if 0 < seconds < 1 << 33 else None
 
 
-def _good(answer: Answer) -> Raw:
+def _good_content(answer: Answer) -> Raw:
     """The result of a good answer. Raises VenueError."""
     try:
         body = wire.read_body(answer.body)

@@ -1,4 +1,4 @@
-"""What Crypto.com writes: envelopes, rows as typed structs, error codes. See ``venue.py``."""
+"""Messages of Crypto.com: envelopes, rows as typed structs, decoders, error codes. See ``venue.py``."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Sides(Struct, gc=False):
 
 
 class BookRow(Struct, gc=False):
-    """Levels stand in ``update`` when they are changes. ``t``: published; ``tt``: the book's last change."""
+    """Changes have their levels in ``update``. ``t``: time of publishing; ``tt``: time of the book's last change."""
 
     bids: list[Level] = []
     asks: list[Level] = []
@@ -78,7 +78,7 @@ class Result(Struct, gc=False):
 
 
 class Frame(Struct, gc=False):
-    """Everything that comes over the socket."""
+    """Every message of the socket."""
 
     id: int | None = None
     method: str = ""
@@ -88,7 +88,7 @@ class Frame(Struct, gc=False):
 
 
 class TickerRow(Struct, gc=False):
-    """Its ``t`` is documented as that of a trade: it says nothing of when the best prices were told."""
+    """``t`` is documented as the time of a trade, so the time of the best prices is not known."""
 
     b: Size | None = None
     bs: Size | None = None
@@ -97,7 +97,7 @@ class TickerRow(Struct, gc=False):
 
 
 class TradeRow(Struct, gc=False):
-    """``tn``: ``t`` in nanoseconds, in newer messages."""
+    """``tn`` (in newer messages): ``t`` in nanoseconds."""
 
     p: Price
     q: Size
@@ -113,7 +113,7 @@ class ValueRow(Struct, gc=False):
 
 
 class RestBody(Struct):
-    """Everything that is answered over REST."""
+    """Every answer over REST."""
 
     code: int = 0
     message: str = ""

@@ -34,28 +34,29 @@ from feeds.venues.base import Payload, SocketPlan, Subscription, by_venue_id
 from feeds.venues.deribit import wire
 from feeds.venues.reading import NS_PER_MS, UNREADABLE
 from feeds.venues.retry import RetrySchedule
+from feeds.venues.sockets import batches
 
 HEARTBEAT_S = 10
-"""The shortest that the venue grants: it asks this often whether we live, and so proves that it does."""
+"""The shortest interval that the venue allows. It sends a test request that often, which shows that it works."""
 FUNDING_H = 8.0
-"""What the venue's rate is for; it is paid continuously."""
+"""Hours that the venue's funding rate covers; it is paid continuously."""
 
-_TOGETHER = 400  # channels a request; 500 is the venue's advice
-_FIRST_REQUEST = 1_000_000_000  # ids below are pings' tokens, 0 answers to the venue's own test
+_CHANNELS_A_REQUEST = 400  # channels per request; the venue advises at most 500
+_FIRST_REQUEST = 1_000_000_000  # lower ids are tokens of pings; 0 answers the venue's own test
 _NAMES: Mapping[Channel, str] = {
     Channel.BOOK: "book.{}.100ms",
     Channel.BBO: "quote.{}",
     Channel.TRADES: "trades.{}.100ms",
-    Channel.LIQUIDATIONS: "trades.{}.100ms",  # flagged rows
+    Channel.LIQUIDATIONS: "trades.{}.100ms",  # rows with a flag
     Channel.MARK: "ticker.{}.100ms",
     Channel.STATUS: "platform_state",
 }
 _BOOK_HEAD = re.compile(
     rb'\{"jsonrpc":"2\.0","method":"subscription","params":\{"channel":"book\.[\w-]{1,64}\.(?:100ms|agg2|raw)"'
 )
-"""How nearly all messages begin. One that is written in another order takes the long way and loses nothing."""
+"""The start of nearly all messages; they take a fast decoder. A message written differently is decoded in full."""
 
-# Served on the same socket and never asked for; somebody else's subscription is no fault.
+# Channels that Detour never subscribes to. Captures of other clients have them, so they are ignored, not counted.
 _UNUSED = frozenset(
     {"chart", "deribit_price_index", "deribit_price_statistics", "deribit_volatility_index"}
     | {"estimated_expiration_price", "incremental_ticker", "instrument", "markprice", "perpetual"}
@@ -65,7 +66,7 @@ _OTHER: Mapping[Side, Side] = {"buy": "sell", "sell": "buy"}
 
 
 class DeribitSession:
-    """One connection to ``/ws/api/v2``. Names that the venue does not know are missing from its answer, unsaid."""
+    """One connection to ``/ws/api/v2``. Unknown names are silently missing from the venue's answer."""
 
     def __init__(self, plan: SocketPlan, instruments: Sequence[Instrument]) -> None:
         self._ids = {i.symbol: i.venue_id for i in instruments}
@@ -86,12 +87,11 @@ class DeribitSession:
         }
 
     def subscribe(self) -> Sequence[Payload]:
-        names = tuple(self._asked)
-        parts = [names[start : start + _TOGETHER] for start in range(0, len(names), _TOGETHER)]
-        return [self._request("set_heartbeat", interval=HEARTBEAT_S), *map(self._ask, parts)]
+        names = batches(list(self._asked), _CHANNELS_A_REQUEST)
+        return [self._request("set_heartbeat", interval=HEARTBEAT_S), *(self._ask(tuple(batch)) for batch in names)]
 
     def resubscribe(self, channel: Channel, symbol: str) -> Sequence[Payload]:
-        """Without the unsubscription there would be no new snapshot."""
+        """Unsubscribes first: without that, there would be no new snapshot."""
         if symbol not in self._ids:
             return ()
         name = self._name(channel, symbol)
@@ -145,13 +145,13 @@ class DeribitSession:
         if not frame.result:
             return (Unknown(what=f"method {frame.method[:64]}"),)
         if asked is not None:
-            return self._granted(asked, frozenset(wire.read_names(frame.result)))
+            return self._accepted(asked, frozenset(wire.read_names(frame.result)))
         if frame.id is not None and 0 < frame.id < _FIRST_REQUEST:
             in_ns, out_ns = (us * 1000 or None for us in (frame.us_in, frame.us_out))
             return (Pong(token=frame.id, server_in_ns=in_ns, server_out_ns=out_ns),)
         return ()
 
-    def _granted(self, asked: Sequence[str], names: frozenset[str]) -> Sequence[Event]:
+    def _accepted(self, asked: Sequence[str], names: frozenset[str]) -> Sequence[Event]:
         events: list[Event] = []
         for name in asked:
             self._retries.accepted(name)
@@ -164,7 +164,8 @@ class DeribitSession:
         return events
 
     def _refused(self, error: wire.Error, asked: tuple[str, ...] | None, received_ns: int) -> Sequence[Event]:
-        """A request fails as a whole: what passes is asked again later, anything else in halves to find the culprit."""
+        """A request fails as a whole. A temporary refusal is repeated later, any other request in halves, to find the
+        bad name."""
         fault, code, text = error.fault or Fault.UNKNOWN, str(error.code)[:16], error.message[:200]
         whole = Refusal(fault=fault, code=code, text=text)
         if asked is None:
@@ -185,13 +186,13 @@ class DeribitSession:
     # data
 
     def _any_book(self, params: wire.Params) -> Sequence[Event]:
-        """``book.BTC-PERPETUAL.none.20.100ms``, the best 20 as a whole each time, is never asked for."""
+        """``book.BTC-PERPETUAL.none.20.100ms`` (the best 20 levels, complete each time) is not used."""
         return () if params.channel.count(".") > 2 else self._book(wire.read_book(params.data))
 
     def _book(self, row: wire.BookRow) -> Sequence[Event]:
         symbol = self._symbols.get(row.instrument_name)
         if symbol is None:
-            return _stranger("book", row.instrument_name)
+            return _unknown_instrument("book", row.instrument_name)
         engine_ns = row.timestamp * NS_PER_MS or None
         if row.type == "change" or (not row.type and row.prev_change_id is not None):
             return (
@@ -221,7 +222,7 @@ class DeribitSession:
         row = wire.read_quote(params.data)
         symbol = self._symbols.get(row.instrument_name)
         if symbol is None:
-            return _stranger("quote", row.instrument_name)
+            return _unknown_instrument("quote", row.instrument_name)
         return (
             Quote(
                 symbol=symbol,
@@ -238,7 +239,7 @@ class DeribitSession:
         for row in wire.read_trades(params.data):
             symbol = self._symbols.get(row.instrument_name)
             if symbol is None:
-                events += _stranger("trades", row.instrument_name)
+                events += _unknown_instrument("trades", row.instrument_name)
                 continue
             engine_ns = row.timestamp * NS_PER_MS or None
             events.append(
@@ -262,7 +263,7 @@ class DeribitSession:
         row = wire.read_ticker(params.data)
         symbol = self._symbols.get(row.instrument_name)
         if symbol is None:
-            return _stranger("ticker", row.instrument_name)
+            return _unknown_instrument("ticker", row.instrument_name)
         return (
             Mark(
                 symbol=symbol,
@@ -285,5 +286,5 @@ class DeribitSession:
         return (Heartbeat(channel=Channel.STATUS),)
 
 
-def _stranger(kind: str, name: str) -> Sequence[Event]:
+def _unknown_instrument(kind: str, name: str) -> Sequence[Event]:
     return (Unknown(what=f"{kind} of {name[:64]}"),)

@@ -4,9 +4,10 @@ Sources: https://docs.deribit.com/ (JSON-RPC, websocket, market data, subscripti
 state of 2026-07 with the changes of 2026-01 and 2026-07; ccxt 4.5.90; a third party's measurements on the wire of
 2026-09.
 
-Books: ``book.X.100ms``, the whole book and its changes. ``timestamp`` is the matching engine's; no notification tells
-when it was sent, but every answer to a request tells in microseconds when the request came in and went out. Sizes are
-US dollars for inverse contracts and base coin for all others, never contracts, whatever ``contract_size`` says.
+Books: ``book.X.100ms``, the whole book and its changes. ``timestamp`` is the matching engine's time; no notification
+tells when it was sent. But every answer to a request tells, in microseconds, when the request came in and the answer
+went out. Sizes are US dollars for inverse contracts and base coin for all others, never contracts, whatever
+``contract_size`` says.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from feeds.venues.reading import NS_PER_MS, UNREADABLE
 from feeds.venues.sequence import PrevEquals, SequenceRule
 from feeds.venues.sockets import SocketKind, plan_sockets
 
-_SYMBOLS_A_SOCKET = 90  # four channels each, and 500 channels a request at most
+_SYMBOLS_A_SOCKET = 90  # of four channels each; at most 500 channels in a request
 _REST_LEVELS = 1_000
 
 _PUSH_MS: Mapping[Channel, float] = {Channel.BOOK: 100, Channel.BBO: 0, Channel.TRADES: 100, Channel.STATUS: 0}
@@ -46,8 +47,8 @@ def _facts(push_ms: Mapping[Channel, float] = _PUSH_MS, quiet_s: Mapping[Channel
     return ProductFacts(
         rest="https://www.deribit.com",
         ws="wss://www.deribit.com",
-        taker_fee=0.0005,  # tier 0; spot is free at times, and the higher is the safe default
-        # Credits per IP, unpublished; accounts have 20 requests a second by default.
+        taker_fee=0.0005,  # tier 0; spot is free at times, the higher fee is the safe default
+        # The limit is credits per IP and is not published; accounts have 20 requests a second by default.
         rest_limit=RateLimit(5, 1.0),
         quotes=("USDC",),
         push_ms=push_ms,
@@ -56,12 +57,12 @@ def _facts(push_ms: Mapping[Channel, float] = _PUSH_MS, quiet_s: Mapping[Channel
         clocks="timestamp: engine; answers: usIn, usOut",
         checked="2026-11",
         sizes_in_contracts=False,
-        ws_ping_s=None,  # the JSON-RPC test measures the same, and tells the venue's own times
+        ws_ping_s=None,  # the JSON-RPC test measures the same and tells the venue's times
         app_ping_s=10.0,
         server_ping=f"heartbeat and test_request every {HEARTBEAT_S} s, as asked; cuts who does not answer",
         idle_cut_s=3.5 * HEARTBEAT_S,
-        connects=RateLimit(30, 60.0),  # 32 at a time per IP
-        sends=RateLimit(3, 1.0),  # public/subscribe: 3000 of 30000 credits, 10000 come back a second
+        connects=RateLimit(30, 60.0),  # at most 32 open at a time per IP
+        sends=RateLimit(3, 1.0),  # public/subscribe costs 3000 of 30000 credits; 10000 are returned per second
         max_streams=500,
     )
 
@@ -97,7 +98,7 @@ class Deribit(VenueDefaults):
         return (_TIME, Probe(name="book", request=_book_request(instruments[0], 5), gives_time=True))
 
     def read_probe(self, product: Product, probe: Probe, answer: Answer) -> ProbeReading:
-        """The venue's time is the middle of its own work on the request."""
+        """The venue's time is the middle between its receiving the request and sending the answer."""
         try:
             body = wire.read_frame(answer.body)
         except UNREADABLE:
@@ -114,7 +115,7 @@ class Deribit(VenueDefaults):
         return _book_request(instrument, _REST_LEVELS)
 
     def read_snapshot(self, product: Product, instrument: Instrument, answer: Answer) -> BookSnapshot:
-        result = _good(answer)
+        result = _good_content(answer)
         try:
             row = wire.read_rest_book(result)
         except UNREADABLE as error:
@@ -132,7 +133,7 @@ class Deribit(VenueDefaults):
         return RestRequest(path="/api/v2/public/status")
 
     def read_status(self, product: Product, answer: Answer) -> Sequence[StatusNotice]:
-        result = _good(answer)
+        result = _good_content(answer)
         try:
             row = wire.read_status(result)
         except UNREADABLE as error:
@@ -151,7 +152,7 @@ def _book_request(instrument: Instrument, levels: int) -> RestRequest:
     return RestRequest(path=f"/api/v2/public/get_order_book?instrument_name={instrument.venue_id}&depth={levels}")
 
 
-def _good(answer: Answer) -> Raw:
+def _good_content(answer: Answer) -> Raw:
     """The result of a good answer. Raises VenueError."""
     try:
         body = wire.read_frame(answer.body)
@@ -165,7 +166,8 @@ def _good(answer: Answer) -> Raw:
 
 
 def _products(names: Sequence[str]) -> tuple[Product, ...]:
-    """Whose indices these are: ``btc_usd`` is that of the inverse contracts. Empty, which means all, where unsure."""
+    """Products that use these indices: ``btc_usd`` belongs to the inverse contracts. Empty (all products): not
+    known."""
     quotes = {name.rpartition("_")[2].lower() for name in names if "_" in name}
     if not names or quotes - {"usd", "usdc", "usdt"} or not all("_" in name for name in names):
         return ()

@@ -1,4 +1,4 @@
-"""What Deribit writes: JSON-RPC envelopes, rows as typed structs, error codes. See ``venue.py``."""
+"""Messages of Deribit: JSON-RPC envelopes, rows as typed structs, decoders, error codes. See ``venue.py``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from feeds.model import Fault, LevelRow, Side
 from feeds.venues.reading import Level, Millis, Price, Size
 
 BOOK_LEVELS = 10_000
-"""``get_order_book`` goes no deeper; the channel carries the whole book, and a side beyond this is not called whole."""
+"""The most that ``get_order_book`` gives. The channel carries the whole book; a longer side is not called complete."""
 
 Micros = Annotated[int, Meta(ge=0, lt=1 << 53)]
 Rate = Annotated[float, Meta(gt=-1e6, lt=1e6)]
@@ -47,7 +47,7 @@ class Error(Struct, gc=False):
 
 
 class Params(Struct, gc=False):
-    """Of a notification (``channel``, ``data``) or of a heartbeat (``type``)."""
+    """Parameters of a notification (``channel``, ``data``) or of a heartbeat (``type``)."""
 
     channel: str = ""
     data: Raw = Raw()
@@ -55,7 +55,7 @@ class Params(Struct, gc=False):
 
 
 class Frame(Struct, gc=False, rename={"us_in": "usIn", "us_out": "usOut"}):
-    """Everything that comes, over REST too."""
+    """Every message, over REST too."""
 
     id: int | None = None
     method: str = ""
@@ -103,7 +103,7 @@ class RestBook(Struct, gc=False):
 
 
 class QuoteRow(Struct, gc=False):
-    """Price 0: nobody stands on that side."""
+    """Price 0: that side is empty."""
 
     instrument_name: str
     best_bid_price: Size | None = None
@@ -120,7 +120,7 @@ class TradeRow(Struct, gc=False):
     direction: Side
     trade_id: str | None = None
     liquidation: str = ""
-    """Whose order closed a position by force: ``M`` the maker's, ``T`` the taker's, ``MT`` both."""
+    """Whose position was liquidated: ``M`` the maker's, ``T`` the taker's, ``MT`` both."""
     timestamp: Millis = 0
 
 
@@ -142,7 +142,7 @@ class StatusRow(Struct):
     locked: str | bool
     locked_indices: list[str] = []
     locked_currencies: list[str] = []
-    """What ``locked_indices`` was called before."""
+    """The former name of ``locked_indices``."""
 
 
 read_frame = Decoder(Frame, strict=False).decode
@@ -158,17 +158,17 @@ read_names = Decoder(list[str]).decode
 
 
 def read_book_frame(raw: bytes) -> BookRow:
-    """A whole message of a book channel in one go. Raises as decoders do."""
+    """Decodes a whole message of a book channel at once. Raises what decoders raise."""
     return _deleted(_read_book_frame(raw).params.data)
 
 
 def read_book(raw: Raw) -> BookRow:
-    """Raises as decoders do."""
+    """Raises what decoders raise."""
     return _deleted(_read_book(raw))
 
 
 def _deleted(row: BookRow) -> BookRow:
-    """What is deleted has the size 0, whatever size it is told with."""
+    """Gives deleted levels the size 0, whatever size the message has."""
     for level in row.bids:
         if level.action == "delete":
             level.size = 0.0

@@ -31,12 +31,13 @@ from feeds.venues.base import Payload, SocketPlan, by_venue_id
 from feeds.venues.gate import wire
 from feeds.venues.reading import NS_PER_MS, UNREADABLE, number
 from feeds.venues.retry import RetrySchedule
+from feeds.venues.sockets import batches
 
 BOOK_LEVELS = 400
-"""``obu`` with 400 levels, 100 ms: 50 levels (20 ms) would not fill the narrowest depth band of a liquid pair."""
+"""``obu`` with 400 levels, 100 ms. 50 levels (20 ms) would not fill the narrowest depth band of a liquid pair."""
 _LEVELS = (50, BOOK_LEVELS)
-_TOGETHER = 10  # names a request: an unknown one fails its whole request, which is then asked for one by one
-_LEAVE_S = 10.0  # "soon" is all that the upgrade notice says
+_NAMES_A_REQUEST = 10  # names per request: an unknown one fails the request, which is then repeated name by name
+_RECONNECT_WITHIN_S = 10.0  # the upgrade notice only says "soon"
 
 _NAMES: Mapping[Channel, str] = {
     Channel.BOOK: "obu",
@@ -46,7 +47,7 @@ _NAMES: Mapping[Channel, str] = {
     Channel.MARK: "tickers",
 }
 _CHANNELS = {name: channel for channel, name in _NAMES.items()}
-# Served on the same sockets and never asked for; somebody else's subscription is no fault.
+# Channels that Detour never subscribes to. Captures of other clients have them, so they are ignored, not counted.
 _UNUSED = frozenset({"candlesticks", "contract_stats", "order_book", "tickers", "trades_v2"})
 
 _FAULTS: Mapping[int, Fault] = {
@@ -60,11 +61,12 @@ _FAULTS: Mapping[int, Fault] = {
 class GateSession:
     """One connection to the spot or the USDT futures websocket.
 
-    ``obu`` acknowledges unknown names and stays silent, and may send its first book before the acknowledgement.
+    ``obu`` acknowledges unknown names and then sends nothing. It may send its first book before the acknowledgement.
     """
 
     def __init__(self, plan: SocketPlan, instruments: Sequence[Instrument], now_s: Callable[[], float]) -> None:
-        """``now_s``: seconds since the epoch; every request must carry them, at most a minute off."""
+        """``now_s``: seconds since the epoch. Every request must carry them, and they may be wrong by a minute at
+        most."""
         self._kind = "spot" if plan.product == "spot" else "futures"
         self._now_s = now_s
         self._ids = {i.symbol: i.venue_id for i in instruments}
@@ -89,9 +91,9 @@ class GateSession:
 
     def subscribe(self) -> Sequence[Payload]:
         return [
-            self._request("subscribe", channel, symbols[start : start + _TOGETHER])
+            self._request("subscribe", channel, batch)
             for channel, symbols in self._wanted.items()
-            for start in range(0, len(symbols), _TOGETHER)
+            for batch in batches(symbols, _NAMES_A_REQUEST)
         ]
 
     def resubscribe(self, channel: Channel, symbol: str) -> Sequence[Payload]:
@@ -133,7 +135,7 @@ class GateSession:
             return (Pong(server_in_ns=at_ns, server_out_ns=at_ns),)
         if name == "system":
             return _notice(wire.read_notice(frame.result))
-        if frame.type is not None:  # as in May 2026: without an envelope
+        if frame.type is not None:  # seen in May 2026: without an envelope
             return _notice(wire.Announced(type=frame.type, msg=frame.msg or ""))
         if frame.event == "unsubscribe":
             return ()
@@ -164,7 +166,7 @@ class GateSession:
                 self._retries.schedule(f"{channel} {symbol}", received_ns)
         elif len(symbols) > 1:
             return [Reply(payload=self._request("subscribe", channel, (symbol,))) for symbol in symbols]
-        # ``obu`` accepts any name: that a name is unknown is learnt from its best prices, and holds for its book too
+        # ``obu`` accepts any name: the refusal of its best prices tells that a name is unknown, for its book too
         bad = (channel, Channel.BOOK) if channel is Channel.BBO and fault is Fault.BAD_REQUEST else (channel,)
         return [Refusal(channel=c, symbol=s, fault=fault, code=code, text=text) for s in symbols for c in bad]
 
@@ -176,7 +178,7 @@ class GateSession:
         return _changes(frame, row, symbol, row.bids, row.asks, levels)
 
     def _update(self, frame: wire.Frame) -> Sequence[Event]:
-        """The older channel, whose first book comes over REST; the captures have no other."""
+        """The older channel, whose first book comes over REST. Captures have only this one."""
         row = wire.read_update(frame.result)
         bids, asks = wire.pairs(row.bids), wire.pairs(row.asks)
         return _changes(frame, row, self._symbols.get(row.name, ""), bids, asks, row.levels)
@@ -185,13 +187,15 @@ class GateSession:
         row = wire.read_top(frame.result)
         symbol = self._symbols.get(row.name)
         if symbol is None:
-            return _stranger(frame, row.name)
+            return _unknown_instrument(frame, row.name)
         bid, ask = row.bid or None, row.ask or None
         return (
             Quote(
                 symbol=symbol,
                 bid=bid,
-                bid_size=(row.bid_size or None) if bid else None,  # seen in 2026: a bid of size "0", less than 1
+                bid_size=(row.bid_size or None)
+                if bid
+                else None,  # seen in 2026: a bid of size "0", rounded from less than 1
                 ask=ask,
                 ask_size=(row.ask_size or None) if ask else None,
                 seq=row.last,
@@ -206,7 +210,7 @@ class GateSession:
         for row in [rows] if isinstance(rows, wire.SpotTradeRow) else rows:
             symbol = self._symbols.get(row.currency_pair)
             if symbol is None:
-                return _stranger(frame, row.currency_pair)
+                return _unknown_instrument(frame, row.currency_pair)
             events.append(
                 Trade(
                     symbol=symbol,
@@ -221,13 +225,14 @@ class GateSession:
         return events
 
     def _trade(self, frame: wire.Frame) -> Sequence[Event]:
-        """Internal trades (insurance fund, auto-deleveraging) never met the book: they only prove that we hear."""
+        """Internal trades (insurance fund, auto-deleveraging) are not made in the book; they only show that the channel
+        works."""
         events: list[Event] = []
         gateway_ns = frame.time_ms * NS_PER_MS or None
         for row in wire.read_trades(frame.result):
             symbol = self._symbols.get(row.contract)
             if symbol is None:
-                return _stranger(frame, row.contract)
+                return _unknown_instrument(frame, row.contract)
             if row.is_internal or not row.size:
                 events.append(Heartbeat(channel=Channel.TRADES, symbol=symbol, gateway_ns=gateway_ns))
                 continue
@@ -259,7 +264,7 @@ class GateSession:
         ] or (Heartbeat(channel=Channel.LIQUIDATIONS),)
 
     def _mark(self, frame: wire.Frame) -> Sequence[Event]:
-        """When funding is due next is said over REST only."""
+        """The time of the next funding is told over REST only."""
         return [
             Mark(
                 symbol=self._symbols[row.contract],
@@ -277,7 +282,7 @@ def _changes(
     frame: wire.Frame, row: wire.BookHead, symbol: str, bids: Levels, asks: Levels, levels: int
 ) -> Sequence[Event]:
     if not symbol:
-        return _stranger(frame, row.name)
+        return _unknown_instrument(frame, row.name)
     engine_ns, gateway_ns = row.made_ms * NS_PER_MS or None, frame.time_ms * NS_PER_MS or None
     if row.full:
         return (
@@ -304,10 +309,10 @@ def _changes(
     )
 
 
-def _stranger(frame: wire.Frame, name: str) -> Sequence[Event]:
+def _unknown_instrument(frame: wire.Frame, name: str) -> Sequence[Event]:
     return (Unknown(what=f"{frame.channel[:64]} of {name[:64]}"),)
 
 
 def _notice(row: wire.Announced) -> Sequence[Event]:
-    within_s = _LEAVE_S if row.type == "upgrade" else None
+    within_s = _RECONNECT_WITHIN_S if row.type == "upgrade" else None
     return (Notice(text=(row.msg or row.type)[:200], reconnect_within_s=within_s),)

@@ -4,9 +4,10 @@ Sources: https://www.gate.com/docs/developers/apiv4/ws/en/ and .../futures/ws/en
 ticker, trades, public liquidates, tickers; error codes), .../apiv4/en/ (time, order book, rate limits, labels), state
 of 2026-05 with the changes of 2026-07; ccxt 4.5.90; a third party's measurements on the wire of 2026-09.
 
-Books: ``obu`` (400 levels, 100 ms), which brings its own first book. Every message carries the time at which the book
-was generated (``t``) and the gateway's (``time_ms``), so that the venue's own lag needs no clock of ours. Without the
-header ``X-Gate-Size-Decimal`` futures sizes are rounded down to whole contracts. There is no official status.
+Books: ``obu`` (400 levels, 100 ms), which sends its own first book. Every message carries the time at which the book
+was generated (``t``) and the gateway's (``time_ms``), so the venue's internal lag is measured without our clock.
+Without the header ``X-Gate-Size-Decimal`` futures sizes are rounded down to whole contracts. There is no official
+status.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from feeds.venues.reading import UNREADABLE
 from feeds.venues.sequence import RuleDefaults, SequenceRule, Step
 from feeds.venues.sockets import SocketKind, plan_sockets
 
-_SYMBOLS_A_SOCKET = 40  # no limit is published, but who reads too slowly is cut without a word
+_SYMBOLS_A_SOCKET = 40  # no limit is published, but slow readers are cut without a message
 _REST_LIMIT = RateLimit(200, 10.0)  # per path and IP
 _REST_LEVELS = 100
 _DECIMALS = {"X-Gate-Size-Decimal": "1"}
@@ -50,8 +51,8 @@ _MAINTENANCE = re.compile(r"maintenance|upgrad", re.IGNORECASE)
 
 
 class GateRule(RuleDefaults):
-    """``U`` is one more than the last ``u``; many messages carry nothing but their ids. A first book can come again
-    at any time."""
+    """``U`` is one more than the last ``u``. Many messages have ids and no levels. A first book can come again at any
+    time."""
 
     def following(self, last_seq: int | None, delta: BookDelta) -> Step:
         return Step.APPLY if last_seq is not None and delta.first_seq == last_seq + 1 else Step.GAP
@@ -78,10 +79,10 @@ def _facts(
         clocks="engine t, gateway time_ms",
         checked="2026-09",
         ws_ping_s=10.0,
-        app_ping_s=10.0,  # the official client's 5 to 10 s
+        app_ping_s=10.0,  # the official client: 5 to 10 s
         server_ping="documented, none seen in 150 s; cuts an unsubscribed, silent socket after 30 s",
         idle_cut_s=30.0,
-        sends=RateLimit(10, 1.0),  # no limit is published; a burst of our own making is no use either
+        sends=RateLimit(10, 1.0),  # no limit is published; ours, to avoid bursts
         max_streams=_SYMBOLS_A_SOCKET * 5,
     )
 
@@ -91,7 +92,9 @@ class Gate(VenueDefaults):
     title = "Gate"
     ccxt: Mapping[Product, str] = {"spot": "gate", "linear": "gate"}
     products: Mapping[Product, ProductFacts] = {
-        "spot": _facts("wss://api.gateio.ws", 0.002),  # tier 0; later schedules say 0.1 %, the higher is the safe one
+        "spot": _facts(
+            "wss://api.gateio.ws", 0.002
+        ),  # tier 0; later schedules say 0.1 %, the higher fee is the safe default
         "linear": _facts(
             "wss://fx-ws.gateio.ws",
             0.0005,
@@ -101,7 +104,7 @@ class Gate(VenueDefaults):
     }
 
     def __init__(self, now_s: Callable[[], float] = time.time) -> None:
-        """``now_s``: our wall clock; Gate wants it in every websocket request, at most a minute off."""
+        """``now_s``: our wall clock. Every websocket request must carry it; it may be wrong by a minute at most."""
         self._now_s = now_s
 
     def plan(self, product: Product, instruments: Sequence[Instrument]) -> Sequence[SocketPlan]:
@@ -120,7 +123,7 @@ class Gate(VenueDefaults):
         return GateRule()
 
     def probes(self, product: Product, instruments: Sequence[Instrument]) -> Sequence[Probe]:
-        """Futures have no time of their own; their book tells when it was answered."""
+        """Futures have no path for the time; their book tells when it was answered."""
         clock = Probe(name="time", request=RestRequest(path="/api/v4/spot/time"), gives_time=True)
         if not instruments:
             return (clock,)
@@ -155,8 +158,8 @@ class Gate(VenueDefaults):
         try:
             row = read_rest_book(answer.body)
         except UNREADABLE as error:
-            said = answer.body[:200].decode(errors="replace")
-            raise VenueError(f"gate book: HTTP {answer.status}, {error}: {said}") from error
+            excerpt = answer.body[:200].decode(errors="replace")
+            raise VenueError(f"gate book: HTTP {answer.status}, {error}: {excerpt}") from error
         return BookSnapshot(
             symbol=instrument.symbol,
             bids=pairs(row.bids),
@@ -168,7 +171,7 @@ class Gate(VenueDefaults):
         )
 
     def transfer_requests(self, coins: Sequence[str]) -> Sequence[RestRequest]:
-        """All coins in one answer: what the venue says of a single one does not name it."""
+        """One request for all coins: the answer for a single one does not name the coin."""
         return [RestRequest(path="/api/v4/spot/currencies")]
 
     def read_transfers(self, answer: Answer) -> Sequence[Rail]:

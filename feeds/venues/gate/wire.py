@@ -1,6 +1,6 @@
-"""What Gate v4 writes: rows as typed structs. See ``venue.py`` for the sources.
+"""Messages of Gate v4: rows as typed structs, decoders. See ``venue.py`` for the sources.
 
-Futures sizes are text where the handshake asked for decimals and whole numbers elsewhere; both are read.
+Futures sizes are text where the handshake asked for decimals, else whole numbers; both are read.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from feeds.model import Levels, Side
 from feeds.venues.reading import Millis, Price, Size
 
 Signed = Annotated[float, Meta(gt=-1e18, lt=1e18)]
-"""Positive: bought, negative: sold."""
+"""Size with a sign: > 0 bought, < 0 sold."""
 Stamp = Annotated[float, Meta(ge=0, lt=1 << 43)]
-"""Milliseconds or seconds since the epoch, with a fraction; 0: not sent."""
+"""Milliseconds or seconds since the epoch, with a fraction. 0: not sent."""
 Sequence64 = Annotated[int, Meta(ge=0, lt=1 << 62)]
-_SECONDS_END = 1e11  # as milliseconds this is 1973, as seconds the year 5138
+_SECONDS_END = 1e11  # smaller stamps are seconds: as milliseconds this is 1973, as seconds the year 5138
 
 
 class Error(Struct):
@@ -45,7 +45,7 @@ class Announced(Struct):
 
 
 class Level(Struct, gc=False):
-    """Futures, on all channels but ``obu``."""
+    """A level of futures, in all channels except ``obu``."""
 
     price: Price = field(name="p")
     size: Size = field(name="s")
@@ -65,7 +65,7 @@ class BookHead(Struct, gc=False, kw_only=True):
 
 
 class BookRow(BookHead, gc=False, kw_only=True):
-    """``obu``; neither side: nothing changed but the id."""
+    """``obu``. Without both sides: only the id changed."""
 
     bids: SideLevels = field(name="b", default_factory=list)
     asks: SideLevels = field(name="a", default_factory=list)
@@ -78,7 +78,7 @@ class UpdateRow(BookHead, gc=False, kw_only=True):
 
 
 class TopRow(Struct, gc=False):
-    """An empty side has the price "" ."""
+    """An empty side has the price ""."""
 
     name: str = field(name="s")
     bid: Price | Literal[""] = field(name="b")
@@ -123,7 +123,7 @@ class TickerRow(Struct, gc=False):
 
 
 class RestBook(Struct):
-    """``current``: when it was answered, ``update``: when the book changed last."""
+    """``current``: time of the answer; ``update``: time of the book's last change."""
 
     bids: MixedLevels
     asks: MixedLevels
@@ -133,7 +133,7 @@ class RestBook(Struct):
 
 
 class RestBody(Struct):
-    """What of any answer is read to judge it; ``label`` only in errors."""
+    """The part of every answer that tells time or errors. ``label`` only in errors."""
 
     label: str = ""
     message: str = ""
@@ -155,7 +155,7 @@ read_body = Decoder(RestBody, strict=False).decode
 
 
 def tickers(raw: Raw) -> list[TickerRow]:
-    """A list of them; seen in 2021 and 2022: a list in a list, and a bare one."""
+    """A list of tickers. In 2021 and 2022 also sent as a list in a list and as a single row."""
     got = read_tickers(raw)
     outer = got if isinstance(got, list) else [got]
     return [row for part in outer for row in (part if isinstance(part, list) else [part])]
@@ -166,7 +166,7 @@ def pairs(levels: Sequence[Pair | Level]) -> Levels:
 
 
 def stamp_ns(stamp: float) -> int | None:
-    """Milliseconds, or seconds where so few cannot be milliseconds -> ns, to the microsecond; 0 is None."""
+    """Milliseconds or seconds (small values) -> ns, rounded to the microsecond. 0 -> None."""
     if not stamp:
         return None
     return int(stamp * (1_000 if stamp > _SECONDS_END else 1_000_000)) * 1_000
@@ -189,5 +189,5 @@ class _Currency(Struct):
 
 
 ONE_CHAIN = _Chain()
-"""Of a coin whose row names no chains: the coin's own flags are all there is."""
+"""For a coin whose row names no chains: only the flags of the coin count."""
 read_currencies = Decoder(list[_Currency]).decode

@@ -1,7 +1,7 @@
-"""Syncing HTX's spot book: its first book is asked for on the same socket, and is older than the stream.
+"""HTX's spot book (``mbp``): its first book is requested on the same socket, and is older than the stream.
 
-Measured on a venue of the same protocol in 2026: the answer was behind 10 to 14 of the 20 deltas that had come before
-it. So deltas are kept from the subscription on, laid on the answer, and handed out with it as one snapshot.
+Measured on a venue with the same protocol in 2026: of 20 deltas that came before the answer, 10 to 14 were newer than
+it. So deltas are kept from the subscription on, applied to the answer, and sent on with it as one snapshot.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from feeds.model import BookDelta, BookSnapshot
 from feeds.venues.sequence import PrevEquals, Step
 
 KEPT_DELTAS = 600
-"""A minute of a 100 ms channel."""
+"""One minute of a 100 ms channel."""
 
 
 class MbpRule(PrevEquals):
-    """``prevSeqNum`` is the last ``seqNum``; right after a snapshot, older deltas are skipped, and one that reaches
-    over it is applied: sizes are absolute."""
+    """``prevSeqNum`` is the last ``seqNum``. Right after a snapshot older deltas are skipped, and one that starts
+    before and ends after it is applied, since sizes are absolute."""
 
     def first(self, snapshot_seq: int | None, delta: BookDelta) -> Step:
         if snapshot_seq is None or delta.last_seq is None or delta.prev_seq is None:
@@ -28,7 +28,7 @@ class MbpRule(PrevEquals):
 
 
 class MbpSync:
-    """One book that waits for its snapshot."""
+    """Deltas of one book that waits for its snapshot."""
 
     def __init__(self) -> None:
         self._kept: deque[BookDelta] = deque(maxlen=KEPT_DELTAS)
@@ -36,11 +36,11 @@ class MbpSync:
 
     def keep(self, delta: BookDelta) -> None:
         if self._kept and self._kept[-1].last_seq != delta.prev_seq:
-            self._kept.clear()  # a loss, or numbers that began anew: what came before can no more be laid on anything
+            self._kept.clear()  # a loss or a restarted counter: earlier deltas cannot be applied to any snapshot now
         self._kept.append(delta)
 
-    def lay(self, snapshot: BookSnapshot) -> BookSnapshot | None:
-        """The snapshot with everything that was kept on it. None: it is older than all of that, ask again."""
+    def apply_to(self, snapshot: BookSnapshot) -> BookSnapshot | None:
+        """The snapshot with all kept deltas applied. None: it is too old for them, so another one is needed."""
         seq = snapshot.seq
         bids, asks = dict(snapshot.bids), dict(snapshot.asks)
         for delta in self._kept:

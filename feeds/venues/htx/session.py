@@ -1,4 +1,4 @@
-"""One connection to any of HTX's websockets: what to send, and bytes -> events. See ``venue.py``."""
+"""One connection to a websocket of HTX: what to send, and bytes -> events. See ``venue.py``."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from feeds.venues.reading import NS_PER_MS, UNREADABLE, gunzip, number
 from feeds.venues.retry import RetrySchedule
 
 BOOK_LEVELS = 150
-"""The deepest incremental books: 20 levels would not fill the narrowest depth band of a liquid pair."""
+"""The deepest incremental book. 20 levels would not fill the narrowest depth band of a liquid pair."""
 NOTIFICATION = "/linear-swap-notification"
 TOPICS: Mapping[tuple[str, Channel], str] = {
     ("/feed", Channel.BOOK): f"market.%s.mbp.{BOOK_LEVELS}",
@@ -46,18 +46,18 @@ TOPICS: Mapping[tuple[str, Channel], str] = {
     (NOTIFICATION, Channel.MARK): "public.%s.funding_rate",
     (NOTIFICATION, Channel.LIQUIDATIONS): "public.%s.liquidation_orders",
 }
-"""By socket path and channel; ``%s`` is the venue's name of the instrument."""
-# Served on the same sockets and never asked for; somebody else's subscription is no fault.
+"""Topic by socket path and channel; ``%s`` is the venue's name of the instrument."""
+# Channels that Detour never subscribes to. Captures of other clients have them, so they are ignored, not counted.
 _UNUSED = frozenset({"kline", "detail", "ticker", "index", "premium_index", "estimated_rate", "basis", "mark_price"})
 _UNUSED_TOPICS = frozenset({"contract_info", "contract_elements", "heartbeat"})
 _LEVELS = re.compile(r"(?:mbp\.refresh\.|depth\.size_)(\d{1,3})(?:\.high_freq)?")
 _BOOK_HEAD = re.compile(rb'\{"ch":"market\.[^."]{1,64}\.(?:mbp|depth)\.')
-"""How nearly all messages begin. One that is written in another order takes the long way and loses nothing."""
-_REQUEST = "req "  # before the topic, in the id of a request for a snapshot
+"""The start of nearly all messages; they take a fast decoder. A message written differently is decoded in full."""
+_REQUEST = "req "  # prefix of the topic in the id of a request for a snapshot
 
 
 class HtxSession:
-    """Topics are the ids of requests, so that every answer tells what it is about."""
+    """The id of a request is its topic, so every answer tells what it answers."""
 
     def __init__(self, plan: SocketPlan, instruments: Sequence[Instrument]) -> None:
         self._notification = plan.path == NOTIFICATION
@@ -69,7 +69,7 @@ class HtxSession:
             if one.symbol in self._ids and one.channel in self._topics:
                 self._wanted[self._topics[one.channel] % self._ids[one.symbol]] = one
         self._retries = RetrySchedule()
-        self._snapshots = RetrySchedule(wait_s=1.0, attempts=60)  # the sheet: after about a second
+        self._snapshots = RetrySchedule(wait_s=1.0, attempts=60)  # repeat a request for a snapshot after about a second
         self._waiting: dict[str, MbpSync] = {}
         spot = plan.product == "spot"
         self._readers: dict[str, Callable[[wire.Frame, str, str], Sequence[Event]]] = {
@@ -78,7 +78,8 @@ class HtxSession:
             "mark_price.1min": self._mark,
         }
         self._known: dict[str, tuple[Callable[[wire.BookFrame, str, str], Sequence[Event]], str, str]] = {}
-        """Reader, symbol and kind of book channels that have told something: no more than there are of both."""
+        """Reader, symbol and kind of each book channel seen so far; bounded by our instruments and the kinds we
+        read."""
         self._books: dict[str, Callable[[wire.BookFrame, str, str], Sequence[Event]]] = {
             f"mbp.{BOOK_LEVELS}": self._mbp,
             **{f"depth.step{step}": self._book for step in range(20)},
@@ -97,15 +98,15 @@ class HtxSession:
         return [self._request("unsub", topic), self._request("sub", topic)]
 
     def ping(self, token: int) -> Payload | None:
-        """None: swaps never answer one (measured in 2026)."""
+        """None: swaps do not answer pings (measured in 2026)."""
         return None
 
     def receive(self, raw: bytes, received_ns: int) -> Sequence[Event]:
         try:
-            # recordings are text; the venue itself compresses every frame
+            # recordings are plain text; the venue compresses every message
             text = raw if raw[:1] == b"{" else gunzip(raw)
             if _BOOK_HEAD.match(text):
-                events = self._told(wire.read_book_frame(text))
+                events = self._book_message(wire.read_book_frame(text))
             else:
                 frame = wire.read_frame(text)
                 events = self._data(frame) if frame.ch else self._control(frame, received_ns)
@@ -127,7 +128,7 @@ class HtxSession:
             self._snapshots.accepted(topic)
         if self._notification:
             return encode({"op": verb, "cid": topic, "topic": topic}).decode()
-        # without it the whole book comes every time
+        # without data_type every message is the whole book
         how = {"data_type": "incremental"} if verb == "sub" and topic.endswith(".high_freq") else {}
         return encode({verb: topic, "id": topic} | how).decode()
 
@@ -175,7 +176,7 @@ class HtxSession:
         if one is None:
             return (Refusal(fault=fault, code=code, text=text),)
         passing = fault in (Fault.OVERLOAD, Fault.OUR_LIMIT)
-        if about != topic:  # a request for a snapshot; one that was too much is repeated in a second anyway
+        if about != topic:  # a request for a snapshot: it is repeated after a second anyway
             if passing:
                 return (Refusal(fault=fault, code=code, text=text),)
             self._snapshots.accepted(topic)
@@ -188,19 +189,19 @@ class HtxSession:
     def _data(self, frame: wire.Frame) -> Sequence[Event]:
         name, kind = _named(frame.ch)
         if kind in self._books:
-            return self._told(wire.BookFrame(ch=frame.ch, tick=wire.read_book(frame.tick), ts=frame.ts))
+            return self._book_message(wire.BookFrame(ch=frame.ch, tick=wire.read_book(frame.tick), ts=frame.ts))
         reader, symbol = self._readers.get(kind), self._symbols.get(name)
         if reader is None or symbol is None:
-            return _stranger(frame.ch, reader is not None)
+            return _unknown_instrument(frame.ch, reader is not None)
         return reader(frame, symbol, kind)
 
-    def _told(self, frame: wire.BookFrame) -> Sequence[Event]:
+    def _book_message(self, frame: wire.BookFrame) -> Sequence[Event]:
         known = self._known.get(frame.ch)
         if known is None:
             name, kind = _named(frame.ch)
             reader, symbol = self._books.get(kind), self._symbols.get(name)
             if reader is None or symbol is None:
-                return _stranger(frame.ch, reader is not None)
+                return _unknown_instrument(frame.ch, reader is not None)
             known = self._known[frame.ch] = reader, symbol, kind
         reader, symbol, kind = known
         return reader(frame, symbol, kind)
@@ -250,7 +251,7 @@ class HtxSession:
     def _first_book(self, frame: wire.Frame) -> Sequence[Event]:
         one, waiting = self._wanted.get(frame.rep), self._waiting.get(frame.rep)
         if one is None or one.symbol is None or waiting is None:
-            return ()  # asked for twice
+            return ()  # a second answer to a repeated request
         row = wire.read_book(frame.data)
         snapshot = BookSnapshot(
             symbol=one.symbol,
@@ -260,7 +261,7 @@ class HtxSession:
             gateway_ns=frame.ts * NS_PER_MS or None,
             levels_limit=BOOK_LEVELS,
         )
-        whole = waiting.lay(snapshot)
+        whole = waiting.apply_to(snapshot)
         if whole is None:
             return ()
         del self._waiting[frame.rep]
@@ -292,7 +293,7 @@ class HtxSession:
         ] or (Heartbeat(channel=Channel.TRADES, symbol=symbol, gateway_ns=gateway_ns),)
 
     def _mark(self, frame: wire.Frame, symbol: str, kind: str) -> Sequence[Event]:
-        """The last minute's candle of the mark price ends in the mark price."""
+        """A one-minute candle of the mark price; its close is the mark price."""
         close = wire.read_kline(frame.tick).close
         return (Mark(symbol=symbol, mark=close, gateway_ns=frame.ts * NS_PER_MS or None),)
 
@@ -329,14 +330,14 @@ class HtxSession:
 
 
 def _named(channel: str) -> tuple[str, str]:
-    """``market.NAME.KIND`` -> its name and kind."""
+    """``market.NAME.KIND`` -> (name, kind)."""
     _, _, rest = channel.partition(".")
     name, _, kind = rest.partition(".")
     return name, kind
 
 
-def _stranger(channel: str, known: bool) -> Sequence[Event]:
-    """``known``: a kind that we read, of an instrument that we do not know."""
+def _unknown_instrument(channel: str, known: bool) -> Sequence[Event]:
+    """``known``: the kind of channel is one that we read, but the instrument is not ours."""
     unused = _named(channel)[1].partition(".")[0] in _UNUSED
     return () if unused and not known else (Unknown(what=f"channel {channel[:96]}"),)
 
@@ -349,7 +350,7 @@ def _quote(
     seq: int | None,
     made_ms: int,
 ) -> Quote:
-    """An empty side is 0 or absent."""
+    """A price of 0 or an absent one means an empty side."""
     (bid, bid_size), (ask, ask_size) = best_bid, best_ask
     return Quote(
         symbol=symbol,

@@ -4,10 +4,10 @@ Sources: https://www.htx.com/en-us/opend/newApiPages/ and https://huobiapi.githu
 (market data, notifications, error codes, limits), ccxt 4.5.90, a third party's measurements of swaps and of a spot
 venue with the same protocol (2026-09-23), captures of 2019 to 2022.
 
-Every frame is a gzip member. Spot books (``mbp``) are asked for on ``/feed``, everything else on ``/ws``; swaps have
-three sockets: market data, marks (``/ws_index``) and notifications (funding, liquidations). Spot books carry only the
-gateway's time, all else the engine's too. The v5 upgrade of 2026-07 retired v1 for accounts and orders; its notice
-excludes market data, and v1 answered on 2026-09-23. Nothing here but ccxt's listing asks ``linear-swap-api/v1``.
+Every message is one gzip member. Spot books (``mbp``) are on ``/feed``, all other spot channels on ``/ws``. Swaps have
+three sockets: market data, mark prices (``/ws_index``) and notifications (funding, liquidations). Spot books carry only
+the gateway's time, all other channels the engine's too. The v5 upgrade of 2026-07 retired v1 for accounts and orders;
+its notice excludes market data, and v1 answered on 2026-09-23. Only ccxt's listing uses ``linear-swap-api/v1``.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ from feeds.venues.reading import NS_PER_MS, UNREADABLE
 from feeds.venues.sequence import Contiguous, SequenceRule
 from feeds.venues.sockets import SocketKind, plan_sockets
 
-_SYMBOLS_A_SOCKET = 20  # as many snapshots are asked for in one burst: of 45 a like venue refused 21
+_SYMBOLS_A_SOCKET = 20  # every symbol needs a snapshot at once; a venue with the same protocol refused 21 of 45
 _LABELS: Mapping[Product, Mapping[str, str]] = {
     "spot": {"/feed": "book", "/ws": "public"},
     "linear": {"/linear-swap-ws": "public", "/ws_index": "index", NOTIFICATION: "notification"},
@@ -59,8 +59,8 @@ _BOOKS: Mapping[Product, str] = {
     "spot": "/market/depth?symbol=%s&type=step0",
     "linear": "/linear-swap-ex/market/depth?contract_code=%s&type=step0",
 }
-_SPOT_LIMIT = RateLimit(10, 1.0)  # reference data, per path and IP; market data: 4500 per 5 min
-_SWAP_LIMIT = RateLimit(240, 3.0)  # all public data but market data, which has 800 a second
+_SPOT_LIMIT = RateLimit(10, 1.0)  # of reference data, per path and IP; market data: 4500 per 5 min
+_SWAP_LIMIT = RateLimit(240, 3.0)  # all public data except market data, which has 800 a second
 _MAINTENANCE = re.compile(r"maintenance|upgrad", re.IGNORECASE)
 _HALTS: Mapping[int, str] = {2: "trading halted", 3: "orders can only be cancelled"}
 
@@ -91,7 +91,7 @@ def _facts(
         checked="2026-11",
         ws_ping_s=10.0,
         server_ping="JSON ping every 5 s, with its clock; cuts 16 to 20 s after the last answer (1003)",
-        idle_cut_s=20.0,  # four of the venue's own pings
+        idle_cut_s=20.0,  # four intervals of the venue's own pings
         sends=sends,
         max_streams=_SYMBOLS_A_SOCKET * 3,
         compression="gzip, every frame",
@@ -110,18 +110,18 @@ class Htx(VenueDefaults):
             _SPOT_LIMIT,
             "prevSeqNum = last seqNum; the first book is asked for on the socket",
             "books: gateway only; bbo and trades: engine quoteTime or ts, gateway ts",
-            RateLimit(20, 1.0),  # of 50 a second, the rest is for requests of snapshots
+            RateLimit(20, 1.0),  # 50 a second are allowed; the rest is left for requests of snapshots
         ),
         "linear": _facts(
             "https://api.hbdm.com",
             "wss://api.hbdm.com",
-            0.0006,  # tier 0; 0.05 or 0.06 % by schedule, the higher is the safe one
+            0.0006,  # tier 0; 0.05 or 0.06 % by schedule, the higher fee is the safe default
             _SWAP_LIMIT,
             "version = last + 1, per connection",
             "engine tick.ts, gateway ts",
-            RateLimit(30, 1.0),  # 40 subscriptions a second
+            RateLimit(30, 1.0),  # 40 subscriptions a second are allowed
             {**_PUSH_MS, Channel.BOOK: 30, Channel.LIQUIDATIONS: 0, Channel.MARK: 1_000},
-            {**_QUIET_S, Channel.MARK: 120},  # funding comes once a minute at the least
+            {**_QUIET_S, Channel.MARK: 120},  # funding comes at least once a minute
         ),
     }
 
@@ -175,7 +175,7 @@ class Htx(VenueDefaults):
         return RestRequest(path=_BOOKS[product] % instrument.venue_id)
 
     def read_snapshot(self, product: Product, instrument: Instrument, answer: Answer) -> BookSnapshot:
-        body = _good(answer)
+        body = _good_content(answer)
         try:
             row = read_book(body.tick)
         except UNREADABLE as error:
@@ -184,7 +184,9 @@ class Htx(VenueDefaults):
             symbol=instrument.symbol,
             bids=row.bids or (),
             asks=row.asks or (),
-            seq=row.version if product == "spot" else None,  # of swaps it is the second, not the websocket's version
+            seq=row.version
+            if product == "spot"
+            else None,  # on swaps it is a time in seconds, not the websocket's version
             engine_ns=row.made_ms * NS_PER_MS or None,
             gateway_ns=body.ts * NS_PER_MS or None,
             levels_limit=BOOK_LEVELS,
@@ -194,7 +196,7 @@ class Htx(VenueDefaults):
         return RestRequest(path="/v2/market-status" if product == "spot" else "/heartbeat/")
 
     def read_status(self, product: Product, answer: Answer) -> Sequence[StatusNotice]:
-        body = _good(answer)
+        body = _good_content(answer)
         try:
             if product == "spot":
                 spot = read_market_status(body.data)
@@ -216,7 +218,7 @@ class Htx(VenueDefaults):
 
     def read_transfers(self, answer: Answer) -> Sequence[Rail]:
         try:
-            rows = read_currencies(_good(answer).data)
+            rows = read_currencies(_good_content(answer).data)
         except UNREADABLE as error:
             raise VenueError(f"htx currencies: {error}") from error
         return [
@@ -231,7 +233,7 @@ class Htx(VenueDefaults):
         ]
 
     def read_close(self, code: int) -> Fault | None:
-        """1003, "ping check expired": our answers to its pings came too late."""
+        """1003, "ping check expired": our answers to its pings were late."""
         return Fault.OUR_LIMIT if code == 1003 else None
 
 
@@ -239,7 +241,7 @@ def _time_ns(product: Product, body: RestBody) -> int:
     return (read_time(body.data) if product == "spot" else body.ts) * NS_PER_MS
 
 
-def _good(answer: Answer) -> RestBody:
+def _good_content(answer: Answer) -> RestBody:
     """Raises VenueError."""
     try:
         body = read_body(answer.body)

@@ -1,6 +1,6 @@
-"""What HTX writes: frames and rows as typed structs. See ``venue.py`` for the sources.
+"""Messages of HTX: rows as typed structs, decoders, error codes. See ``venue.py`` for the sources.
 
-Levels are JSON numbers, small and large ones with exponents (``9.7E-4``). Trade ids do not fit 64 bits on spot.
+Levels are JSON numbers, very small and large ones with exponents (``9.7E-4``). Trade ids of spot do not fit 64 bits.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _NULL = Raw(b"null")
 
 
 class Frame(Struct, gc=False):
-    """Everything that any of the sockets sends; ``op`` and ``topic`` only on the notification socket."""
+    """Every message of all sockets. ``op`` and ``topic`` only on the notification socket."""
 
     ch: str = ""
     ts: Millis = 0
@@ -45,7 +45,7 @@ class Frame(Struct, gc=False):
 
 
 class Book(Struct, gc=False, kw_only=True):
-    """Any book: ``mbp`` has ``seqNum``, the others ``version``; an empty or unchanged side may be absent or null."""
+    """Any book. ``mbp`` has ``seqNum``, the others ``version``. An empty or unchanged side may be absent or null."""
 
     bids: SideLevels | None = None
     asks: SideLevels | None = None
@@ -57,7 +57,7 @@ class Book(Struct, gc=False, kw_only=True):
 
 
 class BookFrame(Struct, gc=False):
-    """A whole message of a book channel in one go: cheaper than ``Frame`` and its ``tick`` one after the other."""
+    """A whole message of a book channel, decoded at once: cheaper than decoding ``Frame`` and then its ``tick``."""
 
     ch: str
     tick: Book
@@ -76,7 +76,8 @@ class SpotTop(Struct, gc=False, kw_only=True):
 
 
 class SwapTop(Struct, gc=False, kw_only=True):
-    """Pairs of price and size. Not one struct with the above: msgspec 0.22 crashes on ``tuple | constrained float``."""
+    """Pairs of price and size. Not one struct with ``SpotTop``: msgspec 0.22 crashes on ``tuple | constrained
+    float``."""
 
     bid: tuple[Size, Size] | None = None
     ask: tuple[Size, Size] | None = None
@@ -85,7 +86,7 @@ class SwapTop(Struct, gc=False, kw_only=True):
 
 
 class TradeRow(Struct, gc=False):
-    """Sizes: coins on spot, contracts on swaps. ``direction`` has been seen empty (2022)."""
+    """Sizes are coins on spot, contracts on swaps. ``direction`` was empty in messages of 2022."""
 
     price: Price
     amount: Size
@@ -104,7 +105,7 @@ class Kline(Struct, gc=False):
 
 
 class LiquidationRow(Struct, gc=False):
-    """``volume``: contracts; ``direction``: of the order that closes the position."""
+    """``volume``: contracts; ``direction``: side of the order that closes the position."""
 
     contract_code: str
     direction: Side
@@ -122,7 +123,7 @@ class FundingRow(Struct, gc=False):
 
 
 class RestBody(Struct):
-    """What of any answer is read to judge it. Three generations of interfaces spell their errors differently."""
+    """The part of every answer that tells time or errors. Three generations of interfaces write errors differently."""
 
     status: str | int = ""
     ts: Millis = 0
@@ -141,7 +142,7 @@ class RestBody(Struct):
 
     @property
     def error(self) -> tuple[str, str]:
-        """(code, words)"""
+        """(code, text) of the error."""
         codes = (self.err_dash, self.err_line, self.code, self.status)
         code = next((str(one) for one in codes if one not in (None, "")), "")
         return code[:32], (self.text_dash or self.text_line or self.message or "")[:200]
@@ -185,7 +186,7 @@ class _Currency(Struct):
 
 
 NO_CHAIN = _Chain()
-"""What no chains at all mean: nothing goes in or out."""
+"""For a coin without chains: no deposits and no withdrawals."""
 read_currencies = Decoder(list[_Currency]).decode
 
 
@@ -210,5 +211,5 @@ FAULTS: Mapping[str, Fault] = {
 
 
 def fault_of(code: str, text: str) -> Fault | None:
-    """What a code with its words means; bursts of requests are refused with ``bad-request`` and 429 in the words."""
+    """The fault of an error. Bursts of requests are refused with the code ``bad-request`` and 429 in the text."""
     return Fault.OUR_LIMIT if _TOO_MANY.search(text) else FAULTS.get(code)

@@ -42,14 +42,14 @@ from feeds.venues.hyperliquid.wire import (
 from feeds.venues.reading import NS_PER_MS, UNREADABLE
 
 DEEP_LEVELS = 20
-"""Of the usual ``l2Book``, every 5 s since July 2026."""
+"""Levels per side of the usual ``l2Book``, sent every 5 s since July 2026."""
 FAST_LEVELS = 5
-"""Of ``l2Book`` with ``fast``, every 0.5 s."""
-_DEEP_LASTS_NS = 12_000_000_000
-"""Two and a half of its intervals: the usual book has failed to come, and what it said no longer counts."""
+"""Levels per side of ``l2Book`` with ``fast``, sent every 0.5 s."""
+_DEEP_MAX_AGE_NS = 12_000_000_000
+"""Two and a half intervals of the usual book: after that its levels are too old to use."""
 
 _SUBSCRIPTIONS: Mapping[Channel, Sequence[Mapping[str, Any]]] = {
-    # the fast one first: should the venue ever take the two for one, the second is refused as a repetition
+    # the fast one first: if the venue should take both for one, it refuses the second as a repetition
     Channel.BOOK: ({"type": "l2Book", "fast": True}, {"type": "l2Book"}),
     Channel.BBO: ({"type": "bbo"},),
     Channel.TRADES: ({"type": "trades"},),
@@ -61,7 +61,7 @@ _TOO_MUCH = re.compile(r"too many|limit|cannot track more", re.IGNORECASE)
 
 
 class _Image(Struct, gc=False):
-    """A book as one message gave it."""
+    """The book of one message."""
 
     time_ns: int
     bids: Levels
@@ -69,7 +69,7 @@ class _Image(Struct, gc=False):
 
 
 class _Books(Struct):
-    """The latest of either kind of book of one coin."""
+    """The latest usual book and the latest fast book of a coin."""
 
     deep: _Image | None = None
     fast: _Image | None = None
@@ -78,8 +78,8 @@ class _Books(Struct):
 class HyperliquidSession:
     """One connection to ``/ws``.
 
-    A name that the venue does not know closes the socket without a word and so ends all other subscriptions. Hence the
-    listing is asked for on the socket itself, and only what it names is subscribed to.
+    An unknown name makes the venue close the socket without an answer, which ends all other subscriptions too. So the
+    list of instruments is requested on the socket first, and only names in it are subscribed.
     """
 
     def __init__(self, plan: SocketPlan, instruments: Sequence[Instrument]) -> None:
@@ -92,7 +92,7 @@ class HyperliquidSession:
         ]
         self._books = {symbol: _Books() for symbol in ids}
         self._history: dict[str, frozenset[int]] = {}
-        """By symbol: ids of the trades in the first message, which are past ones."""
+        """Ids of the trades in the first message, which are past ones, by symbol."""
         self._asked_meta = False
         self._readers: Mapping[str, Callable[[Raw], Sequence[Event]]] = {
             "l2Book": self._book,
@@ -113,7 +113,7 @@ class HyperliquidSession:
         if channel is Channel.TRADES:
             self._history.pop(symbol, None)
         mine = [(c, coin) for c, s, coin in self._wanted if (c, s) == (channel, symbol)]
-        return [_request(method, c, coin, n) for c, coin in mine for method, n in _each(c)]
+        return [_request(method, c, coin, n) for c, coin in mine for method, n in _resubscription(c)]
 
     def ping(self, token: int) -> Payload | None:
         return '{"method":"ping"}'
@@ -126,14 +126,15 @@ class HyperliquidSession:
                 return (Unknown(what=f"channel {frame.channel[:64]}"),)
             return reader(frame.data)
         except UNREADABLE as error:
-            if raw == b"Websocket connection established.":  # an early greeting; the official client expects it still
+            if raw == b"Websocket connection established.":  # an old greeting; the official client still expects it
                 return ()
             return (Garbled(what=str(error)[:200]),)
 
     # control messages
 
     def _posted(self, data: Raw) -> Sequence[Event]:
-        """The listing has come, or is refused (then what was listed within a day must do): subscribe."""
+        """The list of instruments or its refusal: subscribe. Without a list all our names are tried (listed within a
+        day)."""
         if not self._asked_meta:
             return ()
         try:
@@ -172,14 +173,14 @@ class HyperliquidSession:
             return ()
         fault = Fault.OUR_LIMIT if _TOO_MUCH.search(text) else Fault.BAD_REQUEST
         refusal = Refusal(fault=fault, text=text[:200])
-        if self._asked_meta:  # the listing was not to be had
+        if self._asked_meta:  # the list of instruments was refused
             return [refusal, *self._listed({coin for _, _, coin in self._wanted})]
         return (refusal,)
 
     # data
 
     def _book(self, data: Raw) -> Sequence[Event]:
-        """Two books arrive under one name and are told apart by their length; a short one may be whole, too."""
+        """Both books come in one channel; the number of levels tells which it is. A short one can be the whole book."""
         row = read_book(data)
         symbol = self._symbols.get(row.coin)
         if symbol is None:
@@ -190,7 +191,7 @@ class HyperliquidSession:
             books.deep = image
         else:
             books.fast = image
-        return (_composed(symbol, books),)
+        return (_merged(symbol, books),)
 
     def _bbo(self, data: Raw) -> Sequence[Event]:
         row = read_bbo(data)
@@ -210,8 +211,8 @@ class HyperliquidSession:
         )
 
     def _trades(self, data: Raw) -> Sequence[Event]:
-        """All rows are of one coin. The first message repeats the past (20 s and more), again after every reconnect:
-        only its newest is told."""
+        """All rows are of one coin. The first message, also after a reconnect, repeats past trades (20 s and more):
+        only the newest of them is sent on."""
         rows = read_trades(data)
         if not rows:
             return ()
@@ -237,7 +238,7 @@ class HyperliquidSession:
         ] or (Heartbeat(channel=Channel.TRADES, symbol=symbol),)
 
     def _context(self, data: Raw) -> Sequence[Event]:
-        """Carries no time at all, and says nothing of the next funding, which is hourly."""
+        """Carries no time. The next funding is not told; it is hourly."""
         row = read_context(data)
         symbol = self._symbols.get(row.coin)
         if symbol is None:
@@ -248,8 +249,8 @@ class HyperliquidSession:
         return (Mark(symbol=symbol, mark=mark, index=index, funding_rate=rate, interval_h=1.0),)
 
 
-def _each(channel: Channel) -> Sequence[tuple[str, int]]:
-    """What asking again sends: all unsubscriptions of a channel, then all subscriptions."""
+def _resubscription(channel: Channel) -> Sequence[tuple[str, int]]:
+    """(method, form) of a resubscription: all forms of a channel are unsubscribed, then all subscribed."""
     forms = range(len(_SUBSCRIPTIONS[channel]))
     return [(method, n) for method in ("unsubscribe", "subscribe") for n in forms]
 
@@ -258,16 +259,16 @@ def _request(method: str, channel: Channel, coin: str, form: int) -> str:
     return encode({"method": method, "subscription": {**_SUBSCRIPTIONS[channel][form], "coin": coin}}).decode()
 
 
-def _composed(symbol: str, books: _Books) -> BookSnapshot:
-    """The newest of the two, and below a fast book's five levels those of the last usual one (at most 12 s old)."""
+def _merged(symbol: str, books: _Books) -> BookSnapshot:
+    """The newest book. Below the five levels of a fast book stand those of the last usual one (at most 12 s old)."""
     fast, deep = books.fast, books.deep
     if fast is None or (deep is not None and deep.time_ns >= fast.time_ns):
         assert deep is not None
         return _snapshot(symbol, deep, DEEP_LEVELS)
-    if deep is None or fast.time_ns - deep.time_ns > _DEEP_LASTS_NS:
+    if deep is None or fast.time_ns - deep.time_ns > _DEEP_MAX_AGE_NS:
         return _snapshot(symbol, fast, FAST_LEVELS)
     bids, asks = fast.bids, fast.asks
-    # where the price has left the deep book's range, nobody knows what lies between the two
+    # where the price has left the range of the usual book, the levels between the two are not known
     if len(bids) == FAST_LEVELS and (worst := min(price for price, _ in bids)) <= max(deep.bids, default=(0.0, 0.0))[0]:
         bids = [*bids, *(level for level in deep.bids if level[0] < worst)]
     if len(asks) == FAST_LEVELS and (worst := max(price for price, _ in asks)) >= min(deep.asks, default=(1e18, 0))[0]:
@@ -276,7 +277,7 @@ def _composed(symbol: str, books: _Books) -> BookSnapshot:
 
 
 def _snapshot(symbol: str, image: _Image, limit: int | None) -> BookSnapshot:
-    """``limit`` None: put together of two, so that nobody knows what lies beyond."""
+    """``limit`` None: made of two books, so the levels beyond are not known."""
     return BookSnapshot(
         symbol=symbol, bids=image.bids, asks=image.asks, engine_ns=image.time_ns or None, levels_limit=limit
     )

@@ -4,12 +4,12 @@ Sources: https://hyperliquid.gitbook.io/hyperliquid-docs/for-developers/api (web
 timeouts; info endpoint: perpetuals; rate limits), the official Python SDK 0.24, ccxt 4.5.90; a third party's
 measurements on the wire of 2026-09; a capture of 2025-01.
 
-Every book is whole and numbered by nothing. Since July 2026 the usual one (20 levels) comes every 5 s only and the
-``fast`` one has 5 levels every 0.5 s: we take both, see ``hyperliquid_session``; best prices have a channel of their
-own. There is one time, that of the block: the venue's own lag cannot be told from the road's.
+Every book message is a whole book without a number. Since July 2026 the usual book (20 levels) comes every 5 s and the
+``fast`` book (5 levels) every 0.5 s; both are used, see ``session.py``. Best prices have their own channel. The only
+time is that of the block, so the venue's internal lag cannot be separated from the network's.
 
-Spot is left out: its coins are called ``@n``, several tokens may share what ccxt makes of their names (UBTC is BTC),
-sources differ about the fee (0.07 or 0.025 %) and its marks have a channel that one source only has seen.
+Spot is not supported: its coins are named ``@n``, several tokens can get the same ccxt name (UBTC is BTC), sources
+differ about the fee (0.07 or 0.025 %), and only one source has seen the channel of its mark prices.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ from feeds.venues.reading import NS_PER_MS, UNREADABLE
 from feeds.venues.sequence import SequenceRule, Unsequenced
 from feeds.venues.sockets import SocketKind, plan_sockets
 
-_SYMBOLS_A_SOCKET = 50  # of five subscriptions each; an IP may have 1 000 of them on 10 sockets
+_SYMBOLS_A_SOCKET = 50  # of five subscriptions each; an IP may have 1 000 subscriptions on 10 sockets
 _LIMIT = RateLimit(1_200, 60.0)  # weight per IP
-_BLOCK_NS = 70 * NS_PER_MS  # blocks follow each other every 45 to 70 ms, and all times are theirs
+_BLOCK_NS = 70 * NS_PER_MS  # a block comes every 45 to 70 ms, and all times are times of blocks
 _CHANNELS = (Channel.BOOK, Channel.BBO, Channel.TRADES, Channel.MARK)
 _MAINTENANCE = re.compile(r"maintenance|upgrad", re.IGNORECASE)
 
@@ -52,7 +52,7 @@ def _info(weight: float = 2.0, **asked: Any) -> RestRequest:
 
 _TIME = Probe(name="time", request=_info(type="exchangeStatus"), gives_time=True)
 _BOOK = Probe(name="book", request=_info(type="l2Book", coin="BTC"), gives_time=True)
-"""Of BTC whatever is watched: an unknown name is answered like a server error, and BTC is never taken off."""
+"""Always of BTC: an unknown name is answered like a server error, and BTC is never delisted."""
 
 
 class Hyperliquid(VenueDefaults):
@@ -71,12 +71,12 @@ class Hyperliquid(VenueDefaults):
             sequence="none: every book is whole",
             clocks="time of the block",
             checked="2026-09",
-            ws_ping_s=None,  # nothing is published about control pings; the venue's own is answered in 90 ms
-            app_ping_s=10.0,  # asked for at least every 50 s
+            ws_ping_s=None,  # PING frames are not documented; the venue's own ping is answered in 90 ms
+            app_ping_s=10.0,  # the venue wants one at least every 50 s
             server_ping="none; cuts after 60 s without a message",
             idle_cut_s=45.0,
             connects=RateLimit(30, 60.0),
-            sends=RateLimit(20, 1.0),  # 2 000 a minute over all sockets of an IP
+            sends=RateLimit(20, 1.0),  # 2 000 a minute for all sockets of an IP
             max_streams=_SYMBOLS_A_SOCKET * 5,
         )
     }
@@ -94,7 +94,7 @@ class Hyperliquid(VenueDefaults):
         return (_TIME, _BOOK)
 
     def read_probe(self, product: Product, probe: Probe, answer: Answer) -> ProbeReading:
-        """Errors are plain text, ``null`` or the CDN's page; no header tells what of the limit is used."""
+        """Errors are plain text, ``null`` or a page of the CDN. No header tells the used weight."""
         read: Any = read_book if probe.name == "book" else read_status
         try:
             time_ms = read(answer.body).time
@@ -120,8 +120,8 @@ class Hyperliquid(VenueDefaults):
         try:
             row = read_book(answer.body)
         except UNREADABLE as error:
-            said = answer.body[:200].decode(errors="replace")
-            raise VenueError(f"hyperliquid book: HTTP {answer.status}, {error}: {said}") from error
+            excerpt = answer.body[:200].decode(errors="replace")
+            raise VenueError(f"hyperliquid book: HTTP {answer.status}, {error}: {excerpt}") from error
         if row.coin != instrument.venue_id:
             raise VenueError(f"hyperliquid book: asked for {instrument.venue_id}, got {row.coin}")
         return BookSnapshot(
@@ -136,7 +136,7 @@ class Hyperliquid(VenueDefaults):
         return _TIME.request
 
     def read_status(self, product: Product, answer: Answer) -> Sequence[StatusNotice]:
-        """Nothing is published about what a special status looks like; that there is one is said as it stands."""
+        """The form of a special status is not documented, so its text is shown as it is."""
         try:
             special = bytes(read_status(answer.body).special_statuses)
         except UNREADABLE as error:

@@ -1,4 +1,4 @@
-"""What Hyperliquid writes, as typed structs. See ``venue.py`` for the sources."""
+"""Messages of Hyperliquid: rows as typed structs, decoders. See ``venue.py`` for the sources."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Side = Annotated[list[Level], Meta(max_length=1_000)]
 
 
 class BookRow(Struct, gc=False):
-    """The same on the socket and over REST; ``time`` is that of the block."""
+    """The same on the socket and over REST. ``time`` is that of the block."""
 
     coin: Coin
     levels: tuple[Side, Side]
@@ -91,7 +91,7 @@ class MetaResponse(Struct):
 
 
 class MetaPost(Struct):
-    """Answer to the ``post`` request that asks for ``meta``; an error's ``payload`` is text."""
+    """Answer to the ``post`` request for ``meta``. In an error ``payload`` is text."""
 
     response: MetaResponse
 
@@ -99,7 +99,7 @@ class MetaPost(Struct):
 class StatusRow(Struct, rename="camel"):
     time: Millis
     special_statuses: Raw = Raw(b"null")
-    """Not documented; ccxt takes anything but null for maintenance."""
+    """Not documented. ccxt reads anything but null as maintenance."""
 
 
 read_frame = Decoder(Frame).decode

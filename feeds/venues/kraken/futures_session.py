@@ -1,6 +1,6 @@
 """One connection to Kraken's derivatives websocket (v1): what to send, and bytes -> events.
 
-See ``venue.py`` for the sources, and for why this feed and not its successor.
+See ``venue.py`` for the sources, and for why this feed is used and not the newer one.
 """
 
 from __future__ import annotations
@@ -36,26 +36,26 @@ _FEEDS: Mapping[Channel, str] = {
     Channel.MARK: "ticker",
 }
 _FUNDING_H = 1.0
-# Never met the book: settlements at expiry, transfers of positions to others, trades agreed elsewhere.
+# Not traded in the book: settlements at expiry, transfers of positions, trades agreed elsewhere.
 _OFF_BOOK = frozenset({"assignment", "termination", "block"})
 
 
 class KrakenFuturesSession:
     """One connection to ``/ws/v1``.
 
-    Errors do not name what they refuse, so every name is asked for by itself, and an error means the oldest request
-    that has no answer yet.
+    Errors do not name what they refuse. So every name has its own request, and an error is read as the answer to the
+    oldest request without one.
     """
 
     def __init__(self, plan: SocketPlan, instruments: Sequence[Instrument]) -> None:
         self._ids = {i.symbol: i.venue_id.upper() for i in instruments}
         self._symbols = {name.upper(): i.symbol for name, i in by_venue_id(instruments).items()}
-        self._meant: dict[tuple[str, str], list[Channel]] = {}
-        """(feed, name) -> the channels that it serves."""
+        self._channels: dict[tuple[str, str], list[Channel]] = {}
+        """Channels that a (feed, name) serves."""
         for subscription in plan.subscriptions:
             name, feed = self._ids.get(subscription.symbol or ""), _FEEDS.get(subscription.channel)
             if name is not None and feed is not None:
-                self._meant.setdefault((feed, name), []).append(subscription.channel)
+                self._channels.setdefault((feed, name), []).append(subscription.channel)
         self._pending: dict[tuple[str, str], None] = {}
         self._readers: dict[str, Callable[[Frame, str], Sequence[Event]]] = {
             "book": _delta,
@@ -63,11 +63,14 @@ class KrakenFuturesSession:
             "trade": _trade,
             "trade_snapshot": lambda frame, symbol: (Heartbeat(channel=Channel.TRADES, symbol=symbol),),
             "ticker": _mark,
-            "ticker_lite": lambda frame, symbol: (),  # somebody else's subscription is no fault
+            "ticker_lite": lambda frame, symbol: (),  # never subscribed here, but in captures of other clients
         }
 
     def subscribe(self) -> Sequence[Payload]:
-        return ['{"event":"subscribe","feed":"heartbeat"}', *(self._request("subscribe", *key) for key in self._meant)]
+        return [
+            '{"event":"subscribe","feed":"heartbeat"}',
+            *(self._request("subscribe", *key) for key in self._channels),
+        ]
 
     def resubscribe(self, channel: Channel, symbol: str) -> Sequence[Payload]:
         name, feed = self._ids.get(symbol), _FEEDS.get(channel)
@@ -104,7 +107,9 @@ class KrakenFuturesSession:
                 done = [(frame.feed, name.upper()) for name in frame.product_ids]
                 for key in done:
                     self._pending.pop(key, None)
-                return [Ack(channel=c, symbol=self._symbols[key[1]]) for key in done for c in self._meant.get(key, ())]
+                return [
+                    Ack(channel=c, symbol=self._symbols[key[1]]) for key in done for c in self._channels.get(key, ())
+                ]
             case "error":
                 fault, text = fault_of(frame.message), frame.message[:200]
                 oldest = next(iter(self._pending), None)
@@ -112,7 +117,9 @@ class KrakenFuturesSession:
                     return (Refusal(fault=fault, text=text),)
                 del self._pending[oldest]
                 symbol = self._symbols[oldest[1]]
-                return [Refusal(channel=c, symbol=symbol, fault=fault, text=text) for c in self._meant.get(oldest, ())]
+                return [
+                    Refusal(channel=c, symbol=symbol, fault=fault, text=text) for c in self._channels.get(oldest, ())
+                ]
             case "info" | "unsubscribed" | "alert":
                 return ()
             case other:
@@ -164,7 +171,7 @@ def _trade(frame: Frame, symbol: str) -> Sequence[Event]:
 
 
 def _mark(frame: Frame, symbol: str) -> Sequence[Event]:
-    """``relative_funding_rate`` is the fraction per hour; ``funding_rate`` is in quote currency per unit."""
+    """``relative_funding_rate`` is a fraction per hour; ``funding_rate`` is an amount of quote currency per unit."""
     return (
         Mark(
             symbol=symbol,

@@ -1,4 +1,4 @@
-"""What Kraken's derivatives websocket (v1) writes: one flat message type."""
+"""Messages of Kraken's derivatives websocket (v1): one flat struct for all."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SideLevels = Annotated[list[LevelRow], Meta(max_length=100_000)]
 
 
 class Frame(Struct, gc=False):
-    """Every message is flat, and its feed says which fields it has."""
+    """Any message. Its feed tells which fields it has."""
 
     feed: str = ""
     event: str = ""

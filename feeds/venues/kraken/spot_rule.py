@@ -1,4 +1,4 @@
-"""Books of Kraken's websocket v2, spot and unified: numbered by nothing, cut to a depth, proven by a checksum."""
+"""The sequence rule of Kraken's websocket v2 (spot and unified): no numbers, a limited depth, a checksum."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from feeds.venues.best_levels import BestLevels
 from feeds.venues.sequence import BookSides, Unsequenced
 
 BOOK_LEVELS = 500
-"""Of 10, 25, 100, 500 and 1000: fewer do not fill the depth bands of a pair with a tick of 0.1."""
+"""One of 10, 25, 100, 500 and 1000. Fewer would not fill the depth bands of a pair with a tick of 0.1."""
 _CHECKED_LEVELS = 10
-_EXACT = 1 << 51  # steps; beyond, two roundings of a float may change the last one
+_EXACT = 1 << 51  # ticks or lots: in larger floats two roundings can change the last digit
 
 
 @cache
@@ -23,7 +23,7 @@ def _decimals(step: float) -> int:
 
 
 class KrakenV2Rule(Unsequenced):
-    """No numbers: every delta applies, and the checksum tells whether that was right."""
+    """Every delta applies; the checksum tells whether one was lost."""
 
     depth_limit: int | None = BOOK_LEVELS
 
@@ -32,7 +32,7 @@ class KrakenV2Rule(Unsequenced):
 
     def checksum(self, book: BookSides, instrument: Instrument) -> int | None:
         """CRC32 over asks, then bids, best first: price and size with the pair's decimals, without dot and leading
-        zeros. None where a number is too large for a float to hold all of its decimals."""
+        zeros. None: a number is too large for a float to hold all of its decimals."""
         price_scale, size_scale = 10 ** _decimals(instrument.tick), 10 ** _decimals(instrument.lot)
         dearest, largest = _EXACT / price_scale, _EXACT / size_scale
         parts = []

@@ -1,6 +1,6 @@
 """One connection to Kraken's websocket v2: what to send, and bytes -> events. See ``venue.py``.
 
-Spot speaks it as it stands here; ``unified_session.py`` is the same for derivatives.
+This is the session of spot; ``unified_session.py`` derives that of derivatives from it.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ from feeds.venues.reading import UNREADABLE, stamp_ns
 from feeds.venues.retry import RetrySchedule
 
 _NO_CHECKSUM = -1
-"""No book has it: what could not be read may have been any book's, and nothing counts the messages."""
+"""A checksum that no book has. Messages are not numbered, so an unreadable one may have been any book's."""
 
 _NAMES: Mapping[Channel, str] = {Channel.BOOK: "book", Channel.BBO: "ticker", Channel.TRADES: "trade"}
 _CHANNELS = {name: channel for channel, name in _NAMES.items()}
@@ -57,13 +57,13 @@ _MORE: Mapping[Channel, Mapping[str, object]] = {
 
 
 class KrakenSpotSession:
-    """One connection to ``/v2``. Every symbol of a request is answered by itself, in any order."""
+    """One connection to ``/v2``. Every symbol of a request has its own answer, in any order."""
 
     extra: Mapping[str, object] = {}
-    """What every request says beside channel and symbols."""
+    """Parameters of every request beside channel and symbols."""
 
     def __init__(self, plan: SocketPlan, instruments: Sequence[Instrument]) -> None:
-        self._ids = {i.symbol: self.spelled(i) for i in instruments}
+        self._ids = {i.symbol: self.venue_name(i) for i in instruments}
         self._symbols = {name: symbol for symbol, name in self._ids.items()}
         self._wanted: dict[Channel, list[str]] = {}
         for subscription in plan.subscriptions:
@@ -80,8 +80,8 @@ class KrakenSpotSession:
             "status": _notices,
         }
 
-    def spelled(self, instrument: Instrument) -> str:
-        """A symbol as this websocket names it."""
+    def venue_name(self, instrument: Instrument) -> str:
+        """The name of an instrument on this websocket."""
         return v2_name(instrument)
 
     def subscribe(self) -> Sequence[Payload]:
@@ -121,8 +121,8 @@ class KrakenSpotSession:
         return encode({"method": method, "params": params, "req_id": self._requests}).decode()
 
     def _control(self, frame: Frame, received_ns: int) -> Sequence[Event]:
-        words = frame.failed or frame.error
-        if frame.method == "pong" and not words:
+        error_text = frame.failed or frame.error
+        if frame.method == "pong" and not error_text:
             return (
                 Pong(
                     token=frame.req_id,
@@ -131,9 +131,9 @@ class KrakenSpotSession:
                 ),
             )
         if frame.method == "unsubscribe":
-            return ()  # also its failure: what is not subscribed need not be left
-        if words:
-            return self._refused(frame, words, received_ns)
+            return ()  # a failure too: it was not subscribed
+        if error_text:
+            return self._refused(frame, error_text, received_ns)
         if frame.method == "subscribe" and frame.success:
             done = read_subscribed(frame.result)
             channel, symbol = _CHANNELS.get(done.channel), self._symbols.get(done.symbol)
@@ -142,22 +142,22 @@ class KrakenSpotSession:
                 return (Ack(channel=channel, symbol=symbol),)
         return (Unknown(what=f"{frame.method[:32]} {frame.channel[:64]} {frame.type[:32]}"),)
 
-    def _refused(self, frame: Frame, words: str, received_ns: int) -> Sequence[Event]:
-        fault, symbol = fault_of(words), self._symbols.get(frame.symbol)
+    def _refused(self, frame: Frame, error_text: str, received_ns: int) -> Sequence[Event]:
+        fault, symbol = fault_of(error_text), self._symbols.get(frame.symbol)
         channel = self._pending.get(frame.req_id or 0) if frame.method == "subscribe" else None
         if channel is not None and symbol is not None:
-            if "lready subscribed" in words:
+            if "lready subscribed" in error_text:
                 return (Ack(channel=channel, symbol=symbol),)
             if fault in (Fault.OVERLOAD, Fault.OUR_LIMIT):
                 self._retries.schedule(f"{channel} {symbol}", received_ns)
-        return (Refusal(channel=channel, symbol=symbol, fault=fault, text=words[:200]),)
+        return (Refusal(channel=channel, symbol=symbol, fault=fault, text=error_text[:200]),)
 
     def books(self, frame: Frame) -> Sequence[Event]:
         events: list[Event] = []
         for row in read_books(frame.data):
             symbol = self._symbols.get(row.symbol)
             if symbol is None:
-                return _stranger(frame, row.symbol)
+                return _unknown_instrument(frame, row.symbol)
             bids, asks = cast(Levels, row.bids), cast(Levels, row.asks)
             engine_ns = stamp_ns(row.timestamp)
             if frame.type == "snapshot":
@@ -178,12 +178,12 @@ class KrakenSpotSession:
         return events
 
     def _quotes(self, frame: Frame) -> Sequence[Event]:
-        """An empty side has the price 0."""
+        """A price of 0 means an empty side."""
         events: list[Event] = []
         for row in read_tickers(frame.data):
             symbol = self._symbols.get(row.symbol)
             if symbol is None:
-                return _stranger(frame, row.symbol)
+                return _unknown_instrument(frame, row.symbol)
             events.append(
                 Quote(
                     symbol=symbol,
@@ -197,12 +197,12 @@ class KrakenSpotSession:
         return events
 
     def _trades(self, frame: Frame) -> Sequence[Event]:
-        """What comes with a subscription are trades of the past: they only prove that we hear."""
+        """A snapshot holds past trades, which only show that the channel works."""
         events: list[Event] = []
         for row in read_trades(frame.data):
             symbol = self._symbols.get(row.symbol)
             if symbol is None:
-                return _stranger(frame, row.symbol)
+                return _unknown_instrument(frame, row.symbol)
             if frame.type == "snapshot":
                 events.append(Heartbeat(channel=Channel.TRADES, symbol=symbol))
                 continue
@@ -219,11 +219,11 @@ class KrakenSpotSession:
         return events
 
 
-def _stranger(frame: Frame, name: str) -> Sequence[Event]:
+def _unknown_instrument(frame: Frame, name: str) -> Sequence[Event]:
     return (Unknown(what=f"{frame.channel[:64]} of {name[:64]}"),)
 
 
 def _notices(frame: Frame) -> Sequence[Event]:
-    """Sent on connecting and at every change of the system's state."""
-    words = [row.system[:64] for row in read_status(frame.data) if row.system]
-    return [Heartbeat() if word == "online" else Notice(text=f"system {word}") for word in words]
+    """Sent after connecting and when the state of the system changes."""
+    states = [row.system[:64] for row in read_status(frame.data) if row.system]
+    return [Heartbeat() if state == "online" else Notice(text=f"system {state}") for state in states]

@@ -1,4 +1,4 @@
-"""What Kraken's websocket v2 writes, of spot and of derivatives: rows as typed structs, and decoders."""
+"""Messages of Kraken's websocket v2, spot and unified: rows as typed structs, decoders."""
 
 from __future__ import annotations
 

@@ -1,15 +1,15 @@
-"""Kraken's perpetuals from 1 March 2027 on, when their first websocket and REST end: the Unified websocket.
+"""One connection to Kraken's Unified websocket, which serves perpetuals when their v1 websocket ends (1 March 2027).
 
 Sources: https://docs.kraken.com/exchange/api-reference/unified-websocket.md (host, "same v2 message format as the Spot
 WebSocket v2", ``asset_class``) and .../unified-ws/ (book: depths and the checksum guide of spot; trade: derivatives
-only, example ``PF_XBTUSD``; instrument; heartbeat), .../futures-rest.md (the end), read in November 2026 as far as
-public copies of these pages go: the requests whole, the answers not. No capture and no client of anybody's is known
-(Kraken's own kraken-api-sdk is for spot alone), so what is pushed is read as the page says, as spot's.
+only, example ``PF_XBTUSD``; instrument; heartbeat), .../futures-rest.md (the end of v1). They were read in November
+2026 from public copies, which have all of the requests but not all of the answers. No capture and no other client is
+known (Kraken's own kraken-api-sdk is for spot only), so messages are read as the pages say, like those of spot.
 
-Not served for want of a description: mark price and funding (their names in ``ticker`` are not in the copies), and
-which trades are liquidations. There is no REST beside it; time and round trip come from its pongs. Should a first
-book's checksum not come out with an instrument's own decimals, the decimals are others than we were told: that book is
-shown unchecked, and said so, rather than thrown away again and again as if the venue had lost something.
+Not supported, because the copies do not describe it: mark price and funding (their names in ``ticker``), and which
+trades are liquidations. There is no REST interface beside it; time and round trip come from its pongs. If the checksum
+of a first book is wrong, the instrument's decimals are not what the venue uses. Such a book is shown unchecked with a
+notice; otherwise it would be requested again and again as if the venue had lost messages.
 """
 
 from __future__ import annotations
@@ -38,21 +38,21 @@ class KrakenUnifiedSession(KrakenSpotSession):
         self._rule = KrakenV2Rule()
         self._unchecked: set[str] = set()
 
-    def spelled(self, instrument: Instrument) -> str:
+    def venue_name(self, instrument: Instrument) -> str:
         return instrument.venue_id.upper()
 
     def books(self, frame: Frame) -> Sequence[Event]:
         events: list[Event] = []
         for event in super().books(frame):
             if isinstance(event, BookSnapshot):
-                events += self._proven(event)
+                events += self._check_decimals(event)
             if isinstance(event, BookSnapshot | BookDelta) and event.symbol in self._unchecked:
                 event.checksum = None
             events.append(event)
         return events
 
-    def _proven(self, first: BookSnapshot) -> Sequence[Notice]:
-        """Nothing can be lost before a first book: only decimals can make its checksum another than ours."""
+    def _check_decimals(self, first: BookSnapshot) -> Sequence[Notice]:
+        """Checks a first book: nothing can be lost before it, so a wrong checksum means that our decimals are wrong."""
         sides = _Sides({p: s for p, s in first.bids if s}, {p: s for p, s in first.asks if s})
         ours = self._rule.checksum(sides, self._instruments[first.symbol])
         if first.checksum is None or ours in (None, first.checksum):

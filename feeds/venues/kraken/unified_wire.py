@@ -1,4 +1,4 @@
-"""What Kraken's Unified websocket writes beside market data: its list of instruments."""
+"""Messages of Kraken's Unified websocket beside market data: its list of instruments."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from feeds.venues.base import VenueError
 from feeds.venues.kraken.wire import coin_of
 from feeds.venues.reading import UNREADABLE, Price, Size
 
-_PERPETUAL = "PF_"  # of the multi-collateral kind; the others are inverse or end on a date
+_PERPETUAL = "PF_"  # multi-collateral perpetuals; other names are inverse or dated
 
 
 class PairRow(Struct):
@@ -42,7 +42,7 @@ read_pairs = Decoder(PairsRow).decode
 
 
 def read_listing(route: str, taker_fee: float, raw: bytes) -> Sequence[Instrument] | None:
-    """Perpetuals that a first message of ``instrument`` lists; None for any other message. Raises VenueError."""
+    """The perpetuals in the first message of the channel ``instrument``. None: another message. Raises VenueError."""
     try:
         head = read_head(raw)
         if head.error:

@@ -4,12 +4,12 @@ Sources: https://docs.kraken.com/api/docs/websocket-v2/ (book, its checksum guid
 .../api/docs/rest-api/ (Time, SystemStatus, Depth, AssetPairs, errors), .../api/docs/futures-api/ (websocket v1 feeds,
 orderbook, tickers), state of autumn 2026; ccxt 4.5.90, cryptofeed 2.4.1, python-kraken-sdk 3.5.1.
 
-Spot books are numbered by nothing: a CRC32 over the ten best levels a side is all there is to tell a whole book from a
-damaged one, and it needs the decimals of the pair. Levels that fall out of the subscribed depth get no message.
+Spot books are not numbered: only a CRC32 over the ten best levels per side tells a damaged book, and it needs the
+decimals of the pair. Levels that fall out of the subscribed depth get no message.
 
-The derivatives' websocket and REST end on 1 March 2027. Until then they are what works and can be checked; from then on
-the Unified websocket is read (``unified_session.py``: what is known of it and what is not), by our clock. The
-older feed has no channel for best prices of its own: ``ticker`` is throttled.
+The derivatives' websocket v1 and REST end on 1 March 2027. Until then they are used, since they work and can be
+checked. From that day on (by our clock) the Unified websocket is used; ``unified_session.py`` says what is known of it.
+The v1 websocket has no channel of best prices: its ``ticker`` is throttled.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ from feeds.venues.reading import UNREADABLE, stamp_ns
 from feeds.venues.sequence import Contiguous, SequenceRule
 from feeds.venues.sockets import SocketKind, plan_sockets
 
-_SYMBOLS_A_SOCKET = 20  # no limit is published; cryptofeed's
+_SYMBOLS_A_SOCKET = 20  # no limit is published; the number that cryptofeed uses
 _LONGEST_RETRY_S = 60.0  # "temporary lockout" lasts minutes
 
 
@@ -61,14 +61,14 @@ _FUNDING: Mapping[str, tuple[bool, bool]] = {
     "withdrawal_only": (False, True),
     "funding_temporarily_disabled": (False, False),
 }
-"""An asset's status -> deposits open, withdrawals open. Any other word tells neither."""
+"""(deposits open, withdrawals open) by status of an asset. Any other word tells neither."""
 
 
 _SPOT = ProductFacts(
     rest="https://api.kraken.com",
     ws="wss://ws.kraken.com",
     taker_fee=0.004,
-    rest_limit=RateLimit(120, 60.0),  # about 1 a second and path; two paths are asked
+    rest_limit=RateLimit(120, 60.0),  # about 1 a second per path; two paths are used
     push_ms={Channel.BOOK: 0, Channel.BBO: 0, Channel.TRADES: 0},
     quiet_s={Channel.BOOK: 15, Channel.BBO: 30, Channel.TRADES: 120},
     sequence="none; a checksum on every message",
@@ -85,13 +85,13 @@ _LINEAR = ProductFacts(
     rest="https://futures.kraken.com",
     ws="wss://futures.kraken.com",
     taker_fee=0.0005,
-    rest_limit=RateLimit(300, 60.0),  # nothing is published for public calls; 5 a second is the sheet's advice
+    rest_limit=RateLimit(300, 60.0),  # not published for public requests; 5 a second is a cautious value
     push_ms={Channel.BOOK: 0, Channel.TRADES: 0, Channel.LIQUIDATIONS: 0, Channel.MARK: 1_000},
     quiet_s={Channel.BOOK: 15, Channel.TRADES: 300, Channel.MARK: 30},
     sequence="seq = last seq + 1",
     clocks="engine timestamp (ms)",
     checked="2026-10",
-    ws_ping_s=10.0,  # wanted at least each minute
+    ws_ping_s=10.0,  # the venue wants one at least every minute
     server_ping="a feed of its own, heartbeat",
     idle_cut_s=60.0,
     connects=RateLimit(100, 600.0),
@@ -99,13 +99,13 @@ _LINEAR = ProductFacts(
     max_streams=_SYMBOLS_A_SOCKET * 4,
 )
 UNIFIED_STARTS_S = 1_803_859_200.0
-"""1 March 2027, 00:00 UTC: until then the older feed is what works and can be checked."""
+"""1 March 2027, 00:00 UTC, when the websocket v1 ends."""
 UNIFIED_NOTE = (
     "Kraken ended this feed on 2027-03-01. Its Unified websocket is read instead: books and trades, "
     "no mark price, no funding, no liquidations, no REST times."
 )
 UNIFIED_FACTS = ProductFacts(
-    rest="https://api.kraken.com",  # spot's: derivatives have none any more
+    rest="https://api.kraken.com",  # that of spot: derivatives have no REST then
     ws="wss://uws.kraken.com",
     taker_fee=0.0005,
     rest_limit=RateLimit(120, 60.0),
@@ -128,7 +128,7 @@ UNIFIED_LISTING = Listing(
 
 
 class _ByDate(Mapping[Product, ProductFacts]):
-    """Derivatives change their host, channels and rules on the day that the older feed ends."""
+    """Facts by product. Those of derivatives change on the day that the websocket v1 ends."""
 
     def __init__(self, unified: Callable[[Product], bool]) -> None:
         self._unified = unified
@@ -183,7 +183,8 @@ class Kraken(VenueDefaults):
         return KrakenV2Rule() if product == "spot" or self._unified(product) else Contiguous()
 
     def probes(self, product: Product, instruments: Sequence[Instrument]) -> Sequence[Probe]:
-        """Derivatives have no cheap book (it comes whole), and their time comes with a ticker; later they have none."""
+        """Derivatives have no cheap book (only the whole one), and a ticker tells their time. The Unified websocket:
+        none."""
         if self._unified(product):
             return ()
         if product != "spot":
@@ -197,25 +198,25 @@ class Kraken(VenueDefaults):
         return (clock, Probe(name="book", request=book))
 
     def read_probe(self, product: Product, probe: Probe, answer: Answer) -> ProbeReading:
-        """Errors come with HTTP 200 too."""
+        """Errors can have HTTP 200."""
         try:
             reply = read_reply(answer.body)
         except UNREADABLE:
             return unreadable(answer)
-        words = reply.error if isinstance(reply.error, str) else " ".join(reply.error[:4])
+        error_text = reply.error if isinstance(reply.error, str) else " ".join(reply.error[:4])
         if product == "spot":
             seconds = reply.result.unixtime if isinstance(reply.result, TimeRow) else 0
             server_ns, resolution_ns = seconds * 1_000_000_000 if 0 < seconds < 1 << 33 else None, 1_000_000_000
         else:
             server_ns, resolution_ns = stamp_ns(reply.server_time), 1_000_000
-        fault = fault_of(words) if words else None
+        fault = fault_of(error_text) if error_text else None
         if fault in (None, Fault.UNKNOWN):
             fault = http_fault(answer) or fault
         if fault is None and probe.gives_time and server_ns is None:
             fault = Fault.UNKNOWN
         return ProbeReading(
             fault=fault,
-            code="" if fault is None else words[:32] or str(answer.status),
+            code="" if fault is None else error_text[:32] or str(answer.status),
             text="" if fault is None else answer.body[:200].decode(errors="replace"),
             server_ns=server_ns,
             server_resolution_ns=resolution_ns,
@@ -230,7 +231,7 @@ class Kraken(VenueDefaults):
         return RestRequest(path=f"/derivatives/api/v3/orderbook?symbol={instrument.venue_id}")
 
     def read_snapshot(self, product: Product, instrument: Instrument, answer: Answer) -> BookSnapshot:
-        """Spot answers by a name of its own choice: the only one there is taken."""
+        """Spot answers with another name of the pair, so the only book in the answer is taken."""
         try:
             if product != "spot":
                 whole = read_futures_book(answer.body)
@@ -238,8 +239,8 @@ class Kraken(VenueDefaults):
                 return BookSnapshot(symbol=instrument.symbol, bids=sides.bids, asks=sides.asks, gateway_ns=at_ns)
             [row] = read_spot_book(answer.body).result.values()
         except UNREADABLE as error:
-            said = answer.body[:200].decode(errors="replace")
-            raise VenueError(f"kraken book: HTTP {answer.status}, {error}: {said}") from error
+            excerpt = answer.body[:200].decode(errors="replace")
+            raise VenueError(f"kraken book: HTTP {answer.status}, {error}: {excerpt}") from error
         return BookSnapshot(
             symbol=instrument.symbol,
             bids=[(price, size) for price, size, _ in row.bids],
@@ -260,14 +261,14 @@ class Kraken(VenueDefaults):
         return (StatusNotice(state="ongoing", text=f"system {word[:64]}", products=("spot",)),)
 
     def transfer_requests(self, coins: Sequence[str]) -> Sequence[RestRequest]:
-        """All coins in one answer: one unknown name among several would be an error instead of an answer."""
+        """One request for all coins: with a list, one unknown name would make the whole answer an error."""
         return [RestRequest(path="/0/public/Assets", host=_SPOT.rest)]
 
     def read_transfers(self, answer: Answer) -> Sequence[Rail]:
-        """By coin only; the chains are told to those with a key."""
+        """By coin only; chains are listed only to clients with a key."""
         try:
             assets = read_assets(answer.body).result.values()
         except UNREADABLE as error:
             raise VenueError(f"kraken assets: HTTP {answer.status}, {error}") from error
-        told = ((coin_of(one.altname), *_FUNDING.get(one.status, (None, None))) for one in assets)
-        return [Rail(coin=coin, chain="", deposit=deposit, withdraw=withdraw) for coin, deposit, withdraw in told]
+        states = ((coin_of(one.altname), *_FUNDING.get(one.status, (None, None))) for one in assets)
+        return [Rail(coin=coin, chain="", deposit=deposit, withdraw=withdraw) for coin, deposit, withdraw in states]

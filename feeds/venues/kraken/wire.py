@@ -1,4 +1,4 @@
-"""What Kraken's REST answers hold, and what all of its interfaces share: error texts and names of coins."""
+"""Kraken's REST answers, and what all of its interfaces share: error texts and names of coins."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from feeds.model import (
 )
 from feeds.venues.reading import Price, Size, Stamp
 
-# Kraken's word for coins that ccxt, whose symbols are ours, calls by another: LUNA is a different coin at each.
+# Kraken's names of coins whose name in ccxt (and here) is different. LUNA is another coin at each of the two.
 _CODES = {"LUNC": "LUNA", "LUNA": "LUNA2", "USTC": "UST", "REP": "REPV2", "REPV1": "REP", "KFEE": "FEE"}
 _COINS = {theirs: ours for ours, theirs in _CODES.items()} | {"XBT": "BTC", "XDG": "DOGE"}
-"""REST's other names of coins -> ours."""
-# First match wins. Spot writes ``<severity><category>:<text>``, derivatives one word (``apiLimitExceeded``).
+"""Our names of coins by those of REST."""
+# The first match counts. Spot writes ``<severity><category>:<text>``, derivatives one word (``apiLimitExceeded``).
 _FAULTS: tuple[tuple[str, Fault], ...] = (
     ("Rate limit", Fault.OUR_LIMIT),
     ("LimitExceeded", Fault.OUR_LIMIT),
@@ -38,18 +38,18 @@ _FAULTS: tuple[tuple[str, Fault], ...] = (
 )
 
 
-def fault_of(words: str) -> Fault:
-    """What an error of Kraken's, over REST or a socket, means to us."""
-    return next((fault for part, fault in _FAULTS if part in words), Fault.UNKNOWN)
+def fault_of(error_text: str) -> Fault:
+    """The fault of an error text, from REST or a websocket."""
+    return next((fault for part, fault in _FAULTS if part in error_text), Fault.UNKNOWN)
 
 
 def coin_of(altname: str) -> str:
-    """Our word for a coin by Kraken's REST one."""
+    """Our name of a coin, by its name in REST."""
     return _COINS.get(altname, altname)
 
 
 def v2_name(instrument: Instrument) -> str:
-    """``BTC/USD``; the REST name (``XXBTZUSD``) is refused here."""
+    """``BTC/USD``: the websocket refuses the name of REST (``XXBTZUSD``)."""
     return f"{_CODES.get(instrument.base, instrument.base)}/{_CODES.get(instrument.quote, instrument.quote)}"
 
 
@@ -62,7 +62,7 @@ class StatusRow(Struct):
 
 
 class RestReply(Struct):
-    """What of any answer is read to judge it: spot has a list of errors, derivatives have one."""
+    """The part of every answer that tells time or errors. Spot has a list of errors, derivatives one error."""
 
     error: list[str] | str = []
     result: TimeRow | str | None = None

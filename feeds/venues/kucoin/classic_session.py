@@ -1,7 +1,7 @@
 """One connection to KuCoin's classic sockets (behind a token, text frames). See ``venue.py``.
 
-Trades are all that is asked for here, yet every market channel of the classic protocol is read: its recordings are the
-only real ones of KuCoin that there are.
+Only trades are subscribed here, yet every market channel of the classic protocol is decoded, because the only captures
+of real KuCoin messages are of this protocol.
 """
 
 from __future__ import annotations
@@ -52,13 +52,13 @@ _FAULTS: Mapping[str, Fault] = {
     "415": Fault.BAD_REQUEST,
     "500": Fault.OVERLOAD,
     "503": Fault.OVERLOAD,
-    "509": Fault.OUR_LIMIT,  # too many topics, or messages a second
+    "509": Fault.OUR_LIMIT,  # too many topics, or messages per second
 }
-_UNASKED = ("/market/candles", "/contractMarket/candle", "/market/snapshot", "/contractMarket/snapshot", "/spotMarket/level3", "/contractMarket/level3v2", "/contract/announcement")  # fmt: skip  # noqa: E501 - a list of names
+_UNUSED = ("/market/candles", "/contractMarket/candle", "/market/snapshot", "/contractMarket/snapshot", "/spotMarket/level3", "/contractMarket/level3v2", "/contract/announcement")  # fmt: skip  # noqa: E501 - a list of names
 
 
 class ClassicSession:
-    """One connection to the endpoint that came with a token. Asks for everything once the venue has said welcome."""
+    """One connection to the endpoint that came with a token. Subscribes when the venue has sent its welcome."""
 
     def __init__(self, plan: SocketPlan, instruments: Sequence[Instrument]) -> None:
         self._symbols = {name: i.symbol for name, i in by_venue_id(instruments).items()}
@@ -75,7 +75,7 @@ class ClassicSession:
         self._welcomed = False
 
     def subscribe(self) -> Sequence[Payload]:
-        """Nothing yet: the venue speaks first."""
+        """Nothing: the venue sends a welcome first."""
         return ()
 
     def resubscribe(self, channel: Channel, symbol: str) -> Sequence[Payload]:
@@ -113,7 +113,7 @@ class ClassicSession:
                 return ()
             case "error":
                 text = read_text(frame.data) if bytes(frame.data) else ""
-                if "token" in text.lower():  # expired, after 24 h: only a new connection has a new one
+                if "token" in text.lower():  # expired after 24 h: only a new connection gets a new token
                     return (Notice(text=text[:200], reconnect_within_s=0.0),)
                 fault = _FAULTS.get(str(frame.code), Fault.UNKNOWN)
                 return self._asked.refused(frame.id, fault, str(frame.code), text, received_ns)
@@ -124,7 +124,7 @@ class ClassicSession:
         name, _, venue_id = topic.partition(":")
         reader = _READERS.get(name)
         if reader is None:
-            return () if name in _UNASKED else (Unknown(what=f"topic {topic}"[:96]),)
+            return () if name in _UNUSED else (Unknown(what=f"topic {topic}"[:96]),)
         symbol = self._symbols.get(frame.subject if venue_id == "all" else venue_id)
         return (Unknown(what=f"topic {topic}"[:96]),) if symbol is None else reader(symbol, frame)
 

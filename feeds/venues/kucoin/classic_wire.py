@@ -1,4 +1,4 @@
-"""What KuCoin's classic websocket writes: rows as typed structs, and decoders."""
+"""Messages of KuCoin's classic websocket: rows as typed structs, decoders."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class ClassicFrame(Struct, gc=False):
     type: str | None = None
     code: int | str = ""
     timestamp: Nanos = 0
-    """Of a pong: microseconds."""
+    """Microseconds, in a pong."""
 
 
 class Match(Struct, rename="camel", gc=False):
@@ -28,9 +28,9 @@ class Match(Struct, rename="camel", gc=False):
     side: Literal["buy", "sell"]
     trade_id: str | None = None
     time: Nanos = 0
-    """Spot's name of the engine's time."""
+    """The engine's time, on spot."""
     ts: Nanos = 0
-    """Futures' name of it."""
+    """The engine's time, on futures."""
 
 
 _AnyPrice = Annotated[float, Meta(ge=0, lt=1e18)]
@@ -38,7 +38,7 @@ _Changed = Annotated[list[tuple[_AnyPrice, Size, Sequence64]], Meta(max_length=2
 
 
 class Changes(Struct, gc=False):
-    """Price 0 is no level: it only carries a sequence number."""
+    """A price of 0 is not a level; the row only carries a sequence number."""
 
     asks: _Changed
     bids: _Changed
@@ -67,7 +67,7 @@ class DepthImage(Struct, gc=False):
 
 
 class Ticker(Struct, rename="camel", gc=False):
-    """Spot names prices ``bestBid`` and times in ms, futures ``bestBidPrice`` and ns."""
+    """Spot: prices ``bestBid``, times in ms. Futures: ``bestBidPrice``, times in ns."""
 
     best_bid: Price | None = None
     best_bid_price: Price | None = None

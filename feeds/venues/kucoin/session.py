@@ -1,4 +1,4 @@
-"""What KuCoin's two sessions share: requests by the ids that answers repeat."""
+"""What both KuCoin sessions share: subscription requests by their ids, which answers repeat."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from feeds.venues.retry import RetrySchedule
 
 
 class Requests:
-    """One connection's requests by their ids. An id stands for one request for ever, so the table cannot grow."""
+    """The requests of one connection by id. An id always means the same request, so the table does not grow."""
 
     def __init__(self, ids: Mapping[str, tuple[Subscription, bool]]) -> None:
-        """``ids``: what each asks for, and whether its answer speaks for the whole channel."""
+        """``ids``: the subscription of each request, and whether its answer counts for the whole channel."""
         self._ids = ids
         self._retries = RetrySchedule()
 
@@ -28,7 +28,7 @@ class Requests:
     def refused(
         self, answered: str | int | None, fault: Fault, code: str, text: str, received_ns: int
     ) -> Sequence[Event]:
-        """Requests again later, a few times: venues refuse what is right while they recover."""
+        """The request is repeated later, a few times: KuCoin refuses valid requests while it recovers."""
         asked = self._ids.get(str(answered))
         subscription, leads = (None, False) if asked is None else asked
         if asked is not None:
@@ -45,7 +45,7 @@ class Requests:
 
 
 def token_of(answered: str | int | None) -> int | None:
-    """The token in the id of a ping of ours, ``p17``."""
+    """The token in the id of one of our pings, ``p17`` -> 17."""
     text = str(answered)
     digits = text[1:]
     return int(digits) if text[:1] == "p" and digits.isdecimal() and len(digits) < 19 else None

@@ -28,7 +28,7 @@ from feeds.venues.kucoin.uta_wire import UtaFrame, read_uta, read_uta_book, read
 from feeds.venues.reading import NS_PER_MS, UNREADABLE
 
 BOOK_LEVELS = 500
-"""A side of ``increment@10ms``; levels that leave them are removed by message."""
+"""Levels per side of ``increment@10ms``. Levels that drop out of them are removed by message."""
 _INCREMENT, _BEST = "increment@10ms", "1"
 _MS_PER_HOUR = 3_600_000
 
@@ -39,7 +39,7 @@ _REQUESTS: Mapping[Channel, Sequence[_Fields]] = {
     Channel.BBO: ({"channel": "obu", "depth": _BEST, "rpiFilter": 0},),
     Channel.MARK: ({"channel": "mark-price"}, {"channel": "funding-fee"}),
 }
-"""What a channel asks for; the first request's answer speaks for it."""
+"""Requests of each channel. The answer to the first one counts for the channel."""
 REQUESTS_A_SYMBOL = sum(map(len, _REQUESTS.values()))
 
 _OUR_LIMIT = re.compile(r"exceed|limit|too many|frequen", re.IGNORECASE)
@@ -47,7 +47,7 @@ _WRONG = re.compile(r"invalid|missing|not support|not exist|not found", re.IGNOR
 
 
 class UtaSession:
-    """One connection to ``x-push-spot`` or ``x-push-futures``. Asks for everything once the venue has said welcome."""
+    """One connection to ``x-push-spot`` or ``x-push-futures``. Subscribes when the venue has sent its welcome."""
 
     def __init__(self, plan: SocketPlan, instruments: Sequence[Instrument]) -> None:
         self._trade_type = "SPOT" if plan.product == "spot" else "FUTURES"
@@ -73,7 +73,7 @@ class UtaSession:
         self._welcomed = False
 
     def subscribe(self) -> Sequence[Payload]:
-        """Nothing yet: the venue speaks first."""
+        """Nothing: the venue sends a welcome first."""
         return ()
 
     def resubscribe(self, channel: Channel, symbol: str) -> Sequence[Payload]:
@@ -97,7 +97,7 @@ class UtaSession:
         except UNREADABLE as error:
             events = (Garbled(what=str(error)[:200]),)
         due: Iterable[str] = self._asked.due(received_ns)
-        if not self._welcomed:  # by whatever came first, so that a welcome in other words cannot leave us waiting
+        if not self._welcomed:  # any first message counts as the welcome, in case its text changes
             self._welcomed, due = True, self._fields
         return [*events, *(Reply(payload=self._request("SUBSCRIBE", key)) for key in due)] if due else events
 

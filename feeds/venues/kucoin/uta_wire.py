@@ -1,4 +1,4 @@
-"""What KuCoin's UTA websocket writes: rows as typed structs, and decoders."""
+"""Messages of KuCoin's UTA websocket: rows as typed structs, decoders."""
 
 from __future__ import annotations
 

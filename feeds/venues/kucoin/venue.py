@@ -3,9 +3,9 @@
 Sources: the protocol sheet (2026-11), the official universal SDK 1.3.2, ccxt 4.5.90, a public study of the futures
 sockets (2026-09), recordings of 2021-2024.
 
-Two families of sockets lead to the same engine. Books, best prices and marks come from UTA, which needs no token, sends
-its own snapshots and stamps every message in ns by engine and gateway. Trades come from the classic sockets, behind a
-token that is asked for before every dial: most clients' default road is watched too, and loses us nothing.
+Two kinds of sockets serve the same engine. Books, best prices and mark prices come from UTA, which needs no token,
+sends its own snapshots and carries the engine's and the gateway's time in ns. Trades come from the classic sockets,
+which need a token for every connection. Most clients use the classic sockets, so their health is measured too.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ from feeds.venues.reading import NS_PER_MS, UNREADABLE
 from feeds.venues.sequence import Contiguous, SequenceRule, Step
 from feeds.venues.sockets import SocketKind, plan_sockets
 
-_POOL = RateLimit(2000, 30.0)  # public weight per IP, VIP 0
+_POOL = RateLimit(2000, 30.0)  # weight of public requests per IP, VIP 0
 _BAN_S = 30.0  # after Cloudflare's 1015
 _GOOD = "200000"
 _FAULTS: Mapping[str, Fault] = {
@@ -67,13 +67,13 @@ _MAINTENANCE = re.compile(r"maintenance|upgrad", re.IGNORECASE)
 _HALTS: Mapping[str, str] = {"close": "trading closed", "cancelonly": "cancel only"}
 
 SYMBOLS_A_SOCKET = 50
-"""Requests for in one go after the welcome: 200 of 300 messages per 10 s (UTA), 50 of 100 (classic)."""
+"""All are requested at once after the welcome: 200 of 300 messages per 10 s (UTA), 50 of 100 (classic)."""
 _REST_LEVELS = 100
 
 
 class UtaRule(Contiguous):
-    """``O <= last C + 1`` and ``C > last C``. Snapshots come on the socket, so that a number that falls back means a
-    restart whose snapshot was missed; only right after a snapshot may older updates follow."""
+    """``O <= last C + 1`` and ``C > last C``. Snapshots come on the socket, so a lower number means a restart whose
+    snapshot was lost. Only right after a snapshot older updates are normal."""
 
     def following(self, last_seq: int | None, delta: BookDelta) -> Step:
         if last_seq is not None and delta.last_seq is not None and delta.last_seq < last_seq:
@@ -86,7 +86,7 @@ class UtaRule(Contiguous):
 
 def _facts(product: str, rest: str, taker_fee: float, marks: bool) -> ProductFacts:
     push_ms: dict[Channel, float] = {Channel.BOOK: 10, Channel.BBO: 0, Channel.TRADES: 0}
-    # a snapshot may come 6 s after it was asked for
+    # a snapshot may come 6 s after the request
     quiet_s: dict[Channel, float] = {Channel.BOOK: 15, Channel.BBO: 15, Channel.TRADES: 60}
     if marks:
         push_ms[Channel.MARK], quiet_s[Channel.MARK] = 1000, 15
@@ -100,13 +100,13 @@ def _facts(product: str, rest: str, taker_fee: float, marks: bool) -> ProductFac
         sequence="O <= last C + 1 and C > last C; a snapshot replaces the book",
         clocks="engine M, gateway P (ns); trades engine only",
         checked="2026-11",
-        ws_ping_s=None,  # control pings are not answered
-        app_ping_s=10.0,  # every 18 s is asked for; more than one a second is punished
+        ws_ping_s=None,  # PING frames are not answered
+        app_ping_s=10.0,  # the venue wants one every 18 s; more than one a second is penalised
         server_ping="none; cuts after 60 s without ping (classic) or subscription (UTA)",
-        lifetime_s=86_400.0,  # a token's
+        lifetime_s=86_400.0,  # of a token
         idle_cut_s=45.0,
         connects=RateLimit(30, 60.0),
-        sends=RateLimit(50, 10.0),  # beside what is asked for after the welcome
+        sends=RateLimit(50, 10.0),  # not counting the requests after the welcome
         max_streams=200,
     )
 
@@ -121,7 +121,7 @@ class Kucoin(VenueDefaults):
     }
 
     def plan(self, product: Product, instruments: Sequence[Instrument]) -> Sequence[SocketPlan]:
-        """Two sockets for each group of symbols: UTA and classic, which is asked for a token before every dial."""
+        """Two sockets for each group of symbols: UTA, and classic, which needs a token before every connect."""
         direct = [channel for channel in self.products[product].push_ms if channel is not Channel.TRADES]
         token = RestRequest(path="/api/v1/bullet-public", method="POST", weight=10)
         kinds = [
@@ -136,17 +136,17 @@ class Kucoin(VenueDefaults):
     def dial_url(self, plan: SocketPlan, base: str, answer: Answer | None) -> str:
         if answer is None:
             return base + plan.path
-        body = _good(answer)
+        body = _good_content(answer)
         try:
             bullet = read_bullet(body)
             endpoint = urlsplit(bullet.instance_servers[0].endpoint)
         except UNREADABLE as error:
             raise VenueError(f"kucoin token: {error}") from error
-        # an answer must not talk us out of TLS
+        # the answer must not lead us to an unencrypted connection
         if endpoint.scheme not in ("wss", urlsplit(base).scheme) or not endpoint.netloc:
             raise VenueError(f"kucoin token: endpoint {bullet.instance_servers[0].endpoint[:100]!r}")
         token = quote(bullet.token, safe="")
-        connect_id = f"{crc32(bullet.token.encode()):08x}"  # as unique as the token
+        connect_id = f"{crc32(bullet.token.encode()):08x}"  # unique, as the token is
         return f"{endpoint.scheme}://{endpoint.netloc}{endpoint.path or '/'}?token={token}&connectId={connect_id}"
 
     def rule(self, product: Product) -> SequenceRule:
@@ -186,13 +186,13 @@ class Kucoin(VenueDefaults):
         )
 
     def snapshot_request(self, product: Product, instrument: Instrument) -> RestRequest | None:
-        """To compare with. Spot's whole book is behind a key."""
+        """To compare with. The whole book of spot needs a key."""
         if product == "spot":
             return RestRequest(path=_of("/api/v1/market/orderbook/level2_100", instrument), weight=4)
         return RestRequest(path=_of("/api/v1/level2/depth100", instrument), weight=10)
 
     def read_snapshot(self, product: Product, instrument: Instrument, answer: Answer) -> BookSnapshot:
-        data = _good(answer)
+        data = _good_content(answer)
         try:
             book = read_rest_book(data)
         except UNREADABLE as error:
@@ -210,7 +210,7 @@ class Kucoin(VenueDefaults):
         return RestRequest(path="/api/v1/status", weight=3 if product == "spot" else 4)
 
     def read_status(self, product: Product, answer: Answer) -> Sequence[StatusNotice]:
-        data = _good(answer)
+        data = _good_content(answer)
         try:
             row = read_status(data)
         except UNREADABLE as error:
@@ -224,7 +224,7 @@ class Kucoin(VenueDefaults):
         return [RestRequest(path=f"/api/v3/currencies/{quote(coin, safe='')}", weight=3) for coin in coins]
 
     def read_transfers(self, answer: Answer) -> Sequence[Rail]:
-        data = _good(answer)
+        data = _good_content(answer)
         try:
             got = read_currency(data)
         except UNREADABLE as error:
@@ -246,8 +246,8 @@ def _of(path: str, instrument: Instrument) -> str:
 
 
 def _fault(body: Body, answer: Answer) -> Fault | None:
-    """429000 is said to those who asked too often, and also when the gateway itself is overloaded: only with something
-    left of our own limit is it the venue's doing."""
+    """429000 means too many requests, and also that the gateway itself is overloaded. It counts as the venue's fault
+    only when something is left of our own limit."""
     if body.code == _GOOD:
         return http_fault(answer)
     if body.code == "429000":
@@ -257,7 +257,7 @@ def _fault(body: Body, answer: Answer) -> Fault | None:
     return Fault.MAINTENANCE if fault is Fault.OVERLOAD and _MAINTENANCE.search(body.msg) else fault
 
 
-def _good(answer: Answer) -> Raw:
+def _good_content(answer: Answer) -> Raw:
     """The data of a good answer. Raises VenueError."""
     try:
         body = read_body(answer.body)

@@ -1,7 +1,7 @@
-"""What KuCoin writes, as typed structs, and our requests by the ids that answers echo. See ``venue.py``.
+"""KuCoin's REST answers, and number types of all of its messages. See ``venue.py`` for the sources.
 
-Numbers come as text on one channel and as JSON numbers on the next; both are read. Nanoseconds and sequence numbers go
-beyond 2^53 and are always integers.
+Numbers are text in some channels and JSON numbers in others; both are read. Nanoseconds and sequence numbers exceed
+2^53 and are always integers.
 """
 
 from __future__ import annotations
@@ -19,14 +19,6 @@ Sequence64 = Annotated[int, Meta(ge=0, lt=1 << 62)]
 Rate = Annotated[float, Meta(gt=-1e6, lt=1e6)]
 SideLevels = Annotated[list[tuple[Price, Size]], Meta(max_length=20_000)]
 
-# UTA
-
-
-# classic
-
-
-# REST
-
 
 class Body(Struct):
     code: str
@@ -39,9 +31,9 @@ class RestBook(Struct):
     asks: SideLevels
     sequence: Sequence64
     time: Millis = 0
-    """Spot's time, ms."""
+    """ms since the epoch, on spot."""
     ts: Nanos = 0
-    """Futures' time, ns."""
+    """ns since the epoch, on futures."""
 
 
 class Status(Struct):
@@ -77,5 +69,5 @@ class _Currency(Struct):
 
 
 NO_CHAIN = _Chain()
-"""What no chains at all mean: nothing goes in or out."""
+"""For a coin without chains: no deposits and no withdrawals."""
 read_currency = Decoder(_Currency | list[_Currency]).decode

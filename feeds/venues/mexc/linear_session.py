@@ -1,4 +1,4 @@
-"""One connection to MEXC's websocket of perpetuals: JSON both ways. See ``venue.py``."""
+"""One connection to MEXC's websocket of perpetuals, which uses JSON. See ``venue.py``."""
 
 from __future__ import annotations
 
@@ -46,16 +46,16 @@ _METHODS: Mapping[str, Channel] = {
     "funding.rate": Channel.MARK,
 }
 METHODS_A_SYMBOL = len(_METHODS)
-# Somebody else's subscriptions on the same protocol, which Detour never makes.
-_UNASKED = ("push.kline", "push.tickers", "push.depth.", "push.contract", "push.event", "push.fullDepth")
+# Channels that Detour never subscribes to. Captures of other clients have them, so they are ignored, not counted.
+_UNUSED = ("push.kline", "push.tickers", "push.depth.", "push.contract", "push.event", "push.fullDepth")
 _NAMED = re.compile(r"Contract \[([^\]]{1,64})\]")
-_OURS = re.compile(r"frequent|limit|too many|exceed", re.IGNORECASE)
+_OUR_LIMIT = re.compile(r"frequent|limit|too many|exceed", re.IGNORECASE)
 
 _GZIP = b"\x1f\x8b"
 
 
 class LinearSession:
-    """One connection to ``/edge``. Acknowledgements name no symbol: they come in the order of the requests."""
+    """One connection to ``/edge``. Acknowledgements name no symbol; they come in the order of the requests."""
 
     def __init__(self, plan: SocketPlan, instruments: Sequence[Instrument]) -> None:
         self._symbols = {name: i.symbol for name, i in by_venue_id(instruments).items()}
@@ -84,7 +84,7 @@ class LinearSession:
 
     def receive(self, raw: bytes, received_ns: int) -> Sequence[Event]:
         try:
-            # the documents speak of gzip, which nobody has seen since
+            # gzip is documented but was not seen in any capture
             frame = read_frame(gunzip(raw) if raw[:2] == _GZIP else raw)
             reader = _READERS.get(frame.channel)
             if reader is None:
@@ -109,22 +109,22 @@ class LinearSession:
         if kind == "rs" and method in _METHODS:
             waiting = self._waiting[method]
             return (Ack(channel=_METHODS[method], symbol=waiting.popleft() if waiting else None),)
-        if frame.channel.startswith(("rs.unsub.", *_UNASKED)):
+        if frame.channel.startswith(("rs.unsub.", *_UNUSED)):
             return ()
         return (Unknown(what=f"channel {frame.channel}"[:96]),)
 
-    def _refused(self, words: str) -> Sequence[Event]:
-        """An error names its contract: what was asked first for it, and has no answer yet, is what it refuses."""
-        fault = Fault.OUR_LIMIT if _OURS.search(words) else Fault.UNKNOWN
-        named = _NAMED.search(words)
+    def _refused(self, error_text: str) -> Sequence[Event]:
+        """An error names its contract. It refuses the first request for it that has no answer yet."""
+        fault = Fault.OUR_LIMIT if _OUR_LIMIT.search(error_text) else Fault.UNKNOWN
+        named = _NAMED.search(error_text)
         symbol = self._symbols.get(named[1]) if named else None
         if symbol is None:
-            return (Refusal(fault=fault, text=words[:200]),)
+            return (Refusal(fault=fault, text=error_text[:200]),)
         method = next((method for method, waiting in self._waiting.items() if symbol in waiting), None)
         if method is not None:
             self._waiting[method].remove(symbol)
         channel = None if method is None else _METHODS[method]
-        return (Refusal(channel=channel, symbol=symbol, fault=Fault.BAD_REQUEST, text=words[:200]),)
+        return (Refusal(channel=channel, symbol=symbol, fault=Fault.BAD_REQUEST, text=error_text[:200]),)
 
 
 def _request(method: str, venue_id: str) -> str:
@@ -132,7 +132,7 @@ def _request(method: str, venue_id: str) -> str:
 
 
 def _delta(symbol: str, frame: Frame) -> Sequence[Event]:
-    """Merged messages cover ``begin`` to ``end``; others are one version."""
+    """Merged messages cover the versions ``begin`` to ``end``; others are one version."""
     row = read_depth(frame.data)
     return (
         BookDelta(
@@ -184,7 +184,7 @@ def _funding(symbol: str, frame: Frame) -> Sequence[Event]:
 
 
 def _ticker(symbol: str, frame: Frame) -> Sequence[Event]:
-    """Not asked for: once a second and without sizes, its best prices are no best-price channel."""
+    """Not subscribed: it comes once a second and has no sizes, so it cannot serve as a channel of best prices."""
     row = read_ticker(frame.data)
     return (
         Mark(

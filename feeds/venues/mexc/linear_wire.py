@@ -1,4 +1,4 @@
-"""What MEXC's websocket of perpetuals writes (JSON): rows as typed structs, and decoders."""
+"""Messages of MEXC's websocket of perpetuals (JSON): rows as typed structs, decoders."""
 
 from __future__ import annotations
 

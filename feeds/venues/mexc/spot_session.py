@@ -1,4 +1,4 @@
-"""One connection to MEXC's spot websocket: JSON to control it, protobuf for data. See ``venue.py``."""
+"""One connection to MEXC's spot websocket: JSON for control messages, protobuf for data. See ``venue.py``."""
 
 from __future__ import annotations
 
@@ -42,14 +42,11 @@ _TOPICS: Mapping[Channel, str] = {
 }
 _TOPIC = re.compile(r"spot@[^\s,\[\]]{1,200}")
 _REFUSED = re.compile(r"Not Subscribed successfully! \[([^\]]*)\]")
-_OURS = re.compile(r"limit|exceed|too many|frequent", re.IGNORECASE)
-
-
-# What a push holds, as text: converted in one call, to structs, since msgspec remembers how only for those.
+_OUR_LIMIT = re.compile(r"limit|exceed|too many|frequent", re.IGNORECASE)
 
 
 class SpotSession:
-    """One connection to ``/ws``. One request a symbol: a name that MEXC refuses, it refuses on every channel."""
+    """One connection to ``/ws``. One request per symbol: MEXC refuses an unknown name on all channels."""
 
     def __init__(self, plan: SocketPlan, instruments: Sequence[Instrument]) -> None:
         self._symbols = {name: i.symbol for name, i in by_venue_id(instruments).items()}
@@ -85,13 +82,13 @@ class SpotSession:
         return events
 
     def _control(self, raw: bytes, received_ns: int) -> Sequence[Event]:
-        """``code`` is 0 whatever happened: the words say it, and name the topics."""
-        words = read_answer(raw).msg
-        if words == "PONG":
+        """``code`` is always 0. The text tells what happened and names the topics."""
+        answer_text = read_answer(raw).msg
+        if answer_text == "PONG":
             return (Pong(),)
-        refused = [topic for found in _REFUSED.finditer(words) for topic in _TOPIC.findall(found[1])]
+        refused = [topic for found in _REFUSED.finditer(answer_text) for topic in _TOPIC.findall(found[1])]
         events: list[Event] = []
-        for topic in _TOPIC.findall(words):
+        for topic in _TOPIC.findall(answer_text):
             asked = self._asked.get(topic)
             if asked is None:
                 continue
@@ -100,12 +97,12 @@ class SpotSession:
                 self._retries.accepted(topic)
                 events.append(Ack(channel=channel, symbol=symbol))
                 continue
-            fault = Fault.OUR_LIMIT if _OURS.search(words) else Fault.BAD_REQUEST
+            fault = Fault.OUR_LIMIT if _OUR_LIMIT.search(answer_text) else Fault.BAD_REQUEST
             self._retries.schedule(topic, received_ns)
-            events.append(Refusal(channel=channel, symbol=symbol, fault=fault, text=words[-200:]))
-        if events or refused or _TOPIC.search(words):  # what is not ours is the answer to an unsubscription
+            events.append(Refusal(channel=channel, symbol=symbol, fault=fault, text=answer_text[-200:]))
+        if events or refused or _TOPIC.search(answer_text):  # topics that are not ours: the answer to an unsubscription
             return events
-        return (Refusal(text=words[:200]),)
+        return (Refusal(text=answer_text[:200]),)
 
     def _push(self, raw: bytes) -> Sequence[Event]:
         push = read_push(raw)
@@ -122,7 +119,7 @@ class SpotSession:
                 return (_quote(symbol, push),)
             case "publicAggreDeals":
                 return _trades(symbol, push)
-            case _:  # never asked for
+            case _:  # never subscribed
                 return ()
 
 
@@ -131,12 +128,12 @@ def _request(method: str, topics: Sequence[str]) -> str:
 
 
 def _delta(symbol: str, push: Any) -> BookDelta:
-    """``lastOrderCreateTime`` is that of the newest *order*: where orders are only cancelled it may be minutes old,
-    which would read as lag inside MEXC. Trades carry that lag without doubt."""
+    """``lastOrderCreateTime`` is not used: it is the time of the newest *order*, which can be minutes old while orders
+    are only cancelled, and would look like lag inside MEXC. Trades measure that lag."""
     body = push.publicAggreDepths
     bids, asks = ([(level.price, level.quantity) for level in side] for side in (body.bids, body.asks))
-    told = (bids, asks, body.fromVersion, body.toVersion, push.createTime, push.sendTime)
-    row = convert(told, DepthRow, strict=False)
+    fields = (bids, asks, body.fromVersion, body.toVersion, push.createTime, push.sendTime)
+    row = convert(fields, DepthRow, strict=False)
     return BookDelta(
         symbol=symbol,
         bids=row.bids,
@@ -165,8 +162,8 @@ def _quote(symbol: str, push: Any) -> Quote:
 
 
 def _trades(symbol: str, push: Any) -> Sequence[Event]:
-    told = [(d.price, d.quantity, d.tradeType, d.time, d.tradeId) for d in push.publicAggreDeals.deals]
-    row = convert((told, push.sendTime), DealsRow, strict=False)
+    fields = [(d.price, d.quantity, d.tradeType, d.time, d.tradeId) for d in push.publicAggreDeals.deals]
+    row = convert((fields, push.sendTime), DealsRow, strict=False)
     return [
         Trade(
             symbol=symbol,

@@ -1,8 +1,8 @@
-"""MEXC spot's protobuf messages, declared as data so that nobody needs a compiler for them.
+"""Messages of MEXC spot: protobuf, declared as data so that no compiler is needed, and the JSON of control messages.
 
-Names and numbers are those of the official schema (``PushDataV3ApiWrapper.proto`` and its imports, 2026-06). They live
-in a pool of their own: ccxt registers files of the same names in protobuf's shared one. Bodies that Detour never asks
-for are declared as bytes: on the wire they look the same, and nothing of them is parsed.
+Names and numbers are those of the official schema (``PushDataV3ApiWrapper.proto`` and its imports, 2026-06). They are
+in a separate protobuf pool, since ccxt registers files with the same names in the shared one. Bodies of channels that
+Detour does not subscribe to are declared as bytes: that is the same encoding, and their content is not parsed.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ _Wrapper = _wrapper()
 
 
 def read_push(raw: bytes) -> Any:
-    """One binary frame as a ``PushDataV3ApiWrapper``; what it does not carry is "" or 0. Raises ValueError."""
+    """One binary message as a ``PushDataV3ApiWrapper``; absent fields are "" or 0. Raises ValueError."""
     try:
         return _Wrapper.FromString(raw)
     except DecodeError as error:

@@ -4,9 +4,9 @@ Sources: the official protobuf schema (2026-06) and API documents (copies of 202
 the futures socket (2026-09), and a third party's published measurements of both sockets (REST depth caps, limits,
 sequence ranges, acknowledgements).
 
-Both books are diffs that cover a range of versions, laid on a REST snapshot whose version lies on the same counter,
-often inside a range. Perpetuals have no channel of best prices (a ticker once a second, without sizes, is none), and
-neither product publishes liquidations. MEXC has no official status page: maintenance shows as error codes.
+Books of both products are deltas that cover a range of versions, applied to a REST snapshot. Its version is of the same
+counter and often lies inside a range. Perpetuals have no channel of best prices (only a ticker once a second, without
+sizes), and neither product publishes liquidations. MEXC has no official status: maintenance shows as error codes.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from feeds.venues.sockets import SocketKind, plan_sockets
 
 _FAULTS: Mapping[str, Fault] = {
     "429": Fault.OUR_LIMIT,
-    "500": Fault.OVERLOAD,  # internal error; "Under maintenance" comes with it too
+    "500": Fault.OVERLOAD,  # internal error; also sent with the text "Under maintenance"
     "501": Fault.OVERLOAD,  # system busy
     "503": Fault.OVERLOAD,
     "510": Fault.OUR_LIMIT,  # perpetuals, with HTTP 200
@@ -49,17 +49,17 @@ _FAULTS: Mapping[str, Fault] = {
 }
 _LEVELS = 1_000
 _MOST_LEVELS: Mapping[Product, int] = {"spot": 2_000, "linear": 1_500}
-"""What a side of a REST book is cut to, whatever is asked for (measured; spot's documents say 5000)."""
+"""The most levels per side of a REST book, whatever is requested (measured; the documents of spot say 5000)."""
 _SYMBOLS_A_SOCKET: Mapping[Product, int] = {
-    "spot": 9,  # three topics each: 27 of 30, which are counted over the connection's life, resubscriptions too
-    "linear": 50,  # 150 were seen to work
+    "spot": 9,  # of three topics: 27 of 30, which count for the life of a connection, resubscriptions included
+    "linear": 50,  # 150 worked in a test
 }
 _REWOUND = 1_000_000
-"""Versions by which a message is surely not a late one but the venue counting anew: minutes of the busiest book."""
+"""A message older by this many versions is not late: the counter has restarted. It is minutes of the busiest book."""
 
 
 class VersionRule(Contiguous):
-    """``from <= last to + 1``; overlaps are safe, since sizes are absolute."""
+    """``from <= last to + 1``. Overlapping ranges are applied, since sizes are absolute."""
 
     rest_snapshot = True
 
@@ -87,19 +87,19 @@ class Mexc(VenueDefaults):
             sequence="fromVersion = last toVersion + 1, snapshot over REST",
             clocks="gateway sendTime; trades engine too",
             checked="2026-11",
-            ws_ping_s=None,  # nobody documents an answer to control pings
+            ws_ping_s=None,  # not documented that PING frames are answered
             app_ping_s=10.0,
             server_ping="none; cuts after 60 s without data or ping",
             lifetime_s=86_400.0,
             idle_cut_s=45.0,
-            sends=RateLimit(50, 1.0),  # half of what earns a disconnect
+            sends=RateLimit(50, 1.0),  # half of the rate that gets a disconnect
             max_streams=30,
         ),
         "linear": ProductFacts(
             rest="https://api.mexc.com",
             ws="wss://contract.mexc.com",
-            taker_fee=0.0004,  # by symbol and campaign: the highest, until the venue's own list is read
-            rest_limit=RateLimit(10, 2.0),  # per IP as measured; the documents say 20
+            taker_fee=0.0004,  # differs by symbol and campaign: the highest, until the list of instruments tells
+            rest_limit=RateLimit(10, 2.0),  # per IP, measured; the documents say 20
             push_ms={Channel.BOOK: 200, Channel.TRADES: 0, Channel.MARK: 1000},
             quiet_s={Channel.BOOK: 10, Channel.TRADES: 60, Channel.MARK: 15},
             sequence="begin = last end + 1, snapshot over REST",
@@ -186,7 +186,7 @@ class Mexc(VenueDefaults):
 
 
 def _book(product: Product, instrument: Instrument, levels: int) -> RestRequest:
-    name = quote(instrument.venue_id, safe="")  # not all are ASCII
+    name = quote(instrument.venue_id, safe="")  # some names are not ASCII
     spot = product == "spot"
     return RestRequest(
         path=f"/api/v3/depth?symbol={name}&limit={levels}" if spot else f"/api/v1/contract/depth/{name}?limit={levels}"

@@ -1,4 +1,4 @@
-"""What MEXC answers over REST: typed structs and decoders."""
+"""MEXC's REST answers: typed structs, decoders."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from feeds.venues.reading import Millis, Price, Size
 
 
 class RestBody(Struct):
-    """Perpetuals wrap what they say; spot's good answers are bare, and its errors have ``code`` and ``msg``."""
+    """Perpetuals wrap their answers. Good answers of spot are not wrapped; its errors have ``code`` and ``msg``."""
 
     code: int | str = 0
     msg: str = ""

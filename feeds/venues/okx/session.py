@@ -49,7 +49,7 @@ from feeds.venues.okx.wire import (
 from feeds.venues.reading import NS_PER_MS, UNREADABLE, ms_ns, number
 from feeds.venues.retry import RetrySchedule
 
-_NOTICE_S = 60.0  # announced with 64008: the connection closes 60 s later
+_NOTICE_S = 60.0  # the connection closes 60 s after notice 64008
 
 _CHANNELS: Mapping[str, Channel] = {
     "books": Channel.BOOK,
@@ -64,17 +64,17 @@ _NAMES: Mapping[Channel, tuple[str, ...]] = {
     channel: tuple(name for name, c in _CHANNELS.items() if c is channel) for channel in Channel
 }
 
-# OKX serves these on the same socket; Detour never asks for them, and somebody else's subscription is no fault.
+# Channels that Detour never subscribes to. Captures of other clients have them, so they are ignored, not counted.
 _UNUSED = ("books5", "candle", "index-tickers", "open-interest", "price-limit", "tickers")
 
 _BOOK_HEAD = b'{"arg":{"channel":"books"'
-"""How nearly all messages begin. One that is written in another order takes the long way and loses nothing."""
+"""The start of nearly all messages; they take a fast decoder. A message written differently is decoded in full."""
 
 _NAMED = re.compile(r"channel:([\w-]{1,64})(?:,inst(?:Id|Type):([\w-]{1,64}))?")
 
 
 class OkxSession:
-    """One connection to ``/ws/v5/public``. One request a symbol, so that one bad argument has few neighbours."""
+    """One connection to ``/ws/v5/public``. One request per symbol, so that a bad argument can harm few others."""
 
     def __init__(self, plan: SocketPlan, instruments: Sequence[Instrument]) -> None:
         ids = {i.symbol: i.venue_id for i in instruments}
@@ -90,7 +90,7 @@ class OkxSession:
         self._retries = RetrySchedule()
         self._readers = {
             "books": self._book,
-            "books-l2-tbt": self._book,  # the same rows at 10 ms, for accounts that log in
+            "books-l2-tbt": self._book,  # the same rows at 10 ms, for clients with a login
             "bbo-tbt": self._quote,
             "trades": self._trade,
             "trades-all": self._trade,
@@ -139,7 +139,7 @@ class OkxSession:
         if arg is None:
             return (Unknown(what="neither event nor channel"),)
         reader = self._readers.get(arg.channel)
-        return _unasked(arg.channel) if reader is None else reader(arg, frame)
+        return _unused_channel(arg.channel) if reader is None else reader(arg, frame)
 
     # requests
 
@@ -164,7 +164,7 @@ class OkxSession:
                 self._settle(frame.id, frame.arg)
                 channel = _CHANNELS.get(frame.arg.channel)
                 if channel is None:
-                    return _unasked(frame.arg.channel)
+                    return _unused_channel(frame.arg.channel)
                 return (Ack(channel=channel, symbol=self._symbol(frame.arg.inst_id)),)
             case "unsubscribe":
                 return ()
@@ -188,15 +188,15 @@ class OkxSession:
             del self._pending[number]
 
     def _refused(self, frame: Frame, received_ns: int) -> Sequence[Event]:
-        """An error names its argument in words. Arguments of the same request that are not acknowledged yet are asked
-        for singly, once: that some survive a bad neighbour rests on one source."""
+        """An error names its argument in the text. Other arguments of the same request without an answer are requested
+        once more, each alone: only one source says that they survive a bad one."""
         code, text = frame.code or "", frame.msg or ""
         fault = fault_of(code, text) or Fault.UNKNOWN
         asked = self._pending.pop(frame.id or "", ())
         bad = _named(text) or (asked[0] if len(asked) == 1 else None)
         rest = [a for a in asked if bad is None or (a.channel, a.inst_id) != (bad.channel, bad.inst_id)]
         replies: list[Event] = []
-        if fault is Fault.OUR_LIMIT:  # asking more at once would earn the next refusal
+        if fault is Fault.OUR_LIMIT:  # more requests now would be refused too
             for arg in rest:
                 self._retries.schedule(_arg_key(arg), received_ns)
         else:
@@ -214,7 +214,7 @@ class OkxSession:
 
     # data
 
-    def _stranger(self, arg: Arg) -> Sequence[Event]:
+    def _unknown_instrument(self, arg: Arg) -> Sequence[Event]:
         return (Unknown(what=f"{arg.channel} of {(arg.inst_id or '?')[:64]}"),)
 
     def _book(self, arg: Arg, frame: Frame) -> Sequence[Event]:
@@ -223,7 +223,7 @@ class OkxSession:
     def _levels(self, arg: Arg, action: str | None, rows: Sequence[BookRow]) -> Sequence[Event]:
         symbol = self._symbols.get(arg.inst_id or "")
         if symbol is None:
-            return self._stranger(arg)
+            return self._unknown_instrument(arg)
         events: list[Event] = []
         delta = action == "update"
         if not delta and action != "snapshot":
@@ -257,7 +257,7 @@ class OkxSession:
     def _quote(self, arg: Arg, frame: Frame) -> Sequence[Event]:
         symbol = self._symbols.get(arg.inst_id or "")
         if symbol is None:
-            return self._stranger(arg)
+            return self._unknown_instrument(arg)
         events: list[Event] = []
         for row in read_books(frame.data):
             bid = row.bids[0] if row.bids else None
@@ -278,7 +278,7 @@ class OkxSession:
     def _trade(self, arg: Arg, frame: Frame) -> Sequence[Event]:
         symbol = self._symbols.get(arg.inst_id or "")
         if symbol is None:
-            return self._stranger(arg)
+            return self._unknown_instrument(arg)
         return [
             Trade(
                 symbol=symbol,
@@ -294,7 +294,7 @@ class OkxSession:
     def _mark(self, arg: Arg, frame: Frame) -> Sequence[Event]:
         symbol = self._symbols.get(arg.inst_id or "")
         if symbol is None:
-            return self._stranger(arg)
+            return self._unknown_instrument(arg)
         return [
             Mark(symbol=symbol, mark=row.mark_px, gateway_ns=row.ts * NS_PER_MS or None)
             for row in read_marks(frame.data)
@@ -303,7 +303,7 @@ class OkxSession:
     def _funding(self, arg: Arg, frame: Frame) -> Sequence[Event]:
         symbol = self._symbols.get(arg.inst_id or "")
         if symbol is None:
-            return self._stranger(arg)
+            return self._unknown_instrument(arg)
         events: list[Event] = []
         for row in read_fundings(frame.data):
             due_ns, following_ns = ms_ns(row.funding_time), ms_ns(row.next_funding_time)
@@ -320,7 +320,7 @@ class OkxSession:
         return events
 
     def _liquidation(self, arg: Arg, frame: Frame) -> Sequence[Event]:
-        """All swaps of OKX, by far most of them not ours: those only prove that the channel lives."""
+        """Covers all swaps of OKX. Those that are not watched only show that the channel works."""
         events: list[Event] = []
         for row in read_liquidations(frame.data):
             symbol = self._symbols.get(row.inst_id)
@@ -339,7 +339,7 @@ class OkxSession:
         return events or (Heartbeat(channel=Channel.STATUS),)
 
 
-def _unasked(channel: str) -> Sequence[Event]:
+def _unused_channel(channel: str) -> Sequence[Event]:
     return () if channel.startswith(_UNUSED) else (Unknown(what=f"channel {channel[:64]}"),)
 
 

@@ -4,9 +4,8 @@ Sources: https://www.okx.com/docs-v5/en/ (websocket: order book, trades, mark pr
 status; REST: market data, public data, status; error codes), read 2026-05 to 2026-07; ccxt 4.5.90; third parties' live
 captures of 2026-08 and 2026-09.
 
-Books: channel ``books`` (400 levels, 100 ms) and ``bbo-tbt`` (10 ms). ``books`` carries the time at which the gateway
-made the push, ``bbo-tbt`` the time of the matching engine; no message carries both. Book checksums are fixed to 0 since
-2026-06-23 and never looked at.
+Books: channel ``books`` (400 levels, 100 ms) and ``bbo-tbt`` (10 ms). ``books`` carries the gateway's time, ``bbo-tbt``
+the matching engine's; no message carries both. Book checksums are always 0 since 2026-06-23 and are not checked.
 """
 
 from __future__ import annotations
@@ -56,8 +55,8 @@ _CLOSES: Mapping[int, Fault] = {
     1009: Fault.BAD_REQUEST,  # our message was too long
     4002: Fault.BAD_REQUEST,
     4003: Fault.OUR_LIMIT,  # more subscriptions than allowed
-    4004: Fault.OUR_LIMIT,  # nothing pushed for 30 s and no ping from us
-    4005: Fault.OUR_LIMIT,  # their send buffer for us is full: we read too slowly
+    4004: Fault.OUR_LIMIT,  # nothing sent for 30 s and no ping from us
+    4005: Fault.OUR_LIMIT,  # their send buffer is full: we read too slowly
     4008: Fault.OUR_LIMIT,
     4009: Fault.OUR_LIMIT,
 }
@@ -73,7 +72,7 @@ def _facts(
         rest="https://www.okx.com",
         ws="wss://ws.okx.com:8443",
         taker_fee=taker_fee,
-        # Every path has its own limit per IP; weights are shares of the narrowest that is probed: time, 10 per 2 s.
+        # Every path has its own limit per IP. Weights are relative to the lowest limit of the probes: time, 10 per 2 s.
         rest_limit=RateLimit(10, 2.0),
         push_ms=push_ms,
         quiet_s=quiet_s,
@@ -81,8 +80,8 @@ def _facts(
         checksum="none (fixed to 0 since 2026-06)",
         clocks="books ts: gateway; bbo-tbt, trades ts: engine",
         checked="2026-09",
-        ws_ping_s=None,  # ccxt: OKX does not answer control pings; the text ping measures the same
-        app_ping_s=10.0,  # needed within 30 s
+        ws_ping_s=None,  # ccxt: OKX does not answer PING frames; the text ping measures the same
+        app_ping_s=10.0,  # the venue wants one within 30 s
         server_ping="none; cuts after 30 s without push or ping (4004)",
         idle_cut_s=30.0,
         connects=RateLimit(3, 1.0),
@@ -94,7 +93,7 @@ def _facts(
 _SWAP_FACTS = _facts(
     0.0005,
     {**_PUSH_MS, Channel.LIQUIDATIONS: 0, Channel.MARK: 200},
-    {**_QUIET_S, Channel.MARK: 25},  # mark price: every 10 s at least
+    {**_QUIET_S, Channel.MARK: 25},  # mark prices come at least every 10 s
 )
 
 _TIME = Probe(name="time", request=RestRequest(path="/api/v5/public/time"), gives_time=True)
@@ -105,7 +104,9 @@ class Okx(VenueDefaults):
     title = "OKX"
     ccxt: Mapping[Product, str] = {"spot": "okx", "linear": "okx", "inverse": "okx"}
     products: Mapping[Product, ProductFacts] = {
-        "spot": _facts(0.0015),  # tier 0; 0.10 or 0.15 % by region and pair group, the higher is the safe default
+        "spot": _facts(
+            0.0015
+        ),  # tier 0; 0.10 or 0.15 % by region and group of pairs, the higher fee is the safe default
         "linear": _SWAP_FACTS,
         "inverse": _SWAP_FACTS,
     }
@@ -124,14 +125,17 @@ class Okx(VenueDefaults):
         return OkxSession(plan, instruments)
 
     def rule(self, product: Product) -> SequenceRule:
-        """Heartbeats (equal ids) and resets (lower ids) continue the chain like any other update."""
+        """Heartbeats (equal ids) and resets (lower ids) follow like any other update."""
         return PrevEquals()
 
     def probes(self, product: Product, instruments: Sequence[Instrument]) -> Sequence[Probe]:
         if not instruments:
             return (_TIME,)
         path = f"/api/v5/market/books?instId={instruments[0].venue_id}&sz=5"
-        return (_TIME, Probe(name="book", request=RestRequest(path=path, weight=0.25)))  # 40 per 2 s
+        return (
+            _TIME,
+            Probe(name="book", request=RestRequest(path=path, weight=0.25)),
+        )  # limit of this path: 40 per 2 s
 
     def read_probe(self, product: Product, probe: Probe, answer: Answer) -> ProbeReading:
         try:
@@ -159,10 +163,10 @@ class Okx(VenueDefaults):
         )
 
     def status_request(self, product: Product) -> RestRequest | None:
-        return RestRequest(path="/api/v5/system/status", weight=4.0)  # 1 per 5 s, the narrowest of all
+        return RestRequest(path="/api/v5/system/status", weight=4.0)  # limit of this path: 1 per 5 s, the lowest of all
 
     def read_status(self, product: Product, answer: Answer) -> Sequence[StatusNotice]:
-        data = _good(answer)
+        data = _good_content(answer)
         try:
             return tuple(n for n in map(status_notice, read_statuses(data)) if n is not None)
         except UNREADABLE as error:
@@ -172,7 +176,7 @@ class Okx(VenueDefaults):
         return _CLOSES.get(code)
 
 
-def _good(answer: Answer) -> Raw:
+def _good_content(answer: Answer) -> Raw:
     """The data of a good answer. Raises VenueError."""
     try:
         body = read_body(answer.body)
@@ -184,7 +188,7 @@ def _good(answer: Answer) -> Raw:
 
 
 def _first_book(answer: Answer) -> BookRow:
-    data = _good(answer)
+    data = _good_content(answer)
     try:
         return read_books(data)[0]
     except UNREADABLE as error:

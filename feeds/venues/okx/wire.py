@@ -1,4 +1,4 @@
-"""What OKX v5 writes: rows as typed structs, error codes, status rows. See ``venue.py`` for the sources."""
+"""Messages of OKX v5: rows as typed structs, decoders, error codes, status rows. See ``venue.py`` for the sources."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FAULTS: Mapping[str, Fault] = {
     "50004": Fault.OVERLOAD,  # endpoint timeout
     "50005": Fault.MAINTENANCE,  # API offline or unavailable
     "50011": Fault.OUR_LIMIT,  # too many requests
-    "50013": Fault.OVERLOAD,  # systems busy: comes with HTTP 429 and yet is theirs
+    "50013": Fault.OVERLOAD,  # systems busy: sent with HTTP 429, but it is their overload
     "50026": Fault.OVERLOAD,  # system error
     "50040": Fault.OUR_LIMIT,  # too frequent
     "50061": Fault.OUR_LIMIT,
@@ -59,12 +59,12 @@ class BookRow(Struct, rename="camel", gc=False):
     bids: SideLevels
     asks: SideLevels
     ts: Millis = 0
-    seq_id: int | None = None  # not sent in 2022, nor in all REST answers
+    seq_id: int | None = None  # not sent in 2022, and not in all REST answers
     prev_seq_id: int | None = None
 
 
 class BookFrame(Struct, rename="camel", gc=False):
-    """A whole ``books`` message in one go: a quarter cheaper than ``Frame`` and its rows one after the other."""
+    """A whole ``books`` message, decoded at once: a quarter cheaper than decoding ``Frame`` and then its rows."""
 
     arg: Arg
     data: list[BookRow] = []
@@ -98,7 +98,7 @@ class MarkRow(Struct, rename="camel", gc=False):
 
 
 class FundingRow(Struct, rename="camel", gc=False):
-    """Text, since OKX sends "" for what is not known yet."""
+    """Fields are text, since OKX sends "" for values that are not known yet."""
 
     funding_rate: str = ""
     funding_time: str = ""
@@ -154,7 +154,7 @@ _STATES: Mapping[str, _States] = {
 }
 
 # 0 websocket, 5 trading, 9 trading by product batch. Not: 6 block, 7 bots, 10 spread, 11 copy, 99 others, and 8 trading
-# by account batch, during which the market goes on for everybody else.
+# by account batch, during which the market stays open for all others.
 _ABOUT_MARKET = frozenset({"", "0", "5", "9"})
 
 

@@ -1,9 +1,10 @@
 """Foreign witnesses of BingX: ccxt.pro and bingx-python hold the same books as ours, from the same simulator.
 
-ccxt.pro takes whole books of 100 levels, ours are built of changes. bingx-python is asked over REST only: the websocket
-of its release 2.1.7 neither unzips frames nor answers ``Ping``, and leaves out ``reqType``, all of which the venue
-demands (its "Websocket Market Data" introduction). Of the others cryptofeed 2.4.1 and pybotters 1.11.2 do not know the
-venue, bingx-py 1.0.2 and typed-bingx 0.1.0 have no public websocket, and aiotrade-sdk 0.32 wants Python 3.12.
+ccxt.pro takes whole books of 100 levels, ours are built from changes. bingx-python is used over REST only: the
+websocket of its release 2.1.7 does not decompress messages, does not answer ``Ping`` and omits ``reqType``, all of
+which the venue requires (introduction of "Websocket Market Data"). Of the others cryptofeed 2.4.1 and pybotters 1.11.2
+do not know the venue, bingx-py 1.0.2 and typed-bingx 0.1.0 have no public websocket, and aiotrade-sdk 0.32 wants Python
+3.12.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ async def test_ccxt_pro_holds_the_same_books_as_ours() -> None:
         steps = {one.symbol: (one.tick, one.lot, one.contract_size) for one in beside.instruments[LINEAR]}
         assert steps == {"BTC/USDT:USDT": (0.1, 0.0001, 1.0), "ETH/USDT:USDT": (0.01, 0.01, 1.0)}
         exchange = beside.exchange
-        pairings = [  # ccxt knows no number of perpetuals
+        pairings = [  # ccxt keeps no number of perpetuals
             Pairing(one.client, beside.ours, one.route, one.symbol, by="number" if one.route == SPOT else "engine")
             for one in beside.pairings()
         ]

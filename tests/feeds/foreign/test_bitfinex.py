@@ -1,7 +1,7 @@
 """Foreign witnesses of Bitfinex: ccxt.pro and cryptofeed 2.4.1 hold the same books as we do, from the same simulator.
 
-Neither numbers its books, so that all are compared when the market stands still. ccxt checks every checksum that is
-sent for the best 25 levels, cryptofeed that no number is missing on its connection.
+Neither keeps numbers of books, so books are compared when the market stands still. ccxt checks every checksum of the
+best 25 levels, cryptofeed checks that no number is missing on its connection.
 """
 
 from __future__ import annotations

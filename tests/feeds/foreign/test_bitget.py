@@ -17,7 +17,7 @@ async def test_ccxt_pro_holds_the_same_books_as_ours_on_both_versions() -> None:
     seen: list[Ccxt] = []
 
     def unify(client: Ccxt) -> None:
-        """The second as for a unified trading account, so that it talks v3."""
+        """Configures the second client for a unified trading account, so that it uses v3."""
         client.exchange.options["uta"] = bool(seen)
         seen.append(client)
 

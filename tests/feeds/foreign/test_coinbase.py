@@ -1,7 +1,7 @@
 """Foreign witnesses of Coinbase: ccxt.pro holds the same books as ours, and cryptofeed 2.4.1 the same bids.
 
-cryptofeed takes no asks out of a snapshot (see its client), so that of those only the ones that changed since can be
-compared. coinbase-advanced-py 1.7.0 keeps no books, and dials with an argument that websockets has dropped since.
+cryptofeed reads no asks from a snapshot (see its client), so only asks that have changed since can be compared.
+coinbase-advanced-py 1.7.0 keeps no books, and connects with an argument that websockets no longer has.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Foreign witnesses of Crypto.com: ccxt.pro and cryptocom-exchange hold the same books as we do, from one simulator.
 
-ccxt builds them of changes, and is compared at equal ``u``; cryptocom-exchange 2.8.0 takes whole books, without a
-number, and is compared when the market stands still. cryptofeed 2.4.1 speaks only the retired v2 protocol
-(``/v2/market``, depth 150), so that it cannot be a witness of v1.
+ccxt builds them from changes and is compared at equal ``u``. cryptocom-exchange 2.8.0 takes whole books without numbers
+and is compared when the market stands still. cryptofeed 2.4.1 supports only the retired v2 protocol (``/v2/market``,
+depth 150), so it cannot be a witness of v1.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Foreign witnesses of Deribit: ccxt.pro and cryptofeed 2.4.1 hold the same books as we do, from the same simulator.
 
-ccxt keeps no sequence of Deribit's books, but the engine's time; cryptofeed checks the chain of change ids itself.
-ccxt is asked for many symbols in one request: one request each, all at once, costs more credits than Deribit grants.
+ccxt keeps the engine's time of Deribit's books and no sequence number; cryptofeed checks the chain of change ids
+itself. ccxt subscribes to many symbols in one request: one request each, all at once, costs more credits than Deribit
+allows.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The foreign witness: ccxt.pro's own clients must hold the same books as ours, from the same simulator.
 
-What a foreign client refuses is our bug, in a twin or in a decoder. **This test takes a minute on purpose**: every
-client holds its books for ``HELD_S``, all at once. ``DETOUR_FOREIGN_S=5`` in the environment makes it a quick look.
-A venue whose clients need more than a line here has a ``test_foreign_<venue>.py`` of its own.
+If a foreign client cannot follow, the bug is ours, in a twin or in a decoder. **This test takes a minute on purpose**:
+all clients hold their books for ``HELD_S`` at the same time. ``DETOUR_FOREIGN_S=5`` in the environment makes it
+shorter. A venue whose clients need more than a line here has its own ``test_<venue>.py``.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ CLASSES = [
     ("bybit", ("bybit.spot", "bybit.linear")),
 ]
 INVERSE = [("binancecoinm", ("binance.inverse",)), ("okx", ("okx.inverse",)), ("bybit", ("bybit.inverse",))]
-"""Deribit's are in ``test_foreign_deribit``."""
+"""Those of Deribit are in ``test_deribit``."""
 DOLLARS = {"binance.inverse": (100.0, 10.0), "okx.inverse": (100.0, 10.0), "bybit.inverse": (1.0, 1.0)}
-"""Of a contract of Bitcoin and of Ether."""
+"""Dollars of one contract, of Bitcoin and of Ether."""
 
 
 def pairings(beside: Both) -> list[Pairing]:
-    """ccxt keeps no sequence of Bybit's books, and asks for 50 levels unless told to take as many as we do."""
+    """ccxt keeps no sequence number of Bybit's books, and subscribes to 50 levels unless told otherwise."""
     return [
         Pairing(
             one.client, beside.ours, one.route, one.symbol,

@@ -41,5 +41,5 @@ async def test_cryptofeed_holds_the_same_books_as_ours() -> None:
 
 
 def whole(levels: Side) -> Side:
-    """As a client sees them that did not ask for fractions of contracts: rounded down, and gone below one."""
+    """Levels as sent to a client that did not request fractions of contracts: rounded down, and removed below one."""
     return [(price, float(floor(size))) for price, size in levels if size >= 1]

@@ -1,7 +1,7 @@
 """Foreign witnesses of HTX: ccxt.pro and cryptofeed 2.4.1 hold the same books as we do, from the same simulator.
 
-ccxt takes the same channels as we do, and syncs spot itself; cryptofeed takes whole books (``depth.step0``). Swaps are
-numbered by connection, so that books are compared at equal times of the gateway.
+ccxt uses the same channels as we do and syncs spot books itself; cryptofeed takes whole books (``depth.step0``). Swaps
+are numbered per connection, so books are compared at equal times of the gateway.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ async def test_ccxt_pro_holds_the_same_books_as_ours() -> None:
             beside,
             pairings,
             [beside.exchange.watch_trades(one.symbol) for one in pairings],
-            settled_s=8.0,  # its first spot book may be too old, and it asks again after a second
+            settled_s=8.0,  # its first spot book may be too old; it requests another after a second
             every_s=0.005,
             compared_hz=8.0,
         )
@@ -38,5 +38,5 @@ async def test_cryptofeed_holds_the_same_books_as_ours() -> None:
         assert min(theirs["seen"][kind] for kind in ("trades", "ticker")) > 0
         assert_same(beside.ours, theirs["books"], LEVELS)
         for name, book in theirs["books"].items():
-            # spot is pushed once a second
+            # spot books come once a second
             assert book["updates"] >= (2 if "spot" in name else 10), name

@@ -1,6 +1,6 @@
 """Foreign witnesses of Hyperliquid: ccxt.pro and the official Python SDK hold the same books as ours.
 
-Both take the usual book, which comes every 5 s; ours is that very book for the half second until the next fast one.
+Both use the usual book, which comes every 5 s. Ours equals it for half a second, until the next fast one.
 cryptofeed 2.4.1 does not know this venue.
 """
 
@@ -29,7 +29,7 @@ History = dict[tuple[str, int], tuple[Side, Side]]
 
 
 class WatchSession:
-    """Our own books, remembered as long as the test runs."""
+    """Our own books, all kept until the test ends."""
 
     def __init__(self, at: Simulator) -> None:
         self.ours = Ours(at)
@@ -44,7 +44,7 @@ class WatchSession:
         self.ours.watch(ROUTE, instruments)
 
     async def look_until(self, done: Callable[[], bool]) -> None:
-        """Remember what we hold; raises TimeoutError."""
+        """Keeps our books until ``done``. Raises TimeoutError."""
         async with asyncio.timeout(PATIENCE_S):
             while not done():
                 await asyncio.sleep(LOOK_EVERY_S)
@@ -116,7 +116,7 @@ async def test_the_official_client_holds_the_same_books_as_ours() -> None:
             assert json.loads(await asyncio.wait_for(client.stdout.readline(), READY_S)) == {"ready": True}
             await watched.look_until(lambda: bool(watched.books))
             first_ms = max(time_ms for _, time_ms in watched.books)
-            # a whole slot of the venue's clock and the half second in which our book is that of the slot
+            # one interval of the usual book, and the half second in which our book equals it
             next_ms = (first_ms // 5_000 + 1) * 5_000 + 1_500
             await watched.look_until(lambda: max(time_ms for _, time_ms in watched.books) > next_ms)
             out, _ = await asyncio.wait_for(client.communicate(b""), READY_S)

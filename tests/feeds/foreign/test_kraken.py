@@ -1,7 +1,7 @@
 """Foreign witnesses of Kraken: ccxt.pro, python-kraken-sdk (spot, with every checksum) and cryptofeed (perpetuals).
 
-ccxt 4.5.90 numbers no book of Kraken's and cannot check the checksum (its option splits numbers as if they were text);
-cryptofeed 2.4.1 has spot's first websocket version only, which nobody here speaks.
+ccxt 4.5.90 keeps no numbers of Kraken's books and cannot check the checksum (its option splits numbers as if they were
+text). cryptofeed 2.4.1 has only version 1 of spot's websocket, which is not simulated.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ async def test_ccxt_pro_holds_the_same_books_as_ours() -> None:
                 one.client, beside.ours, one.route, one.symbol,
                 by="engine",
                 depth=100 if one.route == "kraken.spot" else None,
-                # a batch of perpetuals is many messages of one time; on spot the time names the message
+                # on perpetuals many messages have the same time; on spot each has its own
                 many_at_a_time=one.route == "kraken.linear",
             )
             for one in beside.pairings()

@@ -1,8 +1,8 @@
 """Foreign witnesses of KuCoin: ccxt.pro on both families of sockets and the official SDK hold the same books as we do.
 
-ccxt 4.5.90 follows the classic increments with a REST book, as most programs do. On UTA it is given the snapshots of 50
-levels: of increments it applies nothing (``handle_book_delta`` takes ``bids`` and ``asks`` where UTA writes ``b`` and
-``a``). cryptofeed 2.4.1 has classic spot only, with a REST book that needs a key and a token host that cannot be set.
+ccxt 4.5.90 follows the classic increments with a REST book, as most programs do. On UTA it gets snapshots of 50 levels:
+it does not apply increments (``handle_book_delta`` reads ``bids`` and ``asks`` where UTA writes ``b`` and ``a``).
+cryptofeed 2.4.1 has classic spot only, with a REST book that needs a key and a token host that cannot be set.
 """
 
 from __future__ import annotations

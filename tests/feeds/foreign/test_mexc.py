@@ -20,14 +20,16 @@ async def test_ccxt_pro_holds_the_same_books_as_ours() -> None:
 
         def prepare(client: Ccxt) -> None:
             client.exchange.urls["api"]["ws"] = {"spot": f"{spot}/ws", "swap": f"{linear}/edge"}
-            client.exchange.options["watchOrderBook"]["snapshotDelay"] = 3  # updates it waits for before it asks
-            client.exchange.enableRateLimit = False  # the list of contracts costs it five seconds of silence
+            client.exchange.options["watchOrderBook"]["snapshotDelay"] = (
+                3  # updates that it waits for before it requests the book
+            )
+            client.exchange.enableRateLimit = False  # after the list of contracts it would wait for five seconds
 
         async with both(at, CLASSES, SYMBOLS, prepare) as beside:
             pairings = [
                 Pairing(
                     one.client, beside.ours, one.route, one.symbol,
-                    by="gateway",  # it keeps no last version of spot's books
+                    by="gateway",  # it does not keep the last version of spot books
                     params={"frequency": "10ms"} if one.route == "mexc.spot" else {},
                 )
                 for one in beside.pairings()

@@ -1,8 +1,8 @@
-"""The second foreign witnesses of Binance, OKX and Bybit, beside ccxt.pro in ``test_foreign_clients``.
+"""The second foreign witnesses of Binance, OKX and Bybit, beside ccxt.pro in ``test_every_venue``.
 
 cryptofeed 2.4.1 holds spot and linear books of all three, python-binance 1.0.37 those of Binance, and pybit 5.17.0, the
-venue's own, those of Bybit with inverse ones. Not used: python-okx 0.4.4, the venue's own of OKX, hands over messages
-and keeps no books, and so does Binance's own binance-connector.
+venue's own, those of Bybit, inverse ones included. Not used, since they keep no books: python-okx 0.4.4 (OKX's own) and
+binance-connector (Binance's own).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ BYBIT = {"bybit": ("bybit.spot", "bybit.linear")}
 
 
 def names(classes: Mapping[str, Sequence[str]]) -> set[str]:
-    """The books that a client should have of them."""
+    """Names of the books that a client should have."""
     return {
         f"{route} {symbol}{':USDT' if route.endswith('linear') else ''}"
         for routes in classes.values()

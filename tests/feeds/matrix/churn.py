@@ -1,4 +1,4 @@
-"""A book that changes at random and stays a book, told to a twin change by change; and what ours must then hold."""
+"""A market that changes at random: the twin sends each change, and our book must then hold the same levels."""
 
 from __future__ import annotations
 
@@ -21,12 +21,13 @@ from tests.feeds.venues.line import Line
 N = TypeVar("N", int, float)
 V = TypeVar("V")
 MID_TICKS = 50_000
-"""Five digits: some venues have no prices with more."""
+"""Mid price in ticks: five digits, since some venues allow no more."""
 REACH_TICKS = 60
 
 
 class Churn:
-    """One pair of one cell on a ``Line``, its market moved by hand. Sizes and prices are at the instrument's steps."""
+    """One pair of one cell on a ``Line``, whose market the test changes. Sizes and prices are multiples of the
+    instrument's steps."""
 
     def __init__(self, cell: Cell) -> None:
         self.cell = cell
@@ -37,14 +38,14 @@ class Churn:
         self._mid = MID_TICKS
         pace_ms = max(line.twin.facts[cell.product].book_ms, cell.facts.push_ms[Channel.BOOK])
         self.step_ns = int(pace_ms * MS)
-        """Between two changes: long enough that each is pushed."""
+        """Time between two changes, long enough that each is sent."""
         self.bids = {self._mid - n: self._size() for n in range(1, REACH_TICKS)}
         self.asks = {self._mid + n: self._size() for n in range(1, REACH_TICKS)}
 
     def sync(self) -> list[Event]:
-        """Subscribe, and bring the book over REST where the venue wants it so. Returns every event on the way."""
+        """Subscribe, and fetch the book over REST where the rule needs that. Returns all events."""
         line = self.line
-        events = [*self._hear(line.greeting), *self.say(line.ours.subscribe())]
+        events = [*self._hear(line.greeting), *self.send(line.ours.subscribe())]
         self.apply(events)
         if line.book.wants_snapshot:
             self.fetch()
@@ -52,7 +53,7 @@ class Churn:
         return events
 
     def fetch(self) -> Outcome:
-        """The venue's REST book, laid under what came by the socket."""
+        """Gives the venue's REST book to ours, under the deltas that came over the socket."""
         line = self.line
         wanted = line.venue.snapshot_request(line.product, line.instrument)
         assert wanted is not None
@@ -61,7 +62,7 @@ class Churn:
         return line.book.apply(snapshot, line.world.ns)
 
     def change(self, wrong_checksum: bool = False) -> Change:
-        """The next batch: the price walks now and then, levels near it come, go and change."""
+        """The next batch of changes: the price moves now and then, levels near it are added, removed and changed."""
         rng = self._rng
         changed: dict[str, dict[int, str]] = {"bids": {}, "asks": {}}
         if rng.random() < 0.1:
@@ -69,7 +70,7 @@ class Churn:
             for name, side in (("bids", self.bids), ("asks", self.asks)):
                 if side.pop(self._mid, None) is not None:
                     changed[name][self._mid] = "0"
-            # what is too far away leaves, and the wide end is filled up
+            # levels too far away are removed, and the far end is filled up
             for name, side, sign in (("bids", self.bids, -1), ("asks", self.asks, 1)):
                 for n in [n for n in side if abs(n - self._mid) > REACH_TICKS]:
                     del side[n]
@@ -97,11 +98,11 @@ class Churn:
         )
 
     def tell(self, change: Change) -> list[Outcome]:
-        """What becomes of the frames that the twin makes of it."""
+        """Outcomes of the messages that the twin makes of a change."""
         return self.apply(self._hear(self.line.theirs.change(self.line.sim, change)))
 
-    def say(self, payloads: Sequence[str | bytes]) -> list[Event]:
-        """What comes of our sending these."""
+    def send(self, payloads: Sequence[str | bytes]) -> list[Event]:
+        """Events of the twin's answers to these payloads."""
         return self._hear(self._asked(payloads))
 
     def apply(self, events: Sequence[Event]) -> list[Outcome]:
@@ -109,7 +110,7 @@ class Churn:
         return [book.apply(e, ns) for e in events if isinstance(e, BookSnapshot | BookDelta)]
 
     def equal(self) -> bool:
-        """Do both hold the same best levels, as many as the cell compares?"""
+        """Do both books have the same best levels (as many as the cell compares)?"""
         for ours, theirs, descending in (
             (self.line.book.bids, self.bids, True),
             (self.line.book.asks, self.asks, False),
@@ -130,7 +131,8 @@ class Churn:
         return [out for raw in raws for out in line.theirs.receive(raw, line.world.ns)]
 
     def _hear(self, outs: Sequence[Out]) -> list[Event]:
-        """Answers to our replies come after what is under way already, as on a socket."""
+        """Events of these messages. Answers to our replies come after messages that are sent already, as on a
+        socket."""
         coming, events = deque(outs), list[Event]()
         while coming:
             out = coming.popleft()
@@ -162,7 +164,7 @@ class Churn:
 
 
 class _Shown(FixedWorld):
-    """Writes the book out only when the twin asks for it."""
+    """Writes the book as text only when the twin reads it."""
 
     def __init__(self, twin: Twin, churn: Churn) -> None:
         super().__init__(twin)
@@ -179,7 +181,7 @@ def ranked(levels: Mapping[N, V], descending: bool) -> list[tuple[N, V]]:
 
 
 def book_label(cell: Cell) -> str:
-    """Which of the route's sockets carries the book of its first instrument."""
+    """Label of the socket that carries the book of the route's first instrument."""
     sim = next(one for one in TWINS[cell.venue]().instruments() if one.product == cell.product)
     instrument = instrument_of(sim, cell.facts)
     for plan in VENUES[cell.venue].plan(cell.product, [instrument]):

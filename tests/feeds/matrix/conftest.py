@@ -1,4 +1,4 @@
-"""What the rows over sockets stand on: one simulator a file, and one route of ours for every cell in it."""
+"""Fixtures of the tests over sockets: one simulator for each file, and one route of ours for every cell in it."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ TIMING = StreamTiming(
 
 
 class _Hasty(Stream):
-    """Patience of tests instead of that of a long day."""
+    """A stream with short timings for tests."""
 
     def __init__(self, *arguments: object, **options: object) -> None:
         super().__init__(*arguments, **options, timing=TIMING)  # type: ignore[arg-type] # passed on as they came
 
 
 class Stage:
-    """The floor and the routes that all rows of a file share."""
+    """The simulator and the routes that all tests of a file share."""
 
     def __init__(self, floor: Floor) -> None:
         self.floor = floor

@@ -1,4 +1,4 @@
-"""The simulator and our own routes in one event loop, over loopback sockets, with faults put in from outside."""
+"""The simulator and our routes in one event loop, over loopback sockets; tests order the faults."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from feeds.venues.registry import VENUES
 from tests.feeds.matrix.products import Cell, instrument_of
 
 LIMIT_S = 15.0
-"""Nothing waits for time to pass; this only ends what would hang."""
+"""Limit of every wait. Tests do not wait for time to pass; this only ends those that would hang."""
 POLL_S = 0.01
 BASES = ("BTC", "ETH", "SOL")
 
@@ -53,7 +53,7 @@ class Floor:
         await self.simulation.close()
 
     async def order(self, path: str, cell: Cell, **fields: Any) -> None:
-        """An ``event`` or a ``phase`` of the control endpoint, for one route."""
+        """Posts an ``event`` or a ``phase`` for one route to the control endpoint."""
         assert self._http is not None
         when = {"from_s": 0, "to_s": 3600} if path == "phase" else {"at_s": 0}
         body = json.dumps({"assumed": True, **when, "routes": [cell.route], **fields})
@@ -61,7 +61,7 @@ class Floor:
             assert answer.status == 200, await answer.text()
 
     def pairs(self, cell: Cell) -> list[SimPair]:
-        """Those that are watched."""
+        """The watched pairs of a cell."""
         pairs = self.simulation.market.pairs[cell.route]
         first = {pair.instrument.base: pair for pair in reversed(pairs)}
         return [first[base] for base in BASES if base in first]
@@ -71,13 +71,13 @@ class Floor:
 
 
 class WatchSession:
-    """One of our routes at work on the floor. A context: it ends with its block."""
+    """One of our routes, connected to the simulator. A context manager: it stops at the end of its block."""
 
     def __init__(
         self, floor: Floor, cell: Cell, *, beside: Sequence[Instrument] = (), facts: Mapping[str, Any] | None = None
     ) -> None:
-        """``beside``: further instruments, which the venue may not know. ``facts`` replaces published ones, so that a
-        test need not wait for a venue's minutes."""
+        """``beside``: further instruments, which the venue may not know. ``facts`` replaces published facts, so that a
+        test does not wait for minutes."""
         self.floor, self.cell = floor, cell
         self.samples: list[Sample] = []
         self.said: list[str] = []
@@ -113,14 +113,14 @@ class WatchSession:
 
     @property
     def symbol(self) -> str:
-        """The one that faults of single books are put into."""
+        """The symbol for faults of single books."""
         return self.pairs[0].instrument.symbol
 
     def synced(self) -> bool:
         return all(book.synced for book in self.books)
 
     def equal(self) -> bool:
-        """Do all books share their best levels with what the simulator's feed has told so far?"""
+        """Do all books have the best levels that the simulator has sent so far?"""
         return self.synced() and all(self._equal(pair) for pair in self.pairs)
 
     def _equal(self, pair: SimPair) -> bool:
@@ -134,7 +134,8 @@ class WatchSession:
         return any(book.synced and book.ladder().crossed for book in self.books)
 
     async def until(self, true: Callable[[], bool], what: str, limit_s: float = LIMIT_S) -> None:
-        """Returns as soon as it is. AssertionError names what never came; a crossed book ends it too."""
+        """Returns as soon as ``true`` is. AssertionError names what did not happen; a crossed book ends the wait
+        too."""
         loop = asyncio.get_running_loop()
         end_s = loop.time() + limit_s
         while not true():
@@ -143,19 +144,19 @@ class WatchSession:
             await asyncio.sleep(POLL_S)
 
     async def updates(self, count: int, or_when: Callable[[], bool] = lambda: False) -> None:
-        """Returns after so many messages of books: time enough for what was ordered to have come by."""
+        """Returns after this many book messages: time enough for an ordered fault to happen."""
         enough = self.route_books.book_updates + count
         await self.until(
             lambda: self.route_books.book_updates >= enough or or_when(), f"{count} more messages of books"
         )
 
     def ask_again(self) -> None:
-        """A fresh snapshot of the first book."""
+        """Requests a new snapshot of the first book."""
         for stream in self.watch.streams:
             stream.resubscribe(Channel.BOOK, self.symbol)
 
     async def live(self) -> None:
-        """Every book is the simulator's, and moves on."""
+        """Waits until every book equals the simulator's and has changed."""
         await self.until(self.equal, "the books equal the simulator's")
         versions = [book.version for book in self.books]
         await self.until(
@@ -164,7 +165,7 @@ class WatchSession:
         )
 
     def silent(self) -> list[str]:
-        """Channels that a sample taken now complains of: never any data, or late."""
+        """Channels without data or with late data, in a sample taken now."""
         self.watch.sample()
         sample = [one for one in self.samples if isinstance(one, FeedSample)][-1]
         late = {key for key, limit in sample.quiet_limit_ms.items() if sample.channel_silence_ms.get(key, 0) > limit}
@@ -176,7 +177,7 @@ class WatchSession:
         return [one.ws_ms for one in self.samples if isinstance(one, LinkSample) and one.ws_ms is not None]
 
     def keepalive(self) -> bool | None:
-        """As the newest sample has it."""
+        """Keepalive state in the newest sample."""
         self.watch.sample()
         return [one for one in self.samples if isinstance(one, FeedSample)][-1].keepalive_ok
 
@@ -190,12 +191,12 @@ class WatchSession:
 
     @property
     def noise(self) -> int:
-        """Messages that were counted as garbled or unknown."""
+        """Number of messages counted as garbled or unknown."""
         return self.watch.garbled + self.watch.unknown
 
     @property
     def bugs(self) -> int:
-        """Exceptions in our own handlers."""
+        """Number of exceptions in our own handlers."""
         return sum(stream.stats.handler_errors for stream in self.watch.streams)
 
 
@@ -206,7 +207,7 @@ def _hurried(venue: Venue, cell: Cell, facts: Mapping[str, Any]) -> Venue:
 
 
 async def each(cells: Sequence[Cell], story: Callable[[Cell], Awaitable[None]]) -> None:
-    """The same story for every cell at once. AssertionError names the cells that failed, each with its reason."""
+    """Runs one test for all cells at the same time. AssertionError names the cells that failed, with the reasons."""
     outcomes = await asyncio.gather(*(story(cell) for cell in cells), return_exceptions=True)
     failed = [f"{cell.route}: {type(o).__name__}: {o}" for cell, o in zip(cells, outcomes, strict=True) if o]
     assert not failed, "\n".join(failed)

@@ -1,4 +1,4 @@
-"""Every product that can be watched and simulated, and what its published facts promise of its books."""
+"""Every product that can be watched and simulated, and what its facts tell about its books."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from feeds.venues.base import ProductFacts
 from feeds.venues.registry import VENUES
 
 SHARES = 3
-"""Files that the rows over sockets are spread over, so that xdist's workers share them."""
+"""Number of files that the tests over sockets are divided into, so that xdist's workers share them."""
 GONE = "ZZZ"
 """A coin that no venue lists."""
 
 
 class Loss(Enum):
-    """How a change that never came is noticed."""
+    """How a lost change is noticed."""
 
     SEQUENCE = "by the next one's number"
     CHECKSUM = "once the venue's checksum covers it"
@@ -44,7 +44,7 @@ class Cell(Struct, frozen=True):
 
     @property
     def checksum(self) -> bool:
-        """Does a checksum still live on the wire?"""
+        """Does the venue send checksums?"""
         return not self.facts.checksum.startswith("none")
 
     @property
@@ -57,13 +57,13 @@ class Cell(Struct, frozen=True):
 
     @property
     def numbered_together(self) -> bool:
-        """One number runs through all books of a connection: a loss costs each of them."""
+        """One counter numbers all books of a connection, so a loss restarts each of them."""
         return "over all" in self.facts.sequence
 
     @property
     def compared(self) -> int:
-        """Best levels of a side that our book must share with theirs at any moment."""
-        return 5 if self.loss is Loss.HEALED else 20  # whole books come fast with five levels and slowly with more
+        """Best levels per side that our book must have in common with the twin's at any time."""
+        return 5 if self.loss is Loss.HEALED else 20  # books of five levels come fast, those with more come slowly
 
 
 CELLS: tuple[Cell, ...] = tuple(
@@ -76,13 +76,13 @@ CELLS: tuple[Cell, ...] = tuple(
 
 
 def share_of(number: int) -> list[Cell]:
-    """Whole venues, dealt out in turn: the products of one share one simulator."""
+    """Cells of one file: venues are divided in turn, so that all products of a venue share one simulator."""
     names = list(dict.fromkeys(cell.venue for cell in CELLS))
     return [cell for cell in CELLS if names.index(cell.venue) % SHARES == number]
 
 
 def instrument_of(sim: SimInstrument, facts: ProductFacts) -> Instrument:
-    """As our markets would have it."""
+    """The instrument as the list of instruments would have it."""
     return Instrument(
         route=sim.route,
         symbol=sim.symbol,
@@ -99,7 +99,7 @@ def instrument_of(sim: SimInstrument, facts: ProductFacts) -> Instrument:
 
 
 def gone_beside(good: Sequence[Instrument]) -> Instrument:
-    """A market that was delisted since we read the list, named as the venue names the second of these."""
+    """A market delisted since the list was read, with a name like that of the second instrument."""
     like = good[1]
     name = like.venue_id.replace(like.base, GONE).replace(like.base.lower(), GONE.lower())
     assert name != like.venue_id

@@ -1,7 +1,7 @@
-"""The matrix's rows over sockets: one fault each, put into every cell of a share at once.
+"""The tests of the matrix over sockets: each puts one fault into all cells of a file at the same time.
 
-The rows of a file share simulator and connections, as the faults of one long day would; each judges only what happens
-while it runs.
+The tests of a file share simulator and connections, like the faults of one day. Each checks only what happens while it
+runs.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Rows:
                     await watched.updates(12, or_when=lambda: watched.route_books.gaps > gaps)
                 if watched.route_books.gaps > gaps:
                     break
-            if cell.loss is Loss.CROSSING:  # until then it may lack what was lost: only its owner can begin anew
+            if cell.loss is Loss.CROSSING:  # until then it may lack the lost change: only a new subscription helps
                 watched.ask_again()
             await watched.live()
             found = watched.route_books.gaps - gaps
@@ -108,7 +108,7 @@ class Rows:
         await each(stage.floor.cells, story)
 
     async def test_an_oversize_frame_costs_a_connection_at_most(self, stage: Stage) -> None:
-        few_at_a_time = asyncio.Semaphore(3)  # it is large for every client
+        few_at_a_time = asyncio.Semaphore(3)  # the message is large for every client
 
         async def story(cell: Cell) -> None:
             watched = stage.watched[cell]
@@ -150,7 +150,7 @@ class Rows:
 
     async def test_a_channel_that_is_acknowledged_and_silent_is_named(self, stage: Stage) -> None:
         async def story(cell: Cell) -> None:
-            channel = Channel.TRADES  # the one that no venue makes of another
+            channel = Channel.TRADES  # the channel that no venue derives from another
             quiet_s = {**cell.facts.quiet_s, channel: SILENT_S}
             symbol = stage.watched[cell].symbol
             silenced = channel_key(channel, symbol)

@@ -1,4 +1,5 @@
-"""Every venue's decoder and book against its twin, without sockets or time: 10 000 changes, losses, lies, noise."""
+"""Every venue's decoder and book against its twin, without sockets or time: 10 000 changes, losses, wrong data,
+noise."""
 
 from __future__ import annotations
 
@@ -10,11 +11,11 @@ from feeds.books.book import Outcome
 from feeds.model import Channel, Garbled, Unknown
 from tests.feeds.matrix.churn import Churn
 from tests.feeds.matrix.products import CELLS, Cell, Loss
-from tests.feeds.venues.line import strangers
+from tests.feeds.venues.line import unexpected
 
 DIFFS = 10_000
 LOST_AT_MOST = 500
-"""Changes until it must be noticed where no number tells: a checksum covers the best levels alone."""
+"""Changes until a loss must be noticed where there are no numbers: a checksum covers only the best levels."""
 FOUND = {
     Loss.SEQUENCE: [Outcome.GAP],
     Loss.CHECKSUM: [Outcome.BAD_CHECKSUM],
@@ -29,7 +30,7 @@ every_cell = pytest.mark.parametrize("cell", CELLS, ids=[cell.route for cell in 
 @every_cell
 def test_a_subscription_brings_a_whole_book_and_nothing_unknown(cell: Cell) -> None:
     churn = Churn(cell)
-    assert strangers(churn.sync()) == []
+    assert unexpected(churn.sync()) == []
     assert churn.line.book.synced
     assert churn.equal()
 
@@ -55,7 +56,7 @@ def test_a_lost_diff_is_one_gap_and_a_fresh_snapshot_mends_it(cell: Cell) -> Non
     churn.sync()
     found: list[Outcome] = []
     for _ in range(LOST_AT_MOST if cell.loss in (Loss.CHECKSUM, Loss.CROSSING) else 1):
-        churn.change()  # never told
+        churn.change()  # not sent
         found += [outcome for outcome in churn.tell(churn.change()) if outcome not in FINE]
         if found:
             break
@@ -99,14 +100,14 @@ def test_noise_is_counted_and_the_book_lives_on(cell: Cell) -> None:
 
 
 def mend(churn: Churn) -> None:
-    """Ask again as the collector would, and follow on."""
+    """Subscribes again as the collector would, and continues."""
     line = churn.line
     if line.book.rule.rest_snapshot:
         churn.tell(churn.change())
         assert churn.fetch() is Outcome.APPLIED
     else:
-        again = churn.say(line.ours.resubscribe(Channel.BOOK, line.instrument.symbol))
-        assert strangers(again) == []
+        again = churn.send(line.ours.resubscribe(Channel.BOOK, line.instrument.symbol))
+        assert unexpected(again) == []
         churn.apply(again)
     for _ in range(20):
         assert set(churn.tell(churn.change())) <= FINE

@@ -1,7 +1,7 @@
-"""What our decoders must make of what the twins tell, product by product: the table behind ``test_agreement``.
+"""What our decoders must read from the messages of the twins, product by product: the table of ``test_agreement``.
 
-Both sides were written from the same protocol by different hands; a row says how much of the simulated market comes
-over this venue's wire. What all rows share stands in the tests alone.
+Decoder and twin were written independently from the same documents. A row tells how much of the simulated market this
+venue's protocol carries. What is the same for all venues is only in the tests.
 """
 
 from __future__ import annotations
@@ -18,29 +18,30 @@ from tests.feeds.matrix.products import Cell, gone_beside, instrument_of
 from tests.feeds.venues.line import Line
 
 
-class Told(Struct, frozen=True, kw_only=True):
-    """Of times: which of both reach us, ``E`` the matching engine's and ``G`` the gateway's; None: no such message."""
+class Expected(Struct, frozen=True, kw_only=True):
+    """For each message, the times that it carries: ``E`` the matching engine's, ``G`` the gateway's. None: no such
+    message."""
 
     book: str = "EG"
     quote: str | None = "EG"
     trade: str = "EG"
     liquidation: str | None = None
     mark: tuple[float | None, float | None, float | None, float | None, bool] | None = None
-    """Mark, index, funding rate, the hours it is for, and whether the next funding's time is told."""
+    """Mark, index, funding rate, the hours that it covers, and whether the time of the next funding is told."""
     pong: tuple[str, ...] | None = ("token",)
-    """What an answer to our ping brings back; None: no ping of the application's own."""
+    """What the answer to our ping carries. None: no application-level ping."""
     notice: tuple[float | None] | None = None
-    """What is said before a planned cut: how long until then, if that is said; None: it comes without a word."""
+    """The notice before a planned cut: the time until then, if it is told. None: no notice."""
     quiet_s: int | None = None
-    """In a market that stands still something is heard this often; None: nothing is."""
+    """In a market without changes a message comes this often. None: none comes."""
     gone: str = "refused"
     """A symbol that does not exist is ``refused``, ``silent`` (acknowledged like any other), or ``both``."""
     nonsense: Fault | None = Fault.BAD_REQUEST
-    """How it is refused; None: most of it is ignored."""
+    """How nonsense is refused. None: most of it is ignored."""
     weights: tuple[float | None, ...] = (None, None)
-    """The used weight that each probe's answer tells."""
+    """The used weight in the answer to each probe."""
     status: tuple[str, tuple[Product, ...]] | None = None
-    """State and products of works announced without further words; None: no official status."""
+    """State and products of announced maintenance. None: no official status."""
 
 
 SWAP = (100.55, 100.52, 0.0001, None, True)
@@ -49,39 +50,43 @@ ALL: tuple[Product, ...] = ("linear", "inverse", "spot")
 CLOCK = ("token", "server_out_ns")
 CLOCKS = ("token", "server_in_ns", "server_out_ns")
 
-_binance = Told(gone="silent", liquidation="EG", mark=SWAP, weights=(1.0, 3.0))
-_okx = Told(
+_binance = Expected(gone="silent", liquidation="EG", mark=SWAP, weights=(1.0, 3.0))
+_okx = Expected(
     book="G", quote="E", trade="E", liquidation="E", mark=(100.55, None, 0.0001, 8.0, True), pong=(), notice=(60.0,),
     quiet_s=60, status=("ongoing", ()),
 )  # fmt: skip
-_bybit = Told(liquidation="EG", mark=HOURS, quiet_s=3, nonsense=Fault.UNKNOWN, status=("ongoing", ALL))
-_bitget = Told(liquidation="EG", mark=SWAP, pong=(), weights=(1.0, 1.0))
-_gate = Told(
+_bybit = Expected(liquidation="EG", mark=HOURS, quiet_s=3, nonsense=Fault.UNKNOWN, status=("ongoing", ALL))
+_bitget = Expected(liquidation="EG", mark=SWAP, pong=(), weights=(1.0, 1.0))
+_gate = Expected(
     liquidation="EG", mark=(100.55, 100.52, 0.0001, None, False), pong=("server_in_ns", "server_out_ns"),
     notice=(10.0,), gone="both", weights=(2.0, 2.0),
 )  # fmt: skip
-_kucoin = Told(trade="E", mark=HOURS, pong=CLOCK, gone="silent", weights=(2.0, 7.0), status=("ongoing", ("linear",)))
-_htx = Told(
+_kucoin = Expected(
+    trade="E", mark=HOURS, pong=CLOCK, gone="silent", weights=(2.0, 7.0), status=("ongoing", ("linear",))
+)
+_htx = Expected(
     liquidation="EG", mark=(100.55, None, 0.0001, None, True), pong=None, quiet_s=5, weights=(1.0, None),
     status=("ongoing", ("linear",)),
 )  # fmt: skip
-_deribit = Told(
+_deribit = Expected(
     book="E", quote="E", trade="E", liquidation="E", mark=(100.55, 100.52, 0.0001, 8.0, False), pong=CLOCKS,
     notice=(None,), quiet_s=10, status=("ongoing", ()),
 )  # fmt: skip
-_bingx = Told(book="E", trade="E", mark=(100.55, None, None, None, False), quiet_s=5, nonsense=None, weights=(1.0, 1.0))
-_bitfinex = Told(
+_bingx = Expected(
+    book="E", trade="E", mark=(100.55, None, None, None, False), quiet_s=5, nonsense=None, weights=(1.0, 1.0)
+)
+_bitfinex = Expected(
     book="G", quote=None, liquidation="EG", mark=HOURS, pong=CLOCK, notice=(0.0,), quiet_s=15, weights=(None,),
     status=("ongoing", ()),
 )  # fmt: skip
 _hourly = (100.55, 100.52, 0.0001 / 8, 1.0, True)
-_cryptocom = Told(quote="", trade="E", mark=_hourly, quiet_s=5, status=("scheduled", ()))
-_kraken = Told(
+_cryptocom = Expected(quote="", trade="E", mark=_hourly, quiet_s=5, status=("scheduled", ()))
+_kraken = Expected(
     book="E", quote=None, trade="E", liquidation="E", mark=_hourly, pong=None, quiet_s=1, weights=(None,)
 )  # fmt: skip
 
-TOLD: dict[str, Told] = {
-    "binance.spot": Told(
+EXPECTED: dict[str, Expected] = {
+    "binance.spot": Expected(
         book="G", quote="", notice=(600.0,), gone="silent", weights=(1.0, 6.0), status=("ongoing", ())
     ),
     "binance.linear": _binance,
@@ -102,9 +107,9 @@ TOLD: dict[str, Told] = {
         _htx, book="G", liquidation=None, mark=None, weights=(None, None), status=("ongoing", ("spot",))
     ),
     "htx.linear": _htx,
-    "mexc.spot": Told(book="G", quote="G", pong=(), nonsense=Fault.UNKNOWN),
-    "mexc.linear": Told(quote=None, mark=SWAP, pong=("server_out_ns",), nonsense=None),
-    "hyperliquid.linear": Told(
+    "mexc.spot": Expected(book="G", quote="G", pong=(), nonsense=Fault.UNKNOWN),
+    "mexc.linear": Expected(quote=None, mark=SWAP, pong=("server_out_ns",), nonsense=None),
+    "hyperliquid.linear": Expected(
         book="E", quote="E", trade="E", mark=(100.55, 100.52, 0.0001, 1.0, False), pong=(), quiet_s=1,
         status=("ongoing", ()),
     ),
@@ -117,16 +122,16 @@ TOLD: dict[str, Told] = {
     "bitfinex.linear": _bitfinex,
     "cryptocom.spot": structs.replace(_cryptocom, mark=None),
     "cryptocom.linear": _cryptocom,
-    "kraken.spot": Told(
+    "kraken.spot": Expected(
         book="E", quote="E", trade="E", pong=CLOCKS, notice=(None,), quiet_s=1, status=("ongoing", ("spot",))
     ),
     "kraken.linear": _kraken,
-    "coinbase.spot": Told(quote=None, pong=None, quiet_s=1),
+    "coinbase.spot": Expected(quote=None, pong=None, quiet_s=1),
 }  # fmt: skip
 
 
 def lines(cell: Cell) -> Iterator[Line]:
-    """One for each socket that our venue plans for the cell's first instrument, not yet subscribed."""
+    """One Line for each socket that our venue plans for the cell's first instrument, before subscribing."""
     for plan in VENUES[cell.venue].plan(cell.product, instruments(cell)[:1]):
         line = Line(cell.venue, cell.product, plan.label)
         line.world.asks = (("100.60", "5.000"), *line.world.asks[1:])  # some venues count in whole contracts
@@ -138,7 +143,7 @@ def instruments(cell: Cell) -> list[Instrument]:
 
 
 def beside_one_that_is_gone(cell: Cell, line: Line) -> Instrument:
-    """Let the line's own instrument share its socket with one that is not listed any more, which is returned."""
+    """Adds an instrument that is no longer listed to the line's socket, and returns it."""
     gone = gone_beside(instruments(cell))
     both = [gone, line.instrument]
     [line.plan] = [plan for plan in line.venue.plan(line.product, both) if plan.label == line.plan.label]

@@ -1,7 +1,7 @@
-"""Captured messages of real venues, for tests: reading them, replaying them through a session and books, the truth.
+"""Captured messages of real venues: reading them, replaying them through a session and books, the recorded books.
 
-The captures lie beside the repository and are never committed; tests that need them carry ``needs_wire``. ``name`` is
-always the path below the captures without its ending, e.g. ``binance/spot_cryptofeed_20211012``.
+Captures lie beside the repository and are never committed; tests that need them have the mark ``needs_wire``. ``name``
+is always the path below the captures without its ending, e.g. ``binance/spot_cryptofeed_20211012``.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Record(Struct, frozen=True):
 
 
 class BookTruth(Struct, frozen=True):
-    """What a book must end in; prices and sizes as sent."""
+    """The book at the end of a capture; prices and sizes as sent."""
 
     updates_applied: int
     updates_dropped_before_snapshot: int
@@ -67,7 +67,7 @@ class BookTruth(Struct, frozen=True):
     sum_top10_bid_size: str
     sum_top10_ask_size: str
     last_seq: int | str | None = None
-    """A time as text where the venue numbers nothing."""
+    """A time as text, where the venue sends no numbers."""
     checksums_ok: int = 0
 
 
@@ -80,13 +80,13 @@ class _Truths(Struct, frozen=True):
 
 
 class Rebuilt(Struct):
-    """What a replay left. Everything is keyed by unified symbol."""
+    """The result of a replay, by unified symbol."""
 
     books: dict[str, Book]
     outcomes: dict[str, Counter[Outcome]]
-    """What became of every book message when it was given to its book."""
+    """The outcomes of all book messages."""
     checksums: Counter[str] = field(default_factory=Counter)
-    """Messages with a checksum that the book took."""
+    """Number of messages with a checksum that agreed."""
     kinds: Counter[str] = field(default_factory=Counter)
     """Events by the name of their class."""
     unknown: Counter[str] = field(default_factory=Counter)
@@ -102,7 +102,7 @@ def records(name: str) -> Iterator[Record]:
 
 
 def recording(name: str) -> list[bytes]:
-    """The frames of a small recording of our own: ``binance/spot_gap`` is ``recordings/binance/spot_gap.ndjson``."""
+    """The messages of a small recording of our own: ``binance/spot_gap`` is ``recordings/binance/spot_gap.ndjson``."""
     return (RECORDINGS / f"{name}.ndjson").read_bytes().splitlines()
 
 
@@ -112,7 +112,7 @@ def _truths() -> _Truths:
 
 
 def truth(name: str) -> dict[str, BookTruth]:
-    """What the books of a capture must end in, by the capture's own key for each."""
+    """The recorded books of a capture, by the capture's own keys."""
     return _truths().files[f"{name}.jsonl.gz"].books
 
 
@@ -128,7 +128,7 @@ def instrument(
     taker_fee: float = 0.0005,
     aliases: tuple[str, ...] = (),
 ) -> Instrument:
-    """An instrument with what tests do not care about filled in."""
+    """An instrument with defaults for what a test does not care about."""
     pair, _, settle = symbol.partition(":")
     base, _, quote = pair.partition("/")
     return Instrument(
@@ -148,12 +148,12 @@ def instrument(
 
 
 def events(session: Session, frames: Sequence[bytes], received_ns: int = 0) -> list[Event]:
-    """Everything a session makes of these frames."""
+    """All events that a session makes of these messages."""
     return [event for raw in frames for event in session.receive(raw, received_ns)]
 
 
 def named_in_url(record: Record, instruments: Sequence[Instrument]) -> Instrument | None:
-    """The instrument whose id stands in the URL of a REST answer, the longest where several do."""
+    """The instrument whose id is in the URL of a REST answer; the longest id, where several are."""
     url = record.url or ""
     found = [i for i in instruments if i.venue_id in url]
     return max(found, key=lambda i: len(i.venue_id), default=None)
@@ -169,10 +169,11 @@ def rebuild(
     conn: str | None = None,
     snapshot_of: Callable[[Record, Sequence[Instrument]], Instrument | None] = named_in_url,
 ) -> Rebuilt:
-    """Replay a continuous capture: frames through ``session``, REST snapshots where they stand, books by the rule.
+    """Replay a continuous capture: messages through ``session``, REST snapshots in their place, books by the venue's
+    rule.
 
     ``session`` defaults to that of the venue's first planned socket; ``conn`` takes only the frames of connections
-    whose name contains it; ``snapshot_of`` says whose book a REST answer is (None: not a book).
+    whose name contains it; ``snapshot_of`` tells the instrument of a REST answer (None: not a book).
     """
     if session is None:
         session = venue.session(venue.plan(product, instruments)[0], instruments)

@@ -1,4 +1,4 @@
-"""One of our sessions talking to a session of its venue's twin, without time or sockets."""
+"""One of our sessions connected to a session of its venue's twin, without time or sockets."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from tests.feeds.sim.fixed_world import FixedWorld, request
 
 
 class Line:
-    """A route's first instrument, both sides of one connection, and the book that comes of it."""
+    """A route's first instrument, both sides of one connection, and the book made of the messages."""
 
     def __init__(
         self, name: str, product: Product, label: str = "", world: Callable[[Twin], FixedWorld] = FixedWorld
     ) -> None:
-        """``label`` names one of the sockets that our venue plans; "" is the only one there is."""
+        """``label`` names one of the sockets that our venue plans; "" means the only one."""
         self.venue, self.product = VENUES[name], product
         self.twin = TWINS[name]()
         self.world = world(self.twin)
@@ -52,31 +52,31 @@ class Line:
         self.book = Book(self.instrument, self.venue.rule(product))
 
     def start(self) -> list[Event]:
-        """Everything up to the first data: their greeting, where they speak first, and what we subscribe to."""
-        return [*self.hear(self.greeting), *self.say(self.ours.subscribe())]
+        """All events up to the first data: from the twin's greeting, if it sends one, and our subscriptions."""
+        return [*self.deliver(self.greeting), *self.send(self.ours.subscribe())]
 
-    def say(self, payloads: Sequence[str | bytes]) -> list[Event]:
-        """Their answers to what we send, ours to theirs included."""
+    def send(self, payloads: Sequence[str | bytes]) -> list[Event]:
+        """Events of the twin's answers to these payloads, our replies to them included."""
         events: list[Event] = []
         for payload in payloads:
             raw = payload if isinstance(payload, bytes) else payload.encode()
-            events += self.hear(self.theirs.receive(raw, self.world.ns))
+            events += self.deliver(self.theirs.receive(raw, self.world.ns))
         return events
 
-    def hear(self, frames: Sequence[Out]) -> list[Event]:
+    def deliver(self, frames: Sequence[Out]) -> list[Event]:
         events: list[Event] = []
         for frame in frames:
             assert not isinstance(frame, Close)
             raw = frame if isinstance(frame, bytes) else frame.encode()
             for event in self.ours.receive(raw, self.world.ns):
                 if isinstance(event, Reply):
-                    events += self.say([event.payload])
+                    events += self.send([event.payload])
                 else:
                     events.append(event)
         return events
 
     def apply(self, events: Sequence[Event]) -> list[Outcome]:
-        """What becomes of the book messages among them."""
+        """Outcomes of the book messages among the events."""
         return [self.book.apply(e, self.world.ns) for e in events if isinstance(e, BookSnapshot | BookDelta)]
 
     def rest(self, path: str, method: str = "GET", body: bytes = b"") -> Answer:
@@ -91,5 +91,5 @@ class Line:
         return Answer(status=response.status, headers=headers, body=answered)
 
 
-def strangers(events: Sequence[Event]) -> list[Event]:
+def unexpected(events: Sequence[Event]) -> list[Event]:
     return [e for e in events if isinstance(e, Unknown | Garbled | Refusal)]

@@ -1,4 +1,4 @@
-"""Hostile bytes for any venue: noise, and real messages with something in them broken; and what may come of them."""
+"""Hostile input for any venue: noise and damaged messages, and checks of the events made of it."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def hostile(draw: st.DrawFn, messages: Sequence[bytes]) -> bytes:
 
 
 def assert_sound(events: Sequence[Event]) -> None:
-    """Nothing that no market could say: prices above 0 and below 1e18, sizes not below 0, times of 63 bits, and of
-    what was not understood no more than a line."""
+    """Events hold only possible values: prices above 0 and below 1e18, sizes not below 0, times of 63 bits, and at most
+    one line of text about what was not understood."""
     for event in events:
         for name in ("engine_ns", "gateway_ns"):
             ns = getattr(event, name, None)

@@ -1,5 +1,5 @@
-"""Every decoder and the twin of its venue agree on everything but the books' contents, which ``tests.feeds.matrix``
-has: no sockets, no time, every product that can be watched."""
+"""Every decoder agrees with the twin of its venue, for all products, without sockets or time. Contents of books are
+tested in ``tests.feeds.matrix``."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from feeds.sim.twin import Close, SimLiquidation
 from feeds.venues.registry import VENUES
 from tests.feeds.matrix.products import CELLS, Cell
 from tests.feeds.sim.fixed_world import MS
-from tests.feeds.venues.agreement import TOLD, asked, beside_one_that_is_gone, lines
-from tests.feeds.venues.line import Line, strangers
+from tests.feeds.venues.agreement import EXPECTED, asked, beside_one_that_is_gone, lines
+from tests.feeds.venues.line import Line, unexpected
 
 S = 1_000 * MS
 QUIET_S = 200
@@ -37,7 +37,7 @@ every_cell = pytest.mark.parametrize("cell", CELLS, ids=[cell.route for cell in 
 
 
 def test_every_product_has_its_row() -> None:
-    assert {cell.route for cell in CELLS} == TOLD.keys()
+    assert {cell.route for cell in CELLS} == EXPECTED.keys()
 
 
 @every_cell
@@ -45,7 +45,7 @@ def test_every_channel_is_acknowledged_and_none_refused(cell: Cell) -> None:
     acked: set[Channel | None] = set()
     for line in lines(cell):
         events = line.start()
-        assert strangers(events) == []
+        assert unexpected(events) == []
         assert ack_of(events) == subscribed(line)
         acked |= {channel for channel, _ in ack_of(events)}
     assert acked == set(cell.facts.push_ms)
@@ -58,14 +58,14 @@ def test_a_channel_that_is_asked_for_again_is_acknowledged_again(cell: Cell) -> 
         for channel, symbol in subscribed(line):
             if symbol is not None:
                 line.world.ns += S  # within the limits of messages
-                again = line.say(line.ours.resubscribe(channel, symbol))
-                assert strangers(again) == []
+                again = line.send(line.ours.resubscribe(channel, symbol))
+                assert unexpected(again) == []
                 assert (channel, symbol) in ack_of(again)
 
 
 @every_cell
 def test_news_arrive_with_their_times(cell: Cell) -> None:
-    told = TOLD[cell.route]
+    told = EXPECTED[cell.route]
     events: list[Event] = []
     for line in lines(cell):
         world, news_ns = line.world, line.world.ns + S
@@ -82,8 +82,8 @@ def test_news_arrive_with_their_times(cell: Cell) -> None:
         ]
         world.ns += S
         frames += [*line.theirs.mark(line.sim, world.mark(line.sim)), *line.theirs.tick(world.ns)]
-        events += line.hear(frames)
-    assert strangers(events) == []
+        events += line.deliver(frames)
+    assert unexpected(events) == []
     change = next(e for e in events if isinstance(e, BookDelta | BookSnapshot))
     assert isinstance(change, BookSnapshot) or change.bids == [(100.4, 9.0)]
     assert times(change) == expected(news_ns - 3 * MS, news_ns - MS, told.book)
@@ -110,13 +110,13 @@ def test_news_arrive_with_their_times(cell: Cell) -> None:
 
 @every_cell
 def test_pings_are_answered(cell: Cell) -> None:
-    told = TOLD[cell.route]
+    told = EXPECTED[cell.route]
     for line in lines(cell):
         line.start()
         ping = line.ours.ping(42)
         assert (ping is None) == (told.pong is None)
         if ping is not None:
-            [pong] = line.say([ping])
+            [pong] = line.send([ping])
             assert isinstance(pong, Pong)
             assert tuple(name for name in pong.__struct_fields__ if getattr(pong, name) is not None) == told.pong
             assert pong.token in (None, 42)
@@ -132,32 +132,32 @@ def test_a_quiet_market_keeps_its_connections_and_beats(cell: Cell) -> None:
         heard_s = [0]
         for second in range(1, QUIET_S + 1):
             line.world.ns += S
-            events = line.hear(line.theirs.tick(line.world.ns))  # fails on a close
-            assert strangers(events) == []
+            events = line.deliver(line.theirs.tick(line.world.ns))  # fails on a close
+            assert unexpected(events) == []
             heard_s += [second] * bool(events)
             if every_s is not None and second % every_s == 0:
                 ping = line.ours.ping(second)
                 assert ping is not None
-                assert [type(e) for e in line.say([ping])] == [Pong]
+                assert [type(e) for e in line.send([ping])] == [Pong]
         longest_s = max(b - a for a, b in zip(heard_s, [*heard_s[1:], QUIET_S], strict=True))
-        assert longest_s == (TOLD[cell.route].quiet_s or QUIET_S)
+        assert longest_s == (EXPECTED[cell.route].quiet_s or QUIET_S)
 
 
 @every_cell
 def test_a_planned_cut_is_announced_where_the_venue_does(cell: Cell) -> None:
-    told = TOLD[cell.route].notice
+    told = EXPECTED[cell.route].notice
     for line in lines(cell):
         line.start()
         *words, last = line.theirs.farewell(planned=True)
         assert isinstance(last, Close)
-        notices = line.hear(words)
+        notices = line.deliver(words)
         assert all(isinstance(e, Notice) for e in notices)
         assert [getattr(e, "reconnect_within_s", None) for e in notices] == list(told or ())
 
 
 @every_cell
 def test_a_symbol_that_is_gone_does_no_harm_to_its_neighbour(cell: Cell) -> None:
-    told = TOLD[cell.route].gone
+    told = EXPECTED[cell.route].gone
     for line in lines(cell):
         gone = beside_one_that_is_gone(cell, line)
         events = line.start()  # fails on a close
@@ -168,7 +168,7 @@ def test_a_symbol_that_is_gone_does_no_harm_to_its_neighbour(cell: Cell) -> None
         assert refused == (set() if told == "silent" else of_gone)
         assert ack_of(events) - refused == subscribed(line) - refused
         assert bool(ack_of(events) & of_gone) == (told != "refused")
-        events += line.hear(line.theirs.trades(line.sim, [line.world.trade(8)]))
+        events += line.deliver(line.theirs.trades(line.sim, [line.world.trade(8)]))
         data = [e for e in events if isinstance(e, BookSnapshot | Quote | Mark | Trade)]
         assert {e.symbol for e in data} <= {line.instrument.symbol}
         assert set(line.apply(events)) <= {Outcome.APPLIED}
@@ -185,16 +185,16 @@ def test_news_of_other_instruments_do_not_leak(cell: Cell) -> None:
             *line.theirs.trades(other, [line.world.trade(1)]),
             *line.theirs.mark(other, line.world.mark(other)),
         ]
-        assert list[Event](line.hear(frames)) == []
+        assert list[Event](line.deliver(frames)) == []
 
 
 @pytest.mark.parametrize("raw", [b"hello", b"{}", b"[]", b"\xff{"])
 @every_cell
 def test_they_refuse_nonsense_in_words_that_we_understand(cell: Cell, raw: bytes) -> None:
-    told = TOLD[cell.route].nonsense
+    told = EXPECTED[cell.route].nonsense
     for line in lines(cell):
         line.start()
-        events = line.say([raw])
+        events = line.send([raw])
         if told is not None:
             assert len(events) == 1
         for event in events:
@@ -214,7 +214,7 @@ def test_probes_and_snapshots_are_read(cell: Cell) -> None:
         if reading.server_ns is not None:
             assert abs(reading.server_ns - line.world.ns) < max(MS, reading.server_resolution_ns)
         weights.append(reading.weight_used)
-    assert tuple(weights) == TOLD[cell.route].weights
+    assert tuple(weights) == EXPECTED[cell.route].weights
     wanted = line.venue.snapshot_request(cell.product, line.instrument)
     assert wanted is not None
     for request in (wanted, line.venue.deep_snapshot_request(cell.product, line.instrument) or wanted):
@@ -225,7 +225,7 @@ def test_probes_and_snapshots_are_read(cell: Cell) -> None:
 
 @every_cell
 def test_official_status_is_read(cell: Cell) -> None:
-    told = TOLD[cell.route].status
+    told = EXPECTED[cell.route].status
     line = next(lines(cell))
     request = line.venue.status_request(cell.product)
     assert (request is None) == (told is None)
@@ -259,5 +259,5 @@ def times(event: BookDelta | BookSnapshot | Quote | Trade) -> tuple[int | None, 
 
 
 def expected(engine_ns: int, gateway_ns: int, told: str) -> tuple[int | None, int | None]:
-    """Those of both times that are told."""
+    """(engine_ns, gateway_ns), None where the protocol does not carry that time."""
     return engine_ns if "E" in told else None, gateway_ns if "G" in told else None

@@ -1,4 +1,4 @@
-"""A checksum over other levels than the best would empty a book that is right."""
+"""BestLevels finds the best levels: a checksum over other levels would empty a correct book."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The list of exchanges is ccxt.pro's, and no exchange of our own is watched the dear way."""
+"""The list of exchanges is that of ccxt.pro, and our own venues are never watched through ccxt.pro."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Failure domains are data with sources, and the user has the last word."""
+"""Failure domains have sources, and the user's own replace them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the simulated venues answer when something is wrong with them, and what our venues make of it."""
+"""Error answers of the simulated venues, and how our venues read them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ OVERLOAD, LIMIT, REFUSED, GEO, CLOSED = (
     Fault.MAINTENANCE,
 )
 Row = tuple[str, int, str, Fault]
-"""What the scenario asks for, HTTP status, words that the venue's own body has, and our reading of it."""
+"""Fault in the scenario, HTTP status, text in the body of the venue's answer, and our reading of it."""
 
 USUAL: list[Row] = [
     ("overload", 503, "", OVERLOAD),
@@ -27,7 +27,7 @@ USUAL: list[Row] = [
     ("limit", 429, "", LIMIT),
     ("geo", 451, "", GEO),
 ]
-"""Of every venue."""
+"""Rows of every venue."""
 OWN: dict[str, list[Row]] = {
     "binance": [
         ("overload", 503, "Service Unavailable.", OVERLOAD),
@@ -66,7 +66,7 @@ OWN: dict[str, list[Row]] = {
     "bybit": [
         ("limit", 403, "access too frequent", LIMIT),
         ("limit", 200, "10006", LIMIT),
-        ("overload", 429, "10429", OVERLOAD),  # the system protects itself: not our doing
+        ("overload", 429, "10429", OVERLOAD),  # overload protection of the venue, not our rate
         ("overload", 503, "10016", OVERLOAD),
         ("maintenance", 503, "10016", OVERLOAD),
         ("timeout", 504, "10000", OVERLOAD),
@@ -128,7 +128,7 @@ OWN: dict[str, list[Row]] = {
         ("overload", 503, "System busy", OVERLOAD),
         ("maintenance", 503, "Under maintenance", CLOSED),
         ("timeout", 500, "timed out", OVERLOAD),
-        ("geo", 403, "Access Denied", REFUSED),  # the CDN before it says nothing else
+        ("geo", 403, "Access Denied", REFUSED),  # all that the CDN's answer tells
         ("ban", 403, "Access Denied", REFUSED),
     ],
     "okx": [
@@ -138,7 +138,7 @@ OWN: dict[str, list[Row]] = {
         ("overload", 500, "50026", OVERLOAD),
         ("maintenance", 503, "50001", OVERLOAD),
         ("timeout", 400, "50004", OVERLOAD),
-        ("geo", 403, "cloudflare", REFUSED),  # the CDN before it says nothing else
+        ("geo", 403, "cloudflare", REFUSED),  # all that the CDN's answer tells
         ("ban", 403, "cloudflare", REFUSED),
     ],
 }

@@ -1,4 +1,4 @@
-"""Answers over REST that somebody broke: read, refused in a line, or taken for a fault; never anything else."""
+"""Damaged REST answers are read, refused with one line of text, or read as a fault; nothing else happens."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.feeds.venues.mutations import assert_sound, hostile
 
 @cache
 def world_of(cell: Cell) -> tuple[Line, list[bytes]]:
-    """What the twin answers to everything that we ask of it."""
+    """The twin's answers to all of our REST requests."""
     line = next(lines(cell))
     venue, product, one = line.venue, cell.product, line.instrument
     requests: list[RestRequest | None] = [probe.request for probe in venue.probes(product, [one])]

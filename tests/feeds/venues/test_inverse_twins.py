@@ -1,4 +1,4 @@
-"""Inverse contracts end to end without sockets: contracts of dollars on the wire, quote currency in the ladder."""
+"""Inverse contracts, without sockets: contracts of dollars in messages, quote currency in the ladder."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.feeds.sim.fixed_world import MS
 from tests.feeds.venues.line import Line
 
 DOLLARS = {"binance": 100.0, "okx": 100.0, "bybit": 1.0, "deribit": 1.0}
-"""Of one unit of size of Bitcoin."""
+"""Dollars of one unit of size, for Bitcoin."""
 
 
 @pytest.fixture(params=DOLLARS)
@@ -38,7 +38,7 @@ def test_depth_and_cost_are_in_dollars(line: Line) -> None:
     change = line.world.change(bids=[("100.50", "6")], asks=[("100.60", "0")])
     frames = list(line.theirs.change(line.sim, change))
     line.world.ns += 1_000 * MS
-    assert line.apply(line.hear([*frames, *line.theirs.tick(line.world.ns)])) == [Outcome.APPLIED]
+    assert line.apply(line.deliver([*frames, *line.theirs.tick(line.world.ns)])) == [Outcome.APPLIED]
     assert (max(line.book.bids), line.book.bids[100.5], min(line.book.asks)) == (100.5, 6.0, 100.7)
     ladder = derive(line.book.bids, line.book.asks, line.instrument)
     unit = DOLLARS[line.venue.name]

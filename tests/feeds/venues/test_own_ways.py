@@ -1,4 +1,4 @@
-"""What single venues do as no other does: decoder and twin agree on that too. ``test_agreement`` has what all do."""
+"""Decoder and twin agree on what is special to single venues. What is common to all is in ``test_agreement``."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from feeds.model import (
 from feeds.sim.twin import Close, SimLiquidation, TextLevel
 from tests.feeds.sim.fixed_world import MS, START_NS
 from tests.feeds.venues.agreement import asked as answer_to
-from tests.feeds.venues.line import Line, strangers
+from tests.feeds.venues.line import Line, unexpected
 
 S = 1_000 * MS
 every_product = pytest.mark.parametrize("product", ["spot", "linear"])
 
 
-# signs of life
+# heartbeats
 
 
 @pytest.mark.parametrize(
@@ -50,11 +50,11 @@ every_product = pytest.mark.parametrize("product", ["spot", "linear"])
 def test_a_beat_says_of_what_and_when(venue: str, product: Product, beat_s: int, beats: list[Event]) -> None:
     line = Line(venue, product, "public")
     line.start()
-    line.hear(line.theirs.top(line.sim, line.world.top()))
+    line.deliver(line.theirs.top(line.sim, line.world.top()))
     heard: list[Event] = []
     for _ in range(beat_s):
         line.world.ns += S
-        heard += line.hear(line.theirs.tick(line.world.ns))
+        heard += line.deliver(line.theirs.tick(line.world.ns))
     assert heard == beats
 
 
@@ -63,7 +63,7 @@ def test_a_quiet_book_of_okx_repeats_its_number(product: Product) -> None:
     line = Line("okx", product)
     line.start()
     line.world.ns += 60 * S
-    [same] = line.hear(line.theirs.tick(line.world.ns))
+    [same] = line.deliver(line.theirs.tick(line.world.ns))
     assert isinstance(same, BookDelta)
     assert same.prev_seq == same.last_seq is not None
 
@@ -73,7 +73,7 @@ def test_every_channel_of_bitfinex_beats(product: Product) -> None:
     line = Line("bitfinex", product)
     line.start()
     line.world.ns += 15 * S
-    beats = line.hear(line.theirs.tick(line.world.ns))
+    beats = line.deliver(line.theirs.tick(line.world.ns))
     assert [type(e) for e in beats] == [Heartbeat] * len(line.plan.subscriptions)
 
 
@@ -83,7 +83,7 @@ def test_books_of_hyperliquid_go_on_in_a_market_that_stands_still() -> None:
     told = 0
     for _ in range(20):
         line.world.ns += S
-        told += len(line.apply(line.hear(line.theirs.tick(line.world.ns))))
+        told += len(line.apply(line.deliver(line.theirs.tick(line.world.ns))))
     assert told == 20 + 3  # the fast ones, and the usual ones of three slots of five seconds
 
 
@@ -104,7 +104,7 @@ def test_silence_of_ours_ends_a_classic_socket_of_kucoin(label: str) -> None:
     line.start()
     line.world.ns += 61 * S
     cut = [o for o in line.theirs.tick(line.world.ns) if isinstance(o, Close)]
-    assert bool(cut) == (label == "classic")  # UTA keeps whoever has a subscription
+    assert bool(cut) == (label == "classic")  # UTA keeps connections with a subscription
 
 
 # books
@@ -116,9 +116,9 @@ def test_whatever_comes_between_counts_in_coinbases_numbers() -> None:
     for n in range(100):
         line.world.ns += 50 * MS
         between = [*line.theirs.tick(line.world.ns), *line.theirs.trades(line.sim, [line.world.trade(9)])]
-        assert strangers(line.hear(between)) == []
+        assert unexpected(line.deliver(between)) == []
         change = line.world.change(bids=[("100.50", f"{n + 1}.000")])
-        assert line.apply(line.hear(line.theirs.change(line.sim, change))) == [Outcome.APPLIED]
+        assert line.apply(line.deliver(line.theirs.change(line.sim, change))) == [Outcome.APPLIED]
 
 
 @every_product
@@ -127,7 +127,7 @@ def test_gates_bare_numbers_go_on_with_the_book(product: Product) -> None:
     line.apply(line.start())
     for bids in ([], [("100.50", "9.000")]):
         line.world.ns += 100 * MS
-        [delta] = line.hear(line.theirs.change(line.sim, line.world.change(bids=bids)))
+        [delta] = line.deliver(line.theirs.change(line.sim, line.world.change(bids=bids)))
         assert isinstance(delta, BookDelta)
         assert len(delta.bids) == len(bids)
         assert line.apply([delta]) == [Outcome.APPLIED]
@@ -146,7 +146,7 @@ def test_bingx_numbers_tell_losses_on_spot_alone(product: Product) -> None:
         before = line.book.seq or 0
         line.world.ns += 200 * MS
         change = line.world.change(bids=[("100.50", f"{n + 1}.000")])
-        assert line.apply(line.hear(line.theirs.change(line.sim, change))) == [Outcome.APPLIED]
+        assert line.apply(line.deliver(line.theirs.change(line.sim, change))) == [Outcome.APPLIED]
         steps.add((line.book.seq or 0) - before)
     assert steps == {1} if product == "spot" else min(steps) > 1
 
@@ -158,12 +158,12 @@ def test_a_spot_book_of_htx_is_caught_up_whatever_came_before_it(heard_first: bo
     for n in range(20):
         change = line.world.change(bids=[(f"100.5{n % 5}", f"{n + 1}.000")])
         frames += line.theirs.change(line.sim, change)
-    if heard_first:  # the answer is older than what we have: laid under it
+    if heard_first:  # the answer is older than our deltas, which are applied to it
         asked = [event for raw in frames if isinstance(raw, bytes) for event in line.ours.receive(raw, line.world.ns)]
         assert [type(event) for event in asked] == [Ack, Reply]
-        assert line.apply(line.say([e.payload for e in asked if isinstance(e, Reply)])) == [Outcome.APPLIED]
-    else:  # the answer overtook the stream: what it holds is skipped
-        outcomes = line.apply(line.hear(frames))
+        assert line.apply(line.send([e.payload for e in asked if isinstance(e, Reply)])) == [Outcome.APPLIED]
+    else:  # the answer is newer than the stream: older deltas are skipped
+        outcomes = line.apply(line.deliver(frames))
         assert outcomes == [Outcome.APPLIED, *[Outcome.SKIPPED] * 17, *[Outcome.APPLIED] * 3]
     new = {100.5: 16.0, 100.51: 17.0, 100.52: 18.0, 100.53: 19.0, 100.54: 20.0}
     assert line.book.bids == new | {100.4: 3.1, 100.0: 1.0}
@@ -176,22 +176,22 @@ def test_levels_beyond_kucoins_window_come_and_go_without_harm(product: Product)
     uta.apply(uta.start())
     assert len(uta.book.bids) == 500
     deep = uta.world.change(bids=[("94.50", "7.000")])
-    assert uta.apply(uta.hear(uta.theirs.change(uta.sim, deep))) == []
+    assert uta.apply(uta.deliver(uta.theirs.change(uta.sim, deep))) == []
     better = uta.world.change(bids=[("100.01", "1.000")])
-    assert uta.apply(uta.hear(uta.theirs.change(uta.sim, better))) == [Outcome.APPLIED]
+    assert uta.apply(uta.deliver(uta.theirs.change(uta.sim, better))) == [Outcome.APPLIED]
     assert (len(uta.book.bids), max(uta.book.bids), min(uta.book.bids)) == (500, 100.01, 95.02)
 
 
 @every_product
 def test_the_old_classic_books_of_kucoin_decode_too(product: Product) -> None:
-    """Not asked for by us, but what most clients of KuCoin hold."""
+    """Detour does not subscribe to them, but most clients of KuCoin do."""
     classic, spot = Line("kucoin", product, "classic"), product == "spot"
     classic.start()
     name = "/market/level2" if spot else "/contractMarket/level2"
-    classic.say([f'{{"id":"1","type":"subscribe","topic":"{name}:{classic.sim.venue_id}","response":true}}'])
+    classic.send([f'{{"id":"1","type":"subscribe","topic":"{name}:{classic.sim.venue_id}","response":true}}'])
     change = classic.world.change(bids=[("100.55", "1.000"), ("100.40", "0")], asks=[("100.60", "3.000")])
-    found = classic.hear(classic.theirs.change(classic.sim, change))
-    assert strangers(found) == []
+    found = classic.deliver(classic.theirs.change(classic.sim, change))
+    assert unexpected(found) == []
     deltas = [e for e in found if isinstance(e, BookDelta)]
     assert len(deltas) == (1 if spot else 3)
     assert [level for e in deltas for level in e.bids] == [(100.55, 1.0), (100.4, 0.0)]
@@ -200,7 +200,7 @@ def test_the_old_classic_books_of_kucoin_decode_too(product: Product) -> None:
     change = classic.world.change(bids=[("100.55", "2.000")])
     following += [
         (e.first_seq, e.last_seq)
-        for e in classic.hear(classic.theirs.change(classic.sim, change))
+        for e in classic.deliver(classic.theirs.change(classic.sim, change))
         if isinstance(e, BookDelta)
     ]
     for (_, last), (first, _) in pairwise(following):
@@ -222,7 +222,7 @@ def test_hyperliquids_books_are_the_market_as_far_as_it_is_told() -> None:
             sides.append(tuple((f"{mid + step * d}", f"{rng.randrange(1, 9000) / 1000:.3f}") for d in distances))
         line.world.bids, line.world.asks = sides
         line.world.ns += 550 * MS
-        made = line.hear(line.theirs.change(line.sim, line.world.change()))
+        made = line.deliver(line.theirs.change(line.sim, line.world.change()))
         books = [e for e in made if isinstance(e, BookSnapshot)]
         kinds |= {e.levels_limit for e in books}
         assert set(line.apply(made)) == {Outcome.APPLIED}
@@ -247,7 +247,7 @@ def test_hyperliquids_books_are_the_market_as_far_as_it_is_told() -> None:
 
 @every_product
 def test_best_prices_of_bitfinex_follow_its_book(product: Product) -> None:
-    """Every checksum agrees on the way, sizes with tails and below a millionth included."""
+    """Every checksum agrees, also with long fractions and sizes below a millionth."""
     line = Line("bitfinex", product)
     assert set(line.apply(line.start())) == {Outcome.APPLIED}
     bids, asks = dict(line.world.bids), dict(line.world.asks)
@@ -263,7 +263,7 @@ def test_best_prices_of_bitfinex_follow_its_book(product: Product) -> None:
         else:
             side[price] = size
         change = line.world.change(**{"bids" if n % 2 else "asks": [(price, size)]})
-        events = line.hear(line.theirs.change(line.sim, change))
+        events = line.deliver(line.theirs.change(line.sim, change))
         assert set(line.apply(events)) <= {Outcome.APPLIED}
         for quote in events:
             if isinstance(quote, Quote):
@@ -283,8 +283,8 @@ def test_best_prices_of_bitfinex_are_mended_at_once_after_a_loss(product: Produc
     frames = [str(frame).encode() for frame in line.theirs.change(line.sim, change)]
     events = [event for raw in frames for event in line.ours.receive(raw, line.world.ns)]
     assert line.apply(events)[0] is Outcome.GAP
-    asked = [e.payload for e in events if isinstance(e, Reply)]  # best prices are mended at once
-    assert [type(e) for e in line.say(asked) if isinstance(e, Quote)] == [Quote]
+    asked = [e.payload for e in events if isinstance(e, Reply)]  # best prices are subscribed again at once
+    assert [type(e) for e in line.send(asked) if isinstance(e, Quote)] == [Quote]
 
 
 @every_product
@@ -294,13 +294,13 @@ def test_what_bingx_repeats_at_the_start_is_no_news(product: Product) -> None:
 
 @every_product
 def test_mexc_tells_the_engines_time_of_what_is_new_alone(product: Product) -> None:
-    """A spot message that only removes names the time of an order long past: that is no lag, and is not read as one."""
+    """A spot message that only removes levels carries the time of an old order. It must not be read as lag."""
     line = Line("mexc", product)
     line.start()
-    line.hear(line.theirs.change(line.sim, line.world.change(bids=[("100.30", "5.000")])))
+    line.deliver(line.theirs.change(line.sim, line.world.change(bids=[("100.30", "5.000")])))
     line.world.ns += 60 * S
     batch = line.world.change(bids=[("100.30", "0")])
-    [delta] = line.hear(line.theirs.change(line.sim, batch))
+    [delta] = line.deliver(line.theirs.change(line.sim, batch))
     assert isinstance(delta, BookDelta)
     assert delta.gateway_ns == batch.gateway_ns // MS * MS
     assert delta.engine_ns == (None if line.product == "spot" else batch.engine_ns // MS * MS)
@@ -313,7 +313,7 @@ def test_a_liquidation_on_deribit_names_the_forced_side_whoever_took(product: Pr
     line.start()
     engine_ns = line.world.ns - offset_ms * MS
     closing = SimLiquidation(price="99.00", size="0.300", side="sell", engine_ns=engine_ns, gateway_ns=line.world.ns)
-    events = line.hear(line.theirs.liquidation(line.sim, closing))
+    events = line.deliver(line.theirs.liquidation(line.sim, closing))
     [closed] = [e for e in events if isinstance(e, Liquidation)]
     assert (closed.side, closed.price, closed.size) == ("sell", 99.0, 0.3)
     assert closed.engine_ns == engine_ns // MS * MS
@@ -328,14 +328,14 @@ def test_marks_of_kucoin_come_every_second_and_funding_every_minute() -> None:
     funded = 0
     for _ in range(61):
         line.world.ns += S
-        found = line.hear(line.theirs.mark(line.sim, line.world.mark(line.sim)))
-        assert strangers(found) == []
+        found = line.deliver(line.theirs.mark(line.sim, line.world.mark(line.sim)))
+        assert unexpected(found) == []
         funded += sum(isinstance(e, Mark) and e.funding_rate is not None for e in found)
     assert funded == 1
     assert {m.next_funding_ns for m in marks} - {None} == {line.world.mark(line.sim).next_funding_ns // MS * MS}
 
 
-# doors and status
+# tokens and status
 
 
 def test_a_kucoin_token_of_the_other_product_and_an_old_one_open_nothing() -> None:

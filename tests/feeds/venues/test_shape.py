@@ -1,4 +1,4 @@
-"""Who knows one venue finds the same things under the same names in every other."""
+"""Every venue has the same files, so who knows one venue finds the way in all others."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from feeds.venues.registry import VENUES
 
 FOLDERS = sorted(path.parent for path in Path(registry.__file__).parent.glob("*/__init__.py"))
 PARTS = ("venue", "session", "wire", "rule")
-"""Of a file name: whole, or after the name of a protocol (``futures_session``)."""
+"""Names of files, alone or after the name of a protocol (``futures_session``)."""
 
 
 def test_every_folder_is_a_venue_of_the_registry() -> None:

@@ -6,12 +6,12 @@ from collections import Counter
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from feeds.model import Channel, Instrument, Product
 from feeds.venues.registry import VENUES
-from feeds.venues.sockets import SocketKind, plan_sockets
+from feeds.venues.sockets import SocketKind, batches, plan_sockets
 from tests.feeds.venues.captures import instrument
 
 PRODUCTS: list[tuple[str, Product]] = [(name, product) for name, venue in VENUES.items() for product in venue.products]
@@ -24,6 +24,7 @@ def instruments(route: str, count: int) -> list[Instrument]:
 
 @pytest.mark.parametrize(("name", "product"), PRODUCTS)
 @given(count=st.integers(0, 300))
+@settings(max_examples=15, deadline=None)
 def test_every_venue_asks_once_for_everything_within_its_limit(name: str, product: Product, count: int) -> None:
     venue = VENUES[name]
     facts, watched = venue.products[product], instruments(f"{name}.{product}", count)
@@ -62,3 +63,10 @@ def test_instruments_keep_their_order_and_a_group_costs_no_more_than_its_room(
         # no group could have taken the next one's first instrument: no socket is opened for nothing
         for group, following in pairwise(symbols):
             assert sum(cost[symbol] for symbol in (*group, following[0])) > room
+
+
+@given(items=st.lists(st.integers(), max_size=50), size=st.integers(1, 12))
+def test_a_message_holds_no_more_than_its_limit_and_all_are_sent_in_order(items: list[int], size: int) -> None:
+    sent = batches(items, size)
+    assert [item for batch in sent for item in batch] == items
+    assert all(len(batch) == size for batch in sent[:-1]) and all(0 < len(batch) <= size for batch in sent[-1:])

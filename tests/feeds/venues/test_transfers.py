@@ -1,4 +1,4 @@
-"""What venues publish without a key about coins going in and out, read from bodies as their documents show them."""
+"""Deposits and withdrawals of coins, read from answers as the venues' documents show them."""
 
 from __future__ import annotations
 

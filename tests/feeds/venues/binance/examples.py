@@ -1,4 +1,4 @@
-"""Instruments and short cuts of the tests of Binance."""
+"""Instruments and shortcuts for the tests of Binance."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Binance's sequence rules against a model of the venue: no message may be lost unseen."""
+"""Binance's sequence rules against a model of the venue: every lost message must be noticed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Change(NamedTuple):
 
 
 def market(product: Product, steps: list[tuple[int, bool, int, int]]) -> list[Change]:
-    """Single changes; futures ids are shared by all symbols and leave holes, spot's are contiguous."""
+    """Single changes. All symbols of futures share one counter, so ids have holes; those of spot have none."""
     changes, last = [], 1000
     for jump, bid, ticks, size in steps:
         last += 1 + (jump if product == "linear" else 0)
@@ -79,7 +79,7 @@ def pictured(changes: Sequence[Change], at: int, limit: int) -> BookSnapshot:
 
 
 def agrees(book: Book, changes: Sequence[Change], upto: int) -> None:
-    """Inside its known range the book is the venue's, level by level."""
+    """Inside its known range the book has the same levels as the venue's."""
     bids, asks = state(changes, upto)
     ladder = book.ladder()
     assert {p: s for p, s in book.bids.items() if p >= ladder.bid_known} == {

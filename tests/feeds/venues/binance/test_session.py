@@ -1,4 +1,4 @@
-"""Binance as it speaks: captured messages rebuild the recorded books, and nothing that arrives can do harm."""
+"""Binance's session: captured messages rebuild the recorded books, and no input can do harm."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_captured_books_end_in_the_recorded_truth(capture: Capture) -> None:
 @needs_wire
 @pytest.mark.parametrize("capture", CONTINUOUS[2:], ids=lambda c: c.name.split("/")[1])
 def test_captured_books_agree_with_the_quotes_beside_them(capture: Capture) -> None:
-    """The best price of our book at a quote's own update id is the quote's, wherever both name the same id."""
+    """Where book and quote have the same update id, their best prices are the same."""
     product, name, _ = capture
     traded = [instrument(f"binance.{product}", "ETHUSDT", "ETHUSDT")]
     book, reader = Book(traded[0], VENUE.rule(product)), session(product, traded)
@@ -116,7 +116,7 @@ OUTSIDE: dict[str, str] = {
 
 
 def outside(record: Record) -> str | None:
-    """Why a captured message is not of the protocol that we are served, None when it is."""
+    """Why a captured message is not of the protocol that we use. None: it is."""
     market, message = record.market or "", json.loads(record.data or "")
     stream = str(message.get("stream", ""))
     kind = stream.partition("@")[2]

@@ -1,4 +1,4 @@
-"""Binance: which sockets, what REST answers mean, and that its published facts hang together."""
+"""Binance: planned sockets, the meaning of REST answers, consistency of its facts."""
 
 from __future__ import annotations
 

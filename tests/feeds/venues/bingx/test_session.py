@@ -72,19 +72,22 @@ def captured(kind: str) -> list[Record]:
 
 @needs_wire
 def test_every_captured_frame_decodes() -> None:
-    """None is of a retired version, and none is of a book that goes on: BingX has no entry among the truths."""
+    """None is of a retired version, and none is part of a continuous book, so there is no recorded book to compare
+    with."""
     seen: set[str] = set()
     for record in captured("recv"):
         message = json.loads(record.data or "")
         product: Product = "spot" if record.market == "spot" else "linear"
         if "dataType" not in message:
-            assert message["id"] == "|1|"  # an answer to somebody else's request
+            assert message["id"] == "|1|"  # the answer to a request of another client
             continue
         name, _, kind = message["dataType"].partition("@")
         one = instrument(f"bingx.{product}", f"{name}/X", name)
         ours = session(product, one)
         ours.receive(ack(f"{name}@{kind}"), 0)
-        found = [list(ours.receive(record.raw, 0)) for _ in range(2)]  # the first may be old, and counts for life only
+        found = [
+            list(ours.receive(record.raw, 0)) for _ in range(2)
+        ]  # the first may be old, and is read as a heartbeat
         seen.add(kind)
         if kind in NEVER_ASKED:
             assert found == [[], []]

@@ -1,4 +1,4 @@
-"""Bitfinex's facts, REST bodies and captures. The session's own rules: ``test_bitfinex_session.py``."""
+"""Bitfinex's facts, REST bodies and captures. The rules of the session: ``test_session.py``."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_the_checksum_takes_both_sides_in_turns_with_asks_below_zero() -> None:
 
 
 def session_of(ids: Mapping[int, tuple[str, str]]) -> BitfinexSession:
-    """A session to which these channels were granted: id -> (channel, symbol or key)."""
+    """A session that is subscribed to these channels: id -> (channel, symbol or key)."""
     names = sorted({name.removeprefix("deriv:") for kind, name in ids.values() if name != "liq:global"} or {"tBTCUSD"})
     found = [instrument("bitfinex.linear", f"{name}:USDT", name) for name in names]
     [plan] = BITFINEX.plan("linear", found)
@@ -101,7 +101,7 @@ def session_of(ids: Mapping[int, tuple[str, str]]) -> BitfinexSession:
 
 @needs_wire
 def test_the_continuous_capture_ends_in_the_recorded_books() -> None:
-    """Of 2021, with SEQ alone. It took 100 levels, and tickers, which we never ask for."""
+    """A capture of 2021, with SEQ only. It has 100 levels, and tickers, which we do not subscribe to."""
     name = "bitfinex/cryptofeed_20210417"
     books = truth(name)
     found = [instrument("bitfinex.spot", f"{key}/X", key) for key in sorted(books)]
@@ -119,7 +119,7 @@ def test_the_continuous_capture_ends_in_the_recorded_books() -> None:
 
 
 class OldLengths(BitfinexSession):
-    """Takes the capture's book of 100 levels for the one that we ask for."""
+    """Reads the capture's book of 100 levels as the one that we subscribe to."""
 
     def receive(self, raw: bytes, received_ns: int):  # type: ignore[no-untyped-def]  # as the session's
         return super().receive(raw.replace(b'"len":"100"', b'"len":"250"'), received_ns)
@@ -133,7 +133,8 @@ KIND_OF = {"book": "book", "trades": "trades", "status": "status", "liquidations
 
 @needs_wire
 def test_isolated_messages_decode() -> None:
-    """Of tardis: arrays carry their channel's name, or follow a ``subscribed``. Of the crawler: in the id's place."""
+    """Those of tardis have the channel's name in the array or follow a ``subscribed``. Those of the crawler have it in
+    place of the id."""
     kinds: Counter[str] = Counter()
     skipped: Counter[str] = Counter()
     granted: dict[int, tuple[str, str]] = {6957: ("trades", "tETHUSD"), 12778: ("status", "deriv:tBTCF0:USTF0")}
@@ -206,7 +207,7 @@ def test_a_liquidation_is_told_once_of_our_markets() -> None:
 def test_the_probe_is_the_cheapest_path_and_tells_no_time() -> None:
     assert BOOK.request.path == "/v2/book/tBTCUST/P0?len=1"
     assert BITFINEX.probes("linear", [])[0].request.path == "/v2/book/tBTCUSD/P0?len=1"
-    headers = {"date": "Sun, 22 Nov 2026 18:00:07 GMT"}  # to the second: too coarse to measure with
+    headers = {"date": "Sun, 22 Nov 2026 18:00:07 GMT"}  # whole seconds: too coarse to measure with
     reading = BITFINEX.read_probe("spot", BOOK, answer("[[104250,3,0.51],[104251,1,-0.2]]", headers=headers))
     assert (reading.fault, reading.server_ns) == (None, None)
 

@@ -60,8 +60,8 @@ KINDS = {"sp": "SPOT", "mc": "USDT-FUTURES"}
 
 @needs_wire
 def test_books_of_the_retired_v1_under_the_names_of_v2_end_in_the_recorded_truth_and_its_checksums() -> None:
-    """v1 is off since 2025-11-28; v2 kept its rows and only renamed the kinds (``sp``, ``mc``). Checksums were alive in
-    2022 and are gone from the wire in 2026: a witness for decoder and book, never used live."""
+    """v1 was switched off on 2025-11-28; v2 has the same rows and only renamed the kinds (``sp``, ``mc``). Checksums
+    were sent in 2022 and no longer in 2026: here they check decoder and book, in the product they are not used."""
     expected = truth(CONTINUOUS)
     books: dict[str, Book] = {}
     sessions: dict[str, Session] = {}
@@ -103,7 +103,7 @@ RETIRED = {
     "arg": "websocket v1 (kinds sp and mc), off since 2025-11-28",
 }
 NO_ROUTE = ("USDC-FUTURES", "COIN-FUTURES")
-"""Kinds that Detour has no route for; their messages are read as those of USDT-FUTURES are."""
+"""Kinds that Detour has no route for; their messages are read like those of USDT-FUTURES."""
 SEEN: dict[str, set[type[Event]]] = {
     "books": {BookSnapshot, BookDelta},
     "books1": {Quote},
@@ -149,7 +149,7 @@ def test_messages_of_retired_versions_are_survived() -> None:
 
 @needs_wire
 def test_liquidations_are_told_in_quote_currency() -> None:
-    """Both rows of the one captured message are price times a whole number of lots."""
+    """In the one captured message both amounts are the price times a whole number of lots."""
     [raw] = [r.raw for r in records("bitget/isolated_tardis-node") if '"liquidation"' in (r.data or "")]
     listed = [instrument("bitget.linear", f"{name}/USDT:USDT", f"{name}USDT") for name in ("APE", "IP")]
     ape, ip = events(session("linear", *listed), [raw])
@@ -233,7 +233,7 @@ def test_futures_channels() -> None:
     )
     assert history == Heartbeat(channel=Channel.TRADES, symbol=SYMBOL, gateway_ns=T0 + 102 * MS)
     assert isinstance(first, Trade)
-    assert isinstance(second, Trade)  # oldest first, and what the history held is not told again
+    assert isinstance(second, Trade)  # oldest first, and past trades are not sent twice
     assert [(t.price, t.size, t.side, t.engine_ns) for t in (first, second)] == [
         (60000.2, 0.4, "buy", T0 + 106 * MS),
         (60000.3, 0.1, "buy", T0 + 107 * MS),
@@ -335,7 +335,7 @@ def error(code: int, text: str, **arg: str) -> bytes:
         (error(30001, "instType:usdt-futures,topic:books1,symbol:ETHUSDT doesn't exist"), ETH.symbol, Channel.BBO),
         (error(30001, "instType:x,channel:trade,instId:ETHUSDT doesn't exist"), ETH.symbol, Channel.TRADES),
         (error(30001, "topic:liquidation doesn't exist"), None, Channel.LIQUIDATIONS),
-        (error(30016, "Param error"), None, None),  # several wait for their answer: nobody knows whose this is
+        (error(30016, "Param error"), None, None),  # several requests wait for an answer: not known whose this is
     ],
 )
 def test_whom_an_error_concerns(raw: bytes, symbol: str | None, channel: Channel | None) -> None:

@@ -196,7 +196,7 @@ def test_u_1_in_a_delta_is_a_snapshot() -> None:
 
 
 def test_a_lower_number_is_a_loss_and_a_repeat_is_not() -> None:
-    """A restart whose first message was lost: skipping the rest as old would freeze the book for ever."""
+    """After a restart whose first message was lost: skipping lower numbers as old would freeze the book for ever."""
     rule = BYBIT.rule("linear")
     steps = [
         rule.following(500, BookDelta(symbol=SYMBOL, bids=[], asks=[], last_seq=n)).name for n in (501, 500, 502, 7)
@@ -261,7 +261,7 @@ def level1(kind: str, update: int, bids: str, asks: str) -> bytes:
 
 
 def test_old_level_1_deltas_and_empty_sides() -> None:
-    """2023 sent deltas; a side without rows is unchanged in a delta, and empty in a snapshot."""
+    """In 2023 deltas were sent. A side without rows is unchanged in a delta, and empty in a snapshot."""
     got = events(
         session("linear", PERP),
         [

@@ -69,7 +69,7 @@ CAPTURE = "coinbase/cryptofeed_20260809_advanced"
 
 @needs_wire
 def test_the_capture_of_the_advanced_feed_rebuilds_to_the_recorded_books() -> None:
-    """Whole books, 5 MB at first, and one number for all channels."""
+    """Complete books, 5 MB in the first message, and one counter for all channels."""
     rebuilt = rebuild(COINBASE, "spot", CAPTURE, [BTC, ETH])
     assert not rebuilt.garbled
     assert not rebuilt.unknown
@@ -82,7 +82,7 @@ def test_the_capture_of_the_advanced_feed_rebuilds_to_the_recorded_books() -> No
 
 @needs_wire
 def test_a_trades_side_is_the_makers() -> None:
-    """Nowhere written: takers buy above the middle of the book and sell below it."""
+    """Not documented. Shown by the prices: takers buy above the middle of the book and sell below it."""
     reader = session(BTC, ETH)
     books = {one.symbol: Book(one, COINBASE.rule("spot")) for one in (BTC, ETH)}
     found: Counter[bool] = Counter()
@@ -157,7 +157,7 @@ def test_a_number_that_is_skipped_empties_every_book_until_it_is_asked_for_again
     taken(other, reader, [eth[0].replace(b'"sequence_num":0', b'"sequence_num":1')])
     assert ours.synced
     assert other.synced
-    got = events(reader, [FRAMES[7]])  # a heartbeat: what was lost may have been any book's
+    got = events(reader, [FRAMES[7]])  # a heartbeat after a gap: the lost message may have been any book's
     for book in (ours, other):
         [outcome] = [book.apply(e, T0) for e in got if isinstance(e, BookDelta) and e.symbol == book.instrument.symbol]
         assert outcome is Outcome.GAP

@@ -30,7 +30,7 @@ from feeds.venues.cryptocom.venue import Cryptocom
 from feeds.venues.sequence import Unsequenced
 from tests.feeds.sim.fixed_world import MS
 from tests.feeds.venues.captures import assert_ends_in, events, instrument, needs_wire, recording, records, truth
-from tests.feeds.venues.line import Line, strangers
+from tests.feeds.venues.line import Line, unexpected
 from tests.feeds.venues.mutations import hostile
 
 VENUE = Cryptocom()
@@ -38,7 +38,7 @@ BTC = instrument("cryptocom.linear", "BTC/USD:USD", "BTCUSD-PERP")
 ETH = instrument("cryptocom.linear", "ETH/USD:USD", "ETHUSD-PERP")
 T0 = 1_790_000_000_000 * MS
 RETIRED = "cryptocom/cryptofeed_20211124"
-"""v2, whole books of 150 levels without a number: no longer served, and still read."""
+"""v2, whole books of 150 levels without numbers: retired by the venue, still decoded."""
 
 
 def session(*instruments: Any) -> Any:
@@ -110,7 +110,7 @@ def test_a_bad_name_is_found_by_halves_and_its_neighbours_live(line: Line) -> No
     both = [gone, line.instrument]
     [plan] = VENUE.plan(line.product, both)
     line.ours = VENUE.session(plan, both)
-    got = line.say(line.ours.subscribe())
+    got = line.send(line.ours.subscribe())
     refused = {(e.channel, e.symbol) for e in got if isinstance(e, Refusal) and e.channel}
     assert refused == {(s.channel, s.symbol) for s in plan.subscriptions if s.symbol == gone.symbol}
     assert {e.symbol for e in got if isinstance(e, Ack)} == {line.instrument.symbol}
@@ -119,7 +119,7 @@ def test_a_bad_name_is_found_by_halves_and_its_neighbours_live(line: Line) -> No
 
 def test_ten_thousand_changes_a_gap_and_a_resync(line: Line) -> None:
     start = line.start()
-    assert strangers(start) == []
+    assert unexpected(start) == []
     assert {(e.channel, e.symbol) for e in start if isinstance(e, Ack)} == {
         (s.channel, s.symbol) for s in line.plan.subscriptions
     }
@@ -136,39 +136,39 @@ def test_ten_thousand_changes_a_gap_and_a_resync(line: Line) -> None:
                 if size == "0":
                     del book[float(price)]
         line.world.ns += 50 * MS
-        got = line.apply(line.hear(line.theirs.change(line.sim, line.world.change(*batch))))
-        assert got in ([], [Outcome.APPLIED])  # what lies beyond 50 levels is not told
+        got = line.apply(line.deliver(line.theirs.change(line.sim, line.world.change(*batch))))
+        assert got in ([], [Outcome.APPLIED])  # levels beyond 50 are not sent
     assert line.book.bids == dict(sorted(bids.items(), reverse=True)[:50])
     assert line.book.asks == dict(sorted(asks.items())[:50])
     line.world.change()  # never reaches the feed
-    lost = line.hear(line.theirs.change(line.sim, line.world.change(asks=[("100.65", "2.000")])))
+    lost = line.deliver(line.theirs.change(line.sim, line.world.change(asks=[("100.65", "2.000")])))
     assert line.apply(lost) == [Outcome.GAP]
-    assert line.apply(line.say(line.ours.resubscribe(Channel.BOOK, line.instrument.symbol))) == [Outcome.APPLIED]
+    assert line.apply(line.send(line.ours.resubscribe(Channel.BOOK, line.instrument.symbol))) == [Outcome.APPLIED]
 
 
 def test_pings_come_back_and_heartbeats_are_answered(line: Line) -> None:
     line.start()
     ping = line.ours.ping(42)
     assert ping is not None
-    assert line.say([ping]) == [Pong(token=42)]
+    assert line.send([ping]) == [Pong(token=42)]
     alive: list[Event] = []
     for _ in range(70):
         line.world.ns += 1_000 * MS
-        alive += line.hear(line.theirs.tick(line.world.ns))  # fails on a Close
+        alive += line.deliver(line.theirs.tick(line.world.ns))  # fails on a Close
     assert [e for e in alive if not isinstance(e, BookDelta)] == [Heartbeat(), Heartbeat()]
 
 
 def test_a_book_that_does_not_change_says_so_and_is_not_called_late(line: Line) -> None:
     line.apply(line.start())
     line.world.ns += 6_000 * MS
-    [nothing] = line.hear(line.theirs.tick(line.world.ns))
+    [nothing] = line.deliver(line.theirs.tick(line.world.ns))
     assert isinstance(nothing, BookDelta)
     assert (nothing.bids, nothing.asks) == ([], [])
     assert (nothing.engine_ns, nothing.gateway_ns) == (None, line.world.ns), (
         "its last change is 6 s old: no lag of theirs"
     )
     assert line.apply([nothing]) == [Outcome.APPLIED]
-    changed = line.hear(line.theirs.change(line.sim, line.world.change(bids=[("100.50", "9.000")])))
+    changed = line.deliver(line.theirs.change(line.sim, line.world.change(bids=[("100.50", "9.000")])))
     assert line.apply(changed) == [Outcome.APPLIED]
     assert line.book.bids[100.5] == 9.0
 

@@ -117,7 +117,7 @@ def test_announced_times_are_read_and_a_missing_end_is_a_day_later() -> None:
 
 
 def test_without_a_date_announced_works_are_only_scheduled() -> None:
-    """Whether they have begun cannot be known then."""
+    """Without a date it is not known whether they have begun."""
     past = works(ON_DATE_MS - 9, ON_DATE_MS - 1, "PARTIAL", "BAU")
     [notice] = VENUE.read_status("spot", answer({"code": 0, "result": {"data": [past]}}, date="yesterday"))
     assert notice.state == "scheduled"
@@ -185,7 +185,7 @@ def test_what_refusals_mean(body: object, status: int, fault: Fault, code: str) 
     ],
 )
 def test_the_only_clock_is_the_date_of_an_answer_and_coarse(date: str, server_ns: int | None) -> None:
-    """``t`` is when the data last changed: as a clock it would make a quiet market a late venue."""
+    """``t`` is the time of the last change of the data. Used as a clock, it would make a quiet market look late."""
     ticker = {"code": 0, "result": {"data": [{"i": "BTCUSD-PERP", "t": ON_DATE_MS - 60_000}]}}
     reading = VENUE.read_probe("linear", VENUE.probes("linear", [BTC])[0], answer(ticker, date=date))
     assert (reading.fault, reading.server_ns, reading.server_resolution_ns) == (None, server_ns, 1_000_000_000)

@@ -109,7 +109,7 @@ def test_every_isolated_message_decodes() -> None:
         kind, *how = channel.split(".")
         seen[kind] = seen.get(kind, 0) + 1
         got = session(*(instrument("deribit.inverse", f"{n}/X", n) for n in names_in(message))).receive(record.raw, 0)
-        if kind == "chart" or len(how) == 4:  # candles, and books of the best 20: never asked for
+        if kind == "chart" or len(how) == 4:  # candles, and books of the best 20: not subscribed
             assert list(got) == []
             continue
         assert {type(e) for e in got} - {Liquidation} == {

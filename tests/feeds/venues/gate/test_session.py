@@ -65,7 +65,8 @@ def decoded(payload: str | bytes) -> Any:
 
 
 class FromRest(Contiguous):
-    """How ``order_book_update`` syncs: the channel of the captures, served still, but not the one we ask for."""
+    """The rule of ``order_book_update``: the channel of the captures, which still exists but is not subscribed by
+    Detour."""
 
     rest_snapshot = True
 
@@ -313,7 +314,7 @@ def test_neighbours_of_an_unknown_name_are_asked_for_again_by_themselves() -> No
     ack = msgspec.json.encode({**singles[0], "result": {"status": "success"}})
     assert reader.receive(ack, 0) == [Ack(channel=Channel.BBO, symbol="BTC/USDT")]
     refused = reader.receive(refusal(singles[1], 2, "unknown currency pair: GONE_USDT"), 0)
-    # the book's own channel says yes to any name and nothing more
+    # the book's channel acknowledges any name and then sends nothing
     assert [(e.channel, e.symbol, e.fault) for e in refused if isinstance(e, Refusal)] == [
         (Channel.BBO, "GONE/USDT", Fault.BAD_REQUEST),
         (Channel.BOOK, "GONE/USDT", Fault.BAD_REQUEST),

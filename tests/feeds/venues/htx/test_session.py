@@ -83,8 +83,8 @@ def test_the_first_book_is_asked_for_and_what_came_before_it_is_laid_on_it() -> 
         assert book.apply(event, T0) is Outcome.APPLIED
     assert (max(book.bids), min(book.asks), book.seq) == (60000.1, 60000.7, 100063)
     assert book.gateway_ns == T0 + 500 * MS
-    assert events(line, FRAMES[4:5], T0) == []  # asked for twice: the second answer is of no use
-    assert replies(events(line, [b'{"ping":1}'], T0 + 9 * S)) == [{"pong": 1}]  # nothing is asked for any more
+    assert events(line, FRAMES[4:5], T0) == []  # a second answer is ignored
+    assert replies(events(line, [b'{"ping":1}'], T0 + 9 * S)) == [{"pong": 1}]  # no more requests
 
 
 def test_a_first_book_that_is_older_than_all_that_was_kept_is_asked_for_again_after_a_second() -> None:
@@ -146,8 +146,8 @@ def test_a_venue_that_never_answers_is_asked_for_a_minute_and_remembers_no_more_
     sync = MbpSync()
     for n in range(2 * KEPT_DELTAS):
         sync.keep(BookDelta(symbol="", bids=((1.0, 1.0),), asks=(), prev_seq=n, last_seq=n + 1))
-    assert sync.lay(BookSnapshot(symbol="", bids=(), asks=(), seq=0)) is None
-    assert sync.lay(BookSnapshot(symbol="", bids=(), asks=(), seq=KEPT_DELTAS)) is not None
+    assert sync.apply_to(BookSnapshot(symbol="", bids=(), asks=(), seq=0)) is None
+    assert sync.apply_to(BookSnapshot(symbol="", bids=(), asks=(), seq=KEPT_DELTAS)) is not None
 
 
 def test_after_a_gap_the_book_is_subscribed_to_and_asked_for_anew() -> None:
@@ -256,7 +256,7 @@ def test_best_prices_and_trades_of_both_products() -> None:
     assert (trades[0].engine_ns, trades[0].gateway_ns) == (T0 + 173 * MS, T0 + 175 * MS)
     [trade] = [event for event in swap if isinstance(event, Trade)]
     assert (trade.size, trade.trade_id) == (196.0, "1000219512747480000")  # contracts, not coins
-    # a trade without a side (2022) is life, and no trade
+    # a trade without a side (2022) is a heartbeat, not a trade
     assert Heartbeat(channel=Channel.TRADES, symbol=SWAP.symbol, gateway_ns=T0 + 95 * MS) in swap
 
 

@@ -44,7 +44,7 @@ def test_every_channel_of_every_symbol_is_asked_for_once_within_the_limits_of_a_
         asked = Counter(s for plan in plans for s in plan.subscriptions)
         assert len(asked) == 64 * (channels - (product == "linear"))  # marks and funding are one channel on two sockets
         assert set(asked.values()) <= {1, 2}
-        # of 45 snapshots asked for in one burst, a venue of the same protocol refused 21
+        # of 45 snapshots requested at once, a venue with the same protocol refused 21
         assert all(len({s.symbol for s in plan.subscriptions}) <= 20 for plan in plans)
     assert len(HTX.plan("spot", many)) <= 10  # connections an address, in an older text
     assert HTX.plan("spot", []) == []
@@ -84,7 +84,7 @@ OLD_DIFFS = "step0 in unnumbered diffs: an undocumented form of 2019"
 
 
 def reason_to_skip(message: Mapping[str, object]) -> str | None:
-    """Why a captured message is of no protocol that we speak; None where it is."""
+    """Why a captured message is not of a protocol that we use. None: it is."""
     name = str(message.get("ch") or message.get("topic") or message.get("subbed") or message.get("rep") or "")
     if message.get("update") is True:
         return OLD_DIFFS
@@ -127,7 +127,7 @@ def test_isolated_messages_decode(name: str) -> None:
     ("name", "product"), [("htx/spot_cryptofeed_20210417", "spot"), ("htx/linear_swap_cryptofeed_20220219", "linear")]
 )
 def test_continuous_captures_end_in_the_recorded_books(name: str, product: Product) -> None:
-    """Whole books (``depth.step0``), gzip as on the wire."""
+    """Whole books (``depth.step0``), compressed as the venue does."""
     books = truth(name)
     asked = {
         str(msgspec.json.decode(r.raw)["sub"]).split(".")[1]
@@ -219,7 +219,7 @@ def test_snapshot_over_rest() -> None:
     book = HTX.read_snapshot("spot", SPOT, answer(body))
     assert (book.bids, book.asks, book.seq) == ([(7964.0, 0.00097)], [(7979.0, 0.0736)], 31615842081)
     assert (book.engine_ns, book.gateway_ns, book.levels_limit) == (T0, T0 + 7 * MS, 150)
-    # of swaps the version is a second, and no number of the websocket's
+    # on swaps the version is a time in seconds, not a number of the websocket
     assert HTX.read_snapshot("linear", SWAP, answer(body)).seq is None
     for bad in (
         '{"status":"error","err-code":"invalid-parameter","err-msg":"invalid symbol"}',
@@ -283,7 +283,7 @@ def test_any_bytes_are_survived(name: str) -> None:
 
 
 def check(event: Event) -> None:
-    """Nothing in an event may be absurd, however hostile what it came from."""
+    """No event may hold an impossible value, whatever the input was."""
     for name in ("price", "size", "bid", "ask", "bid_size", "ask_size", "mark"):
         value = getattr(event, name, None)
         assert value is None or 0 <= value < 1e18

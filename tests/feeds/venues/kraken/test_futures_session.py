@@ -75,7 +75,7 @@ def isolated() -> list[Record]:
 
 @needs_wire
 def test_every_isolated_message_of_the_derivatives_decodes() -> None:
-    """Also the first of 2019, whose book messages had no time."""
+    """Also those of 2019, whose book messages had no time."""
     seen: set[str] = set()
     for record in isolated():
         message = json.loads(record.raw)

@@ -63,7 +63,7 @@ def sent(payloads: Sequence[Payload]) -> list[Any]:
 
 
 class Old(Kraken):
-    """The depth that the captures were asked for."""
+    """Kraken with the depth of the captures."""
 
     def __init__(self, depth: int) -> None:
         super().__init__()
@@ -76,7 +76,7 @@ class Old(Kraken):
 
 
 class FromFirst:
-    """Spot's first websocket, which we do not speak, retold in the second's words: nobody has recorded that one."""
+    """Converts messages of spot's websocket v1 to v2. Detour uses v2, but the captures are of v1."""
 
     def __init__(self, inner: Session) -> None:
         self._inner = inner
@@ -204,7 +204,7 @@ def test_the_checksum_has_the_decimals_of_the_pair_and_is_silent_where_a_float_i
 
 
 def test_coins_are_asked_for_by_krakens_own_names() -> None:
-    """LUNA is not LUNA: ccxt's symbols are ours, and its LUNC is Kraken's LUNA."""
+    """Our symbols are ccxt's: ccxt's LUNC is Kraken's LUNA, and their LUNAs are different coins."""
     old = instrument("kraken.spot", "LUNC/USD", "LUNAUSD")
     new = instrument("kraken.spot", "LUNA/USD", "LUNA2USD")
     reader = session("spot", BTC, old, new)

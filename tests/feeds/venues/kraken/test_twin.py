@@ -1,4 +1,4 @@
-"""Kraken against its simulated self, which was written from the protocol and not from our decoder."""
+"""Kraken against its simulator twin, which was written from the documents and not from our decoder."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from feeds.venues.base import Answer
 from feeds.venues.kraken.venue import UNIFIED_STARTS_S, Kraken
 from feeds.venues.registry import VENUES
 from tests.feeds.sim.fixed_world import MS
-from tests.feeds.venues.line import Line, strangers
+from tests.feeds.venues.line import Line, unexpected
 
 S = 1_000 * MS
 PRODUCTS: tuple[Product, ...] = ("spot", "linear")
@@ -37,7 +37,7 @@ PRODUCTS: tuple[Product, ...] = ("spot", "linear")
 
 @pytest.fixture(autouse=True)
 def before_march_2027(monkeypatch: pytest.MonkeyPatch) -> None:
-    """While derivatives still have their first feed."""
+    """A date at which derivatives still have the websocket v1."""
     monkeypatch.setitem(VENUES, "kraken", Kraken(lambda: UNIFIED_STARTS_S - 1))
 
 
@@ -53,7 +53,7 @@ def spot() -> Line:
 
 def test_every_channel_is_acknowledged_and_the_book_is_there(line: Line) -> None:
     events = line.start()
-    assert strangers(events) == []
+    assert unexpected(events) == []
     assert {(e.channel, e.symbol) for e in events if isinstance(e, Ack)} == {
         (s.channel, s.symbol) for s in line.plan.subscriptions
     }
@@ -76,20 +76,21 @@ def test_a_thousand_changes_lead_to_the_same_book(line: Line) -> None:
                 if size == "0":
                     del book[float(price)]
         line.world.ns += 50 * MS
-        events = line.hear(line.theirs.change(line.sim, line.world.change(*batch)))
+        events = line.deliver(line.theirs.change(line.sim, line.world.change(*batch)))
         assert set(line.apply(events)) <= {Outcome.APPLIED}
     assert (line.book.bids, line.book.asks) == (bids, asks)
 
 
 def test_levels_that_fall_out_and_come_back_follow_the_depth(spot: Line) -> None:
-    """More levels than are subscribed: every message carries a checksum, and nobody deletes what falls out."""
+    """The market has more levels than are subscribed: levels that drop out are not deleted, and checksums must still
+    agree."""
     spot.world.bids = tuple((f"{100 - n / 10:.2f}", "1.000") for n in range(501))
     spot.apply(spot.start())
     assert (len(spot.book.bids), min(spot.book.bids)) == (500, 50.1)
-    [pushed] = spot.apply(spot.hear(spot.theirs.change(spot.sim, spot.world.change(bids=[("100.50", "3.000")]))))
+    [pushed] = spot.apply(spot.deliver(spot.theirs.change(spot.sim, spot.world.change(bids=[("100.50", "3.000")]))))
     assert pushed is Outcome.APPLIED
     assert (len(spot.book.bids), min(spot.book.bids)) == (500, 50.2)
-    spot.apply(spot.hear(spot.theirs.change(spot.sim, spot.world.change(bids=[("100.50", "0"), ("99.00", "0")]))))
+    spot.apply(spot.deliver(spot.theirs.change(spot.sim, spot.world.change(bids=[("100.50", "0"), ("99.00", "0")]))))
     assert (len(spot.book.bids), min(spot.book.bids)) == (500, 50.0)
 
 
@@ -97,11 +98,11 @@ def test_a_lost_change_is_noticed_and_asking_again_mends_it(line: Line) -> None:
     line.apply(line.start())
     line.world.change()  # never reaches the feed; the book behind it has moved on
     line.world.bids = (("100.50", "2.500"), *line.world.bids[1:])
-    lost = line.apply(line.hear(line.theirs.change(line.sim, line.world.change(asks=[("100.70", "2.000")]))))
+    lost = line.apply(line.deliver(line.theirs.change(line.sim, line.world.change(asks=[("100.70", "2.000")]))))
     assert lost == [Outcome.BAD_CHECKSUM if line.product == "spot" else Outcome.GAP]
     assert not line.book.bids
-    again = line.say(line.ours.resubscribe(Channel.BOOK, line.instrument.symbol))
-    assert strangers(again) == []
+    again = line.send(line.ours.resubscribe(Channel.BOOK, line.instrument.symbol))
+    assert unexpected(again) == []
     assert line.apply(again) == [Outcome.APPLIED]
     assert line.book.bids[100.5] == 2.5
 
@@ -109,7 +110,7 @@ def test_a_lost_change_is_noticed_and_asking_again_mends_it(line: Line) -> None:
 def test_a_wrong_checksum_is_noticed(spot: Line) -> None:
     spot.apply(spot.start())
     change: Change = structs.replace(spot.world.change(bids=[("100.50", "1.000")]), wrong_checksum=True)
-    assert spot.apply(spot.hear(spot.theirs.change(spot.sim, change))) == [Outcome.BAD_CHECKSUM]
+    assert spot.apply(spot.deliver(spot.theirs.change(spot.sim, change))) == [Outcome.BAD_CHECKSUM]
 
 
 def test_other_channels_arrive_with_the_venues_times(line: Line) -> None:
@@ -120,8 +121,8 @@ def test_other_channels_arrive_with_the_venues_times(line: Line) -> None:
     closing = SimLiquidation(price="99.00", size="0.300", side="sell", engine_ns=engine_ns, gateway_ns=line.world.ns)
     frames += line.theirs.liquidation(line.sim, closing)
     frames += line.theirs.mark(line.sim, line.world.mark(line.sim))
-    events = line.hear(frames)
-    assert strangers(events) == []
+    events = line.deliver(frames)
+    assert unexpected(events) == []
     trade = next(e for e in events if isinstance(e, Trade))
     assert (trade.price, trade.size, trade.side, trade.engine_ns) == (100.5, 0.2, "buy", engine_ns)
     quotes = [e for e in events if isinstance(e, Quote)]
@@ -140,7 +141,7 @@ def test_other_channels_arrive_with_the_venues_times(line: Line) -> None:
 def test_a_ping_brings_the_times_at_which_they_had_it(spot: Line) -> None:
     ping = spot.ours.ping(42)
     assert ping is not None
-    [pong] = spot.say([ping])
+    [pong] = spot.send([ping])
     assert isinstance(pong, Pong)
     assert (pong.token, pong.server_in_ns) == (42, spot.world.ns)
     assert pong.server_out_ns == spot.world.ns + 48_000
@@ -150,14 +151,14 @@ def test_a_quiet_line_beats(line: Line) -> None:
     line.start()
     for _ in range(70):
         line.world.ns += S
-        beats = line.hear(line.theirs.tick(line.world.ns))
+        beats = line.deliver(line.theirs.tick(line.world.ns))
         assert [type(e) for e in beats] == [Heartbeat]
 
 
 def test_a_planned_cut(line: Line) -> None:
     frames = line.theirs.farewell(planned=True)
     assert isinstance(frames[-1], Close)
-    notices = line.hear([f for f in frames if not isinstance(f, Close)])
+    notices = line.deliver([f for f in frames if not isinstance(f, Close)])
     assert all(isinstance(e, Notice) for e in notices)
     assert len(notices) == (1 if line.product == "spot" else 0)
 
@@ -180,7 +181,7 @@ def test_a_symbol_that_is_gone_is_refused_and_its_neighbours_live(line: Line) ->
 
 @pytest.mark.parametrize("raw", [b"hello", b"[]", b'{"method":"dance","event":"dance"}'])
 def test_they_refuse_nonsense_in_words_that_we_understand(line: Line, raw: bytes) -> None:
-    [event] = line.say([raw])
+    [event] = line.send([raw])
     assert isinstance(event, Refusal)
     assert (event.channel, event.fault) == (None, Fault.BAD_REQUEST)
 
@@ -226,4 +227,4 @@ def test_events_of_other_instruments_do_not_leak(line: Line) -> None:
     other = line.world.instruments("kraken", line.product)[1]
     frames = [*line.theirs.change(other, line.world.change(bids=[("1.00", "1.000")]))]
     frames += line.theirs.top(other, line.world.top())
-    assert list[Event](line.hear(frames)) == []
+    assert list[Event](line.deliver(frames)) == []

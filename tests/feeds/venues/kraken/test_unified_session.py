@@ -1,4 +1,4 @@
-"""Kraken's perpetuals on the day that their first feed ends: what is asked for, and what is made of the answers."""
+"""Kraken's perpetuals from the day on that their websocket v1 ends: what is sent, and how answers are read."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from feeds.venues.kraken.venue import UNIFIED_STARTS_S, Kraken
 from feeds.venues.registry import VENUES
 from tests.feeds.sim.fixed_world import MS, FixedWorld
 from tests.feeds.venues.captures import instrument
-from tests.feeds.venues.line import Line, strangers
+from tests.feeds.venues.line import Line, unexpected
 from tests.feeds.venues.mutations import hostile
 
 BEFORE, AFTER = Kraken(lambda: UNIFIED_STARTS_S - 1), Kraken(lambda: UNIFIED_STARTS_S)
@@ -71,19 +71,19 @@ def test_requests_name_the_asset_class_and_the_venues_own_symbols() -> None:
 
 def test_the_twin_serves_what_we_ask_for(line: Line) -> None:
     events = line.start()
-    assert strangers(events) == []
+    assert unexpected(events) == []
     assert {e.channel for e in events if isinstance(e, Ack)} == {Channel.BOOK, Channel.TRADES}
     assert line.apply(events) == [Outcome.APPLIED]
     assert not [e for e in events if isinstance(e, Notice)]
     line.world.ns += 50 * MS
-    changed = line.hear(line.theirs.change(line.sim, line.world.change(bids=[("100.50", "3.000"), ("100.40", "0")])))
+    changed = line.deliver(line.theirs.change(line.sim, line.world.change(bids=[("100.50", "3.000"), ("100.40", "0")])))
     assert line.apply(changed) == [Outcome.APPLIED]
     assert (line.book.bids[100.5], 100.4 in line.book.bids) == (3.0, False)
-    [trade] = [e for e in line.hear(line.theirs.trades(line.sim, [line.world.trade(8)])) if isinstance(e, Trade)]
+    [trade] = [e for e in line.deliver(line.theirs.trades(line.sim, [line.world.trade(8)])) if isinstance(e, Trade)]
     assert (trade.symbol, trade.price, trade.side) == (line.instrument.symbol, 100.5, "buy")
-    [pong] = line.say([line.ours.ping(7) or ""])
+    [pong] = line.send([line.ours.ping(7) or ""])
     assert isinstance(pong, Pong) and pong.token == 7 and pong.server_in_ns is not None
-    assert [type(e) for e in line.hear(line.theirs.tick(line.world.ns + 2_000 * MS))] == [Heartbeat]
+    assert [type(e) for e in line.deliver(line.theirs.tick(line.world.ns + 2_000 * MS))] == [Heartbeat]
 
 
 def test_a_lost_change_and_a_damaged_message_are_noticed(line: Line) -> None:
@@ -91,8 +91,8 @@ def test_a_lost_change_and_a_damaged_message_are_noticed(line: Line) -> None:
     line.world.change()
     line.world.bids = (("100.50", "2.500"), *line.world.bids[1:])
     change = line.theirs.change(line.sim, line.world.change(asks=[("100.70", "2.000")]))
-    assert line.apply(line.hear(change)) == [Outcome.BAD_CHECKSUM]
-    again = line.say(line.ours.resubscribe(Channel.BOOK, line.instrument.symbol))
+    assert line.apply(line.deliver(change)) == [Outcome.BAD_CHECKSUM]
+    again = line.send(line.ours.resubscribe(Channel.BOOK, line.instrument.symbol))
     assert line.apply(again) == [Outcome.APPLIED] and line.book.bids[100.5] == 2.5
     assert line.apply(line.ours.receive(b'{"channel":"book","type":"update","data":[{"symbol":3}]}', 0)) == [
         Outcome.BAD_CHECKSUM
@@ -125,7 +125,7 @@ def frame(kind: str, bids: list[tuple[float, float]], checksum: int) -> bytes:
 
 
 def test_a_checksum_that_does_not_come_out_at_first_leaves_the_book_unchecked_and_says_so() -> None:
-    """The venue's decimals are others than we were told: no book is thrown away for that, time and again."""
+    """When the decimals that we know are wrong, the book is kept unchecked and not requested again and again."""
     ours = AFTER.session(AFTER.plan("linear", [PERP])[0], [PERP])
     book = Book(PERP, AFTER.rule("linear"))
     heard = [

@@ -34,7 +34,7 @@ def isolated() -> list[Record]:
 
 @needs_wire
 def test_isolated_rest_books_are_read_and_the_first_websocket_is_survived() -> None:
-    """Spot's first websocket (lists, served still but frozen) is not what we speak."""
+    """Messages of spot's websocket v1 (lists), which still exists, are not read."""
     lists = books = 0
     for record in isolated():
         message = json.loads(record.raw)

@@ -60,7 +60,8 @@ def answer(body: str, status: int = 200, headers: Mapping[str, str] | None = Non
 
 
 class FromRest(Contiguous):
-    """How the classic ``level2`` syncs: the channel of the capture, served still, but not the one we ask for."""
+    """The rule of the classic ``level2``: the channel of the capture, which still exists but is not subscribed by
+    Detour."""
 
     rest_snapshot = True
 

@@ -44,8 +44,8 @@ def session(*instruments: Instrument) -> Session:
 
 
 def wire(message: Mapping[str, Any]) -> bytes:
-    """The protobuf of a message in its JSON form, by the classes that ccxt generated from MEXC's schema. That schema
-    is of 2025: fields which came later are left to the twin's tests."""
+    """A message from JSON to protobuf, with the classes that ccxt generated from MEXC's schema of 2025. Fields that
+    were added later are tested with the twin."""
     raw: bytes = ParseDict(dict(message), PushDataV3ApiWrapper()).SerializeToString()
     return raw
 
@@ -66,7 +66,7 @@ DEPTH = {
 # captures
 
 RETIRED = ("spot", "spot_update", "spot_sample_2")
-"""Markets of crypto-msg-parser's spot messages: JSON sockets (v2, v3) and REST v2, all gone since protobuf in 2025."""
+"""Kinds of crypto-msg-parser's spot messages: JSON sockets (v2, v3) and REST v2, all retired in 2025 for protobuf."""
 UNASKED = {"push.kline", "push.depth.full"}
 DECODED: Mapping[str, Sequence[type]] = {
     "push.depth": [BookDelta],
@@ -83,7 +83,7 @@ DECODED: Mapping[str, Sequence[type]] = {
 
 @needs_wire
 def test_isolated_messages_decode_with_no_unknown_type() -> None:
-    """tardis-node's spot messages are protobuf shown as JSON: turned back by ccxt's generated classes."""
+    """Spot messages of tardis-node are protobuf written as JSON; ccxt's generated classes convert them back."""
     seen: Counter[str] = Counter()
     for record in [r for n in ("crypto-msg-parser", "tardis-node") for r in records(f"mexc/isolated_{n}")]:
         if record.market in RETIRED:

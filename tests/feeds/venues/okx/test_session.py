@@ -85,7 +85,8 @@ def test_capture_rebuilds_to_the_recorded_books() -> None:
 
 @needs_wire
 def test_books_agree_with_the_checksums_that_okx_still_sent_in_2022() -> None:
-    """Alive in 2022, fixed to 0 since 2026-06: a witness for decoder and book, never used live."""
+    """Checksums were sent in 2022 and are 0 since 2026-06: here they check decoder and book, in the product they are
+    not used."""
     reader = session("spot", *CAPTURED)
     books = {i.venue_id: Book(i, OKX.rule("spot")) for i in CAPTURED}
     spelled: dict[tuple[str, str, float], tuple[str, str]] = {}
@@ -238,7 +239,9 @@ def test_swap_channels() -> None:
     )
     assert short == Liquidation(symbol=symbol, price=60500.5, size=13.0, side="buy", engine_ns=T0 + 105 * MS)
     assert long == Liquidation(symbol=symbol, price=59500.0, size=2.0, side="sell", engine_ns=T0 + 100 * MS)
-    assert foreign == Heartbeat(channel=Channel.LIQUIDATIONS)  # somebody else's liquidation proves that ours works
+    assert foreign == Heartbeat(
+        channel=Channel.LIQUIDATIONS
+    )  # a liquidation of another symbol shows that the channel works
     assert notice == Notice(text="ongoing: Trading service maintenance")
 
 
