@@ -49,7 +49,8 @@ class Book:
     """The book of one instrument under its venue's sequence rule. Sizes are kept as the venue sent them.
 
     ``seq`` is the last applied sequence number; ``engine_ns`` and ``gateway_ns`` are the venue's clock on the message
-    applied last, ``received_ns`` our clock on it, ``changed_ns`` our clock when levels were last touched (None before).
+    applied last. ``received_mono_ns`` is when that message came, ``changed_mono_ns`` when levels last changed,
+    both on our monotonic clock, since intervals are taken from them (None before the first message).
     ``version`` counts changes of content; ``applied`` and ``skipped`` count deltas since the book was made.
     """
 
@@ -69,11 +70,11 @@ class Book:
         "applied",
         "asks",
         "bids",
-        "changed_ns",
+        "changed_mono_ns",
         "engine_ns",
         "gateway_ns",
         "instrument",
-        "received_ns",
+        "received_mono_ns",
         "rule",
         "seq",
         "skipped",
@@ -90,8 +91,8 @@ class Book:
         self.seq: int | None = None
         self.engine_ns: int | None = None
         self.gateway_ns: int | None = None
-        self.received_ns: int | None = None
-        self.changed_ns: int | None = None
+        self.received_mono_ns: int | None = None
+        self.changed_mono_ns: int | None = None
         self.version = 0
         self.applied = 0
         self.skipped = 0
@@ -119,27 +120,27 @@ class Book:
         """Deltas kept for the snapshot that is awaited."""
         return 0 if self._kept is None else len(self._kept)
 
-    def apply(self, event: BookSnapshot | BookDelta, received_ns: int) -> Outcome:
-        """Apply one message; ``received_ns`` is our clock when it came.
+    def apply(self, event: BookSnapshot | BookDelta, received_mono_ns: int) -> Outcome:
+        """Apply one message; ``received_mono_ns`` is our monotonic clock when it came.
 
         A snapshot replaces the book. With ``rule.rest_snapshot`` the kept deltas are laid on it at once, a snapshot
         that is older than all that is kept gives GAP (fetch again, later), and one older than a synced book is SKIPPED.
         """
         if not isinstance(event, BookDelta):
-            return self._replace(event, received_ns)
+            return self._replace(event, received_mono_ns)
         if not self.synced:
-            return self._wait(event, received_ns)
+            return self._wait(event, received_mono_ns)
         if self._kept is not None:
-            self._keep(self._kept, event, received_ns)
+            self._keep(self._kept, event, received_mono_ns)
         step = self._follows(self.seq, event)
         if step is _APPLY:
-            return _APPLIED if self._write(event, received_ns) else Outcome.BAD_CHECKSUM
+            return _APPLIED if self._write(event, received_mono_ns) else Outcome.BAD_CHECKSUM
         if step is _SKIP:
             self.skipped += 1
             return Outcome.SKIPPED
         self._lose()
         if self._kept is not None:
-            self._keep(self._kept, event, received_ns)
+            self._keep(self._kept, event, received_mono_ns)
         return Outcome.GAP
 
     def reset(self) -> None:
@@ -163,7 +164,7 @@ class Book:
             self._ladder_version = self.version
         return self._ladder
 
-    def _write(self, delta: BookDelta, received_ns: int) -> bool:
+    def _write(self, delta: BookDelta, received_mono_ns: int) -> bool:
         bids, asks = self.bids, self.asks
         changed = False
         if delta.bids:
@@ -180,14 +181,14 @@ class Book:
             self.seq = delta.last_seq
         self.engine_ns = delta.engine_ns
         self.gateway_ns = delta.gateway_ns
-        self.received_ns = received_ns
+        self.received_mono_ns = received_mono_ns
         self.applied += 1
         if changed:
-            self.changed_ns = received_ns
+            self.changed_mono_ns = received_mono_ns
             self.version += 1
         return delta.checksum is None or self._agrees(delta.checksum)
 
-    def _replace(self, snapshot: BookSnapshot, received_ns: int) -> Outcome:
+    def _replace(self, snapshot: BookSnapshot, received_mono_ns: int) -> Outcome:
         kept, counted = self._kept, (self.applied, self.skipped) if self.synced else None
         if self.rule.rest_snapshot and self.synced and not self._lies_under(snapshot):
             return Outcome.SKIPPED
@@ -209,7 +210,7 @@ class Book:
         self._follows = self.rule.first
         self.engine_ns = snapshot.engine_ns
         self.gateway_ns = snapshot.gateway_ns
-        self.received_ns = self.changed_ns = received_ns
+        self.received_mono_ns = self.changed_mono_ns = received_mono_ns
         self.version += 1
         if snapshot.checksum is not None and not self._agrees(snapshot.checksum):
             return Outcome.BAD_CHECKSUM
@@ -224,10 +225,10 @@ class Book:
     def _catch_up(self, kept: deque[tuple[BookDelta, int]]) -> Outcome:
         """Lay the kept deltas on the snapshot; when they do not reach down to it, keep them for the next one."""
         while kept:
-            delta, received_ns = kept[0]
+            delta, received_mono_ns = kept[0]
             step = self._follows(self.seq, delta)
             if step is _APPLY:
-                if not self._write(delta, received_ns):
+                if not self._write(delta, received_mono_ns):
                     return Outcome.BAD_CHECKSUM
             elif step is _SKIP:
                 self.skipped += 1
@@ -257,15 +258,15 @@ class Book:
             return False
         return snapshot.seq <= self.seq
 
-    def _wait(self, delta: BookDelta, received_ns: int) -> Outcome:
+    def _wait(self, delta: BookDelta, received_mono_ns: int) -> Outcome:
         if self._kept is None:
             self.skipped += 1
             return Outcome.SKIPPED
-        self._keep(self._kept, delta, received_ns)
+        self._keep(self._kept, delta, received_mono_ns)
         return Outcome.BUFFERED
 
-    def _keep(self, kept: deque[tuple[BookDelta, int]], delta: BookDelta, received_ns: int) -> None:
-        kept.append((delta, received_ns))
+    def _keep(self, kept: deque[tuple[BookDelta, int]], delta: BookDelta, received_mono_ns: int) -> None:
+        kept.append((delta, received_mono_ns))
         self._kept_levels += len(delta.bids) + len(delta.asks)
         while len(kept) > KEPT_DELTAS or (self._kept_levels > KEPT_LEVELS and len(kept) > 1):
             oldest, _ = kept.popleft()

@@ -90,7 +90,7 @@ class CcxtFeed:
             seq=message.nonce,
             gateway_ns=message.venue_ms * MS if message.venue_ms else None,
         )
-        self.books.events(self, [book], message.received_ns, message.received_ns)
+        self.books.events(self, [book], message.received_ns, message.received_mono_ns)
         self.connection.up(self.books.gaps)
         return True
 
@@ -106,7 +106,7 @@ class CcxtFeed:
             side=message.side,
             gateway_ns=message.venue_ms * MS if message.venue_ms else None,
         )
-        self.books.events(self, [trade], message.received_ns, message.received_ns)
+        self.books.events(self, [trade], message.received_ns, message.received_mono_ns)
 
     def _count(self, kind: type, symbol: str, messages: int) -> None:
         now_ns = self._meters.clock.monotonic_ns()
@@ -166,4 +166,4 @@ class CcxtFeed:
             )
         )
         for pair in self.books.pairs.values():
-            self._meters.emit(book_sample(self.route, pair.book, now_ns))
+            self._meters.emit(book_sample(self.route, pair.book, now_ns, mono_ns))

@@ -331,7 +331,7 @@ class Collector:
         watched = self._watched
         assert watched is not None
         taken = dict([found async for found in _in_turns(rows.ladders(watched))])
-        pairs = [row async for row in _in_turns(rows.pair_rows(watched, taken, self._clock.time_ns))]
+        pairs = [row async for row in _in_turns(rows.pair_rows(watched, taken, self._clock))]
         now_ns = self._clock.time_ns()
         self._number += 1
         frame = Frame(

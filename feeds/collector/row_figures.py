@@ -116,6 +116,7 @@ def pair_row(
     signals: SymbolSignals | None,
     *,
     now_ns: int,
+    mono_ns: int,
     offset_ns: int | None,
     offset_err_ms: float | None,
     gap_bps: float | None,
@@ -123,7 +124,7 @@ def pair_row(
     stands_for: str | None,
 ) -> PairRow:
     book = pair.book
-    received = max((t for t in (book.received_ns, pair.quote_ns) if t), default=None)
+    received_ns = max((t for t in (book.received_mono_ns, pair.quote_mono_ns) if t), default=None)
     stamp = _latest_stamp(pair)
     age_ms = None if stamp is None or offset_ns is None else (now_ns + offset_ns - stamp) / MS
     mark = pair.mark
@@ -145,11 +146,11 @@ def pair_row(
         normal_spread_bps=signals.normal_spread_bps if signals else None,
         gap_bps=gap_bps,
         age_ms=shown_age(age_ms, offset_err_ms),
-        quiet_ms=None if received is None else max(0.0, (now_ns - received) / MS),
+        quiet_ms=None if received_ns is None else max(0.0, (mono_ns - received_ns) / MS),
         mark=mark.mark if mark else None,
         funding_rate=mark.funding_rate if mark else None,
         next_funding_ns=mark.next_funding_ns if mark else None,
-        liquidated=pair.liquidated(now_ns),
+        liquidated=pair.liquidated(mono_ns),
     )
 
 

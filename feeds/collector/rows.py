@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import TypeAlias
 
 from feeds.advise import basis
 from feeds.books.ladder import Ladder
 from feeds.books.route_books import PairState
+from feeds.clock import Clock
 from feeds.collector import row_figures
 from feeds.collector.process_usage import Usage, rss_mb
 from feeds.collector.session import WatchSession
@@ -88,9 +89,7 @@ def ladders(watched: WatchSession) -> Iterator[tuple[tuple[str, str], Taken]]:
             yield (route, symbol), (pair, pair.book.ladder())
 
 
-def pair_rows(
-    watched: WatchSession, taken: Mapping[tuple[str, str], Taken], now_ns: Callable[[], int]
-) -> Iterator[PairRow]:
+def pair_rows(watched: WatchSession, taken: Mapping[tuple[str, str], Taken], clock: Clock) -> Iterator[PairRow]:
     """One at a time, of the ladders ``taken``; a row's ages are those of the moment in which it is made."""
     by_symbol: dict[str, dict[str, float]] = {}
     for (route, symbol), (pair, ladder) in taken.items():
@@ -102,11 +101,11 @@ def pair_rows(
     gaps = {symbol: row_figures.gaps_bps(mids) for symbol, mids in by_symbol.items()}
     for route, symbol in watched.watchlist.pairs:
         watch, gap_bps = watched.routes[route], gaps.get(symbol, {}).get(route)
-        yield _pair_row(watched, watch, symbol, taken.get((route, symbol)), gap_bps, now_ns())
+        yield _pair_row(watched, watch, symbol, taken.get((route, symbol)), gap_bps, clock)
 
 
 def _pair_row(
-    watched: WatchSession, watch: MonitoredRoute, wanted: str, taken: Taken | None, gap_bps: float | None, now_ns: int
+    watched: WatchSession, watch: MonitoredRoute, wanted: str, taken: Taken | None, gap_bps: float | None, clock: Clock
 ) -> PairRow:
     symbol = watch.actual(wanted)
     if taken is None:
@@ -132,7 +131,8 @@ def _pair_row(
         kind,
         ladder,
         signals.symbols.get(symbol) if signals is not None else None,
-        now_ns=now_ns,
+        now_ns=clock.time_ns(),
+        mono_ns=clock.monotonic_ns(),
         offset_ns=watch.offset.fine_offset_ns,
         offset_err_ms=watch.offset.error_ms,
         gap_bps=gap_bps,

@@ -122,8 +122,8 @@ class _SocketEvents:
         self._context, self._books = context, books
         self._symbols = [s.symbol for s in plan.subscriptions if s.channel is Channel.BOOK and s.symbol is not None]
 
-    def events(self, stream: Stream, events: Sequence[Event], readable_ns: int, start_ns: int) -> None:
-        self._books.events(stream, events, readable_ns, start_ns)
+    def events(self, stream: Stream, events: Sequence[Event], wall_ns: int, mono_ns: int) -> None:
+        self._books.events(stream, events, wall_ns, mono_ns)
 
     def link(self, sample: LinkSample) -> None:
         self._context.meters.emit(sample)

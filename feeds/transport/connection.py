@@ -26,7 +26,7 @@ from feeds.venues.base import Payload, ProductFacts, Session, Subscription
 log = logging.getLogger(__name__)
 
 Emit: TypeAlias = Callable[[Sequence[Event], int, int], None]
-"""Events of one message, socket readable (our wall clock, ns), handler start (the same clock, ns)."""
+"""Events of one message, and when the socket became readable: on our wall clock and on the monotonic one, ns."""
 
 MAX_OUTBOX = 1024
 _PING_WINDOW_S = 10.0
@@ -99,7 +99,7 @@ class Connection:
         self._heard = self.channels.heard
         self._last_any_ns = self.opened_ns
         self._readable_ns = self.opened_ns
-        self._readable_wall_ns = self._skew_ns = 0
+        self._readable_wall_ns = 0
         self._count = 0
         self._fresh = False
         self._ws_pings = Pings(timeout_s=timing.pong_timeout_s)
@@ -113,16 +113,14 @@ class Connection:
     # what the socket calls
 
     def burst_begins(self) -> None:
-        self._readable_ns = mono_ns = self._mono()
-        self._readable_wall_ns = wall_ns = self._wall()
-        self._skew_ns = wall_ns - mono_ns
+        self._readable_ns = self._mono()
+        self._readable_wall_ns = self._wall()
 
     def message(self, raw: bytes, binary: bool) -> None:
-        start_ns = self._mono()
         self._count += 1
         try:
             # Any: every event class in ``heard`` has a symbol, which a type checker cannot see from a dict of classes.
-            events: Sequence[Any] = self._receive(raw, self._readable_wall_ns)
+            events: Sequence[Any] = self._receive(raw, self._readable_ns)
             for event in events:
                 heard = self._heard.get(type(event))
                 if heard is None:
@@ -134,7 +132,7 @@ class Connection:
                 elif None in heard:
                     heard[None] = self._readable_ns
                 self._fresh = True
-            self.emit(events, self._readable_wall_ns, start_ns + self._skew_ns)
+            self.emit(events, self._readable_wall_ns, self._readable_ns)
         except Exception:  # our own fault, counted as ours; the next message goes on
             self.bug("a message")
         if binary:
@@ -376,5 +374,5 @@ class Connection:
             log.exception("our own handler failed on %s (%d so far)", where, self.stats.handler_errors)
 
 
-def _nowhere(events: Sequence[Event], readable_ns: int, start_ns: int) -> None:
+def _nowhere(events: Sequence[Event], wall_ns: int, mono_ns: int) -> None:
     """Where a retired connection's events go."""

@@ -41,7 +41,7 @@ class Handover:
         self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         old.emit = self.tell
 
-    def tell(self, events: Sequence[Event], readable_ns: int, start_ns: int) -> None:
+    def tell(self, events: Sequence[Event], wall_ns: int, mono_ns: int) -> None:
         """The predecessor's events, while both are open."""
         for event in events:
             if isinstance(event, BookDelta | BookSnapshot):
@@ -50,13 +50,13 @@ class Handover:
                     self._reached[event.symbol] = last_seq
             elif isinstance(event, Trade | Liquidation) and len(self._told) < MAX_HELD:
                 self._told[_identity(event)] += 1
-        self._emit(events, readable_ns, start_ns)
+        self._emit(events, wall_ns, mono_ns)
         if self._complete and self._caught_up():
             self._be_ready()
 
-    def hold(self, events: Sequence[Event], readable_ns: int, start_ns: int) -> None:
+    def hold(self, events: Sequence[Event], wall_ns: int, mono_ns: int) -> None:
         """The successor's events, until it takes over."""
-        self._held.append((events, readable_ns, start_ns))
+        self._held.append((events, wall_ns, mono_ns))
         for event in events:
             if isinstance(event, BookSnapshot):
                 self._begins.setdefault(event.symbol, None)
@@ -95,15 +95,15 @@ class Handover:
         """Hand over what was held, then let the successor speak for itself."""
         held, self._held = self._held, []
 
-        def fresh(events: Sequence[Event], readable_ns: int, start_ns: int) -> None:
+        def fresh(events: Sequence[Event], wall_ns: int, mono_ns: int) -> None:
             if clock.monotonic_ns() > self._until_ns or not self._told:
                 line.emit = self._emit
-            self._emit(self._new(events), readable_ns, start_ns)
+            self._emit(self._new(events), wall_ns, mono_ns)
 
         line.emit = fresh
-        for events, readable_ns, start_ns in held:
+        for events, wall_ns, mono_ns in held:
             try:
-                self._emit(self._new(events), readable_ns, start_ns)
+                self._emit(self._new(events), wall_ns, mono_ns)
             except Exception:  # our own fault, counted as ours; the other messages go on
                 line.bug("a held message")
 

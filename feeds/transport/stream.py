@@ -39,10 +39,11 @@ _CLOSED_LATE = 0.98
 class Sink(Protocol):
     """Who uses a stream's events. Called within the socket's callback: no waiting, and nothing slow."""
 
-    def events(self, stream: Stream, events: Sequence[Event], readable_ns: int, start_ns: int) -> None:
-        """Events of one message. ``readable_ns``: the socket was readable; ``start_ns``: we began with this message.
+    def events(self, stream: Stream, events: Sequence[Event], wall_ns: int, mono_ns: int) -> None:
+        """Events of one message. The socket became readable at ``wall_ns`` on our wall clock, to compare with the
+        venue's time stamps, and at ``mono_ns`` on the monotonic clock, to take intervals from.
 
-        Both on our wall clock; the same ``readable_ns`` means the same burst. Own lag is in ``StreamStats``.
+        Messages of one burst have the same times. Own lag is in ``StreamStats``.
         """
 
     def link(self, sample: LinkSample) -> None:

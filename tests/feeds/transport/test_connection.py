@@ -76,16 +76,15 @@ class Rig:
 async def test_own_lag_is_ours_and_per_burst() -> None:
     rig = Rig(facts())
 
-    def slow(events: Sequence[Event], readable_ns: int, start_ns: int) -> None:
-        rig.told.append((events, readable_ns, start_ns))
+    def slow(events: Sequence[Event], wall_ns: int, mono_ns: int) -> None:
+        rig.told.append((events, wall_ns, mono_ns))
         rig.clock.advance(0.010)
 
     rig.line.emit = slow
     rig.hear(b"trade A 1", b"trade A 2", b"trade A 3")
     assert rig.stats.take_own_lag_ns() == [30_000_000]
-    (_, r1, s1), (_, r2, s2), (_, r3, s3) = rig.told
-    assert r1 == r2 == r3, "one burst became readable at one moment"
-    assert (s1 - r1, s2 - r1, s3 - r1) == (0, 10_000_000, 20_000_000)
+    first, second, third = (times for _, *times in rig.told)
+    assert first == second == third, "one burst became readable at one moment"
 
 
 async def test_times_within_a_burst_ignore_a_step_of_the_wall_clock() -> None:

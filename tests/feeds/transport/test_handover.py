@@ -38,7 +38,7 @@ class Rig:
             emit,  # type: ignore[arg-type] # one of our own methods
         )
 
-    def tell(self, events: Sequence[Event], readable_ns: int, start_ns: int) -> None:
+    def tell(self, events: Sequence[Event], wall_ns: int, mono_ns: int) -> None:
         self.told += events
 
     def hear(self, line: Connection, *messages: bytes) -> None:
@@ -150,7 +150,7 @@ async def test_a_bug_on_a_held_message_does_not_lose_the_others() -> None:
     rig = Rig()
     rig.hear(rig.new, b"trade A 1", b"trade A 2")
 
-    def broken(events: Sequence[Event], readable_ns: int, start_ns: int) -> None:
+    def broken(events: Sequence[Event], wall_ns: int, mono_ns: int) -> None:
         rig.told += events
         raise RuntimeError("a bug of ours")
 
