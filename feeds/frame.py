@@ -223,7 +223,6 @@ class BasisRow(Struct, frozen=True, kw_only=True):
 
 class SelfRow(Struct, frozen=True, kw_only=True):
     loop_lag_ms: Spread2 = Spread2()
-    backlog: int = 0
     witness: Literal["up", "down", "unknown"] = "unknown"
     witness_ms: float | None = None
     witness_since_ns: int | None = None

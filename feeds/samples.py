@@ -130,7 +130,6 @@ class SelfSample(Struct, frozen=True, kw_only=True):
     loop_lag_p50_ms: float | None
     loop_lag_p99_ms: float | None
     loop_lag_max_ms: float | None = None
-    backlog: int = 0
     clock_step_ms: float = 0.0
     """Wall clock against monotonic clock since the last sample: a step of ours."""
 

@@ -50,7 +50,6 @@ def own_row(watched: WatchSession, usage: Usage, offsets: Collection[OffsetEstim
     rates = [s.msgs_s for s in watched.signals.values() if s.msgs_s is not None]
     return SelfRow(
         loop_lag_ms=Spread2(own.loop_lag_p50_ms, own.loop_lag_p99_ms),
-        backlog=own.backlog,
         witness=own.witness,
         witness_ms=own.witness_ms,
         witness_since_ns=own.witness_since_ns,
