@@ -1,7 +1,7 @@
 """One instrument's order book: applying is cheap, deriving is lazy.
 
-Applying a message only sets dictionary entries; ``Book.ladder`` sorts and converts once a version, when a frame asks.
-A book that has lost its sequence shows nothing at all until it is synced again: no price is better than a wrong one.
+Applying a message only sets dictionary entries. ``Book.ladder`` sorts and converts, once for each version that a frame
+asks for. A book that has lost its sequence shows nothing until it is synced again: no price is better than a wrong one.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ KEPT_DELTAS = 2_000
 KEPT_LEVELS = 200_000
 """Levels in all kept deltas together; the oldest go first."""
 SIDE_LEVELS = 40_000
-"""More levels than this on a side are cut to the better half: several times the largest public books."""
+"""A side with more levels is cut to its better half. This is several times the largest public book."""
 
 _APPLY = Step.APPLY
 _SKIP = Step.SKIP
@@ -35,9 +35,9 @@ class Outcome(IntEnum):
     BUFFERED = 1
     """Kept until the snapshot comes (only where ``rule.rest_snapshot``)."""
     SKIPPED = 2
-    """Older than the book, or nothing to lay it on yet."""
+    """Older than the book, or there is no snapshot yet to apply it to."""
     GAP = 3
-    """A message is missing: the book is empty and unsynced, ask for a snapshot. Said once a loss."""
+    """A message is missing: the book is empty and unsynced, ask for a snapshot. Given once for each loss."""
     BAD_CHECKSUM = 4
     """The book differs from the venue's: empty and unsynced, ask for a snapshot."""
 
@@ -96,7 +96,7 @@ class Book:
         self.version = 0
         self.applied = 0
         self.skipped = 0
-        # bound once: what to ask of the next delta, right after a snapshot and from then on
+        # bound once: the rule for later deltas, and the rule for the next one
         self._following: Callable[[int | None, BookDelta], Step] = rule.following
         self._follows: Callable[[int | None, BookDelta], Step] = rule.first
         self._checksum = rule.checksum
@@ -144,7 +144,7 @@ class Book:
         return Outcome.GAP
 
     def reset(self) -> None:
-        """Forget everything, as on a new connection: empty, unsynced, nothing kept."""
+        """Forget everything, as for a new connection: empty, unsynced, no delta kept."""
         self._lose()
 
     def await_snapshot(self) -> None:
@@ -196,7 +196,7 @@ class Book:
         limit = snapshot.levels_limit
         floor = min(bids) if bids and (limit is None or len(bids) >= limit) else UNBOUNDED_BID
         ceiling = max(asks) if asks and (limit is None or len(asks) >= limit) else UNBOUNDED_ASK
-        if self._holds_all_since(snapshot):  # what was followed beyond the snapshot's range stays known
+        if self._holds_all_since(snapshot):  # levels beyond the snapshot's range were kept up to date: they stay known
             bids |= {price: size for price, size in self.bids.items() if price < floor}
             asks |= {price: size for price, size in self.asks.items() if price > ceiling}
             floor, ceiling = min(floor, self._bid_known), max(ceiling, self._ask_known)
@@ -241,11 +241,11 @@ class Book:
         return Outcome.APPLIED
 
     def _lies_under(self, snapshot: BookSnapshot) -> bool:
-        """Can this snapshot take the place of a synced book without losing a message?"""
+        """Can this snapshot replace a synced book without losing a message?"""
         if self.seq is None or snapshot.seq is None or snapshot.seq >= self.seq:
             return True
         if self._follows == self.rule.first:
-            return False  # nothing was followed yet: an older snapshot would take back what the present one knows
+            return False  # no delta was applied yet: an older snapshot would undo the present one
         kept = self._kept
         if not kept:
             return False
@@ -253,7 +253,7 @@ class Book:
         return first is not None and self.rule.first(snapshot.seq, first) is _APPLY
 
     def _holds_all_since(self, snapshot: BookSnapshot) -> bool:
-        """Did we follow every change up to beyond the snapshot's moment? Not so for one newer than our stream."""
+        """Have we applied every change up to the snapshot's sequence number? Not where it is newer than our stream."""
         if not (self.rule.rest_snapshot and self.synced) or self.seq is None or snapshot.seq is None:
             return False
         return snapshot.seq <= self.seq
@@ -320,7 +320,7 @@ class Book:
 
 
 def _lay(side: dict[float, float], levels: Levels) -> None:
-    """Two loops, since this is the half of our work on a message that is not decoding."""
+    """Two loops, for speed: this is half of our work on a message, decoding is the other half."""
     if isinstance(levels[0], tuple):
         for price, size in levels:
             if size:

@@ -113,7 +113,7 @@ class CcxtFeed:
         self._last_data_ns = now_ns
         self._messages += messages
         if self._channels is not None:
-            self._channels.heard[kind][symbol] = now_ns
+            self._channels.last_data_ns[kind][symbol] = now_ns
             channel = Channel.TRADES if kind is Trade else Channel.BOOK
             if self._refusals.pop((channel, symbol), None) is not None:
                 self._channels.acked(Ack(channel=channel, symbol=symbol))

@@ -1,4 +1,4 @@
-"""What the judge is told of a route's books, and checks of a book against the venue's trades, quotes and range."""
+"""Samples of a route's books, and checks of a book against the venue's trades, quotes and range."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ class RouteSockets:
     # samples
 
     def sample_links(self, gaps: int, mono_ns: int) -> None:
-        """Emit every socket's state, one sample a measured round trip; hand on what pongs tell of the venue's clock.
+        """Emit every socket's state, one sample a measured round trip; add the venue's times in pongs to the offset.
 
         ``gaps`` are the route's, since books belong to it and not to one of its sockets. A resync is the other end of
         a gap and not counted beside it.
