@@ -210,6 +210,8 @@ class RouteBooks:
             self.book_updates += 1
             if was_synced:
                 self.bursts.stamp(readable_ns, event.engine_ns, event.gateway_ns)
+            else:
+                pair.synced_before = True
             return
         if outcome is Outcome.GAP or outcome is Outcome.BAD_CHECKSUM:
             self.gaps += 1

@@ -15,7 +15,6 @@ from feeds.ccxt_pro import process
 from feeds.ccxt_pro.messages import Beat, BookNow, Follow, Job, Lost, Probed, Refused, TradeNow, Word
 from feeds.ccxt_pro.process import ChildLostError, Pipe
 from feeds.clock import MS
-from feeds.frame import ChannelRow
 from feeds.measure.book_samples import book_sample
 from feeds.measure.clock_offset import OffsetEstimator
 from feeds.measure.route import Hosts, Meters
@@ -24,7 +23,7 @@ from feeds.quantiles import percentile
 from feeds.samples import FeedSample, LinkSample, ProbeSample
 from feeds.transport.backoff import Backoff
 from feeds.transport.http import HttpError, Timing
-from feeds.transport.subscriptions import Channels, channel_row
+from feeds.transport.subscriptions import ChannelLife, Channels
 from feeds.venues.base import Answer, RestRequest, Subscription
 from feeds.venues.generic import GenericVenue
 
@@ -350,10 +349,8 @@ class CcxtProRoute:
     def sockets_up(self) -> int:
         return int(self._pipe is not None and self._told is True)
 
-    def channel_rows(self) -> tuple[ChannelRow, ...]:
-        if self._channels is None:
-            return ()
-        return tuple(channel_row(life) for life in self._channels.silences(self._meters.clock.monotonic_ns()))
+    def channels(self) -> tuple[ChannelLife, ...]:
+        return () if self._channels is None else self._channels.silences(self._meters.clock.monotonic_ns())
 
     def actual(self, symbol: str) -> str:
         """The route's own symbol for a watched one."""

@@ -30,7 +30,7 @@ def points(frame: Frame) -> dict[str, float | None]:
     return values
 
 
-class HistoryKeeper:
+class FrameHistory:
     """A ring of ``HISTORY_S`` steps a series; NaN stands for None inside."""
 
     def __init__(self) -> None:

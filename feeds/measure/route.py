@@ -14,7 +14,6 @@ from msgspec import Struct
 
 from feeds.books.route_books import Origin, RouteBooks, median_ms
 from feeds.clock import MS, Clock
-from feeds.frame import ChannelRow
 from feeds.measure.book_samples import book_sample
 from feeds.measure.clock_offset import OffsetEstimator
 from feeds.measure.feed_migration import FeedChange
@@ -26,7 +25,7 @@ from feeds.samples import BookSample, FeedSample, LinkSample, Sample, StatusSamp
 from feeds.transport.rate_limit import ConnectLimits
 from feeds.transport.requester import Requester
 from feeds.transport.stream import Stream
-from feeds.transport.subscriptions import ChannelLife, channel_row
+from feeds.transport.subscriptions import ChannelLife
 from feeds.venues.base import Answer, RestRequest, SocketPlan, Venue
 
 log = logging.getLogger(__name__)
@@ -347,8 +346,8 @@ class RouteMonitor:
 
     # for frames
 
-    def channel_rows(self) -> tuple[ChannelRow, ...]:
-        return tuple(channel_row(life) for life in self._lives())
+    def channels(self) -> tuple[ChannelLife, ...]:
+        return tuple(self._lives())
 
     def actual(self, symbol: str) -> str:
         """The route's own symbol for a watched one."""
