@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import sys
 from collections.abc import AsyncIterator
 
 import msgspec
 
+from feeds import child_process
 from feeds.ccxt_pro.messages import Order, Unframer, Word, frame, read_word
 from feeds.child_process import Child
 
@@ -25,44 +25,41 @@ class ChildLostError(Exception):
 class Pipe:
     """A running child. ``words`` ends with ChildLostError."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self._process, self._child = process, Child(process)
+    def __init__(self, child: Child) -> None:
+        self._child = child
         self._last = b""
         self._hearing = asyncio.create_task(self._hear())
         self.garbled = 0
 
     @property
     def pid(self) -> int:
-        return self._process.pid
+        return self._child.pid
 
     @property
     def code(self) -> int | None:
         """None while it runs."""
-        return self._process.returncode
+        return self._child.code
 
     async def _hear(self) -> None:
         """Its stderr, of which the end is kept: an unread pipe would stop it."""
-        assert self._process.stderr is not None
-        while said := await self._process.stderr.read(4096):
+        while said := await self._child.stderr.read(4096):
             self._last = (self._last + said)[-WORDS_KEPT_BYTES:]
 
     def tell(self, order: Order) -> None:
         """Small, so that nothing waits. What a dead child no longer reads is noticed by ``words``."""
-        assert self._process.stdin is not None
-        if not self._process.stdin.is_closing():
-            self._process.stdin.write(frame(order))
+        if not self._child.stdin.is_closing():
+            self._child.stdin.write(frame(order))
 
     async def words(self, silent_s: float = SILENT_S) -> AsyncIterator[Word]:
         """What it says. A message that is none is counted. Raises ChildLostError."""
-        assert self._process.stdout is not None
         unframer = Unframer()
         while True:
             try:
-                data = await asyncio.wait_for(self._process.stdout.read(READ_BYTES), silent_s)
+                data = await asyncio.wait_for(self._child.stdout.read(READ_BYTES), silent_s)
             except TimeoutError:
                 raise ChildLostError(f"it has said nothing for {silent_s:g} s") from None
             if not data:
-                code = await self._process.wait()
+                code = await self._child.wait()
                 await asyncio.wait([self._hearing], timeout=0.5)
                 last = self._last.decode(errors="replace").strip().splitlines()
                 raise ChildLostError(f"it has ended (code {code})" + (f": {last[-1][:160]}" if last else ""))
@@ -84,13 +81,4 @@ class Pipe:
 
 async def start() -> Pipe:
     """Raises OSError where no process can be started."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "feeds.ccxt_pro.child",
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        start_new_session=True,  # a Ctrl-C at the terminal is the collector's to handle
-    )
-    return Pipe(process)
+    return Pipe(await child_process.start("feeds.ccxt_pro.child"))

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from pathlib import Path
@@ -18,6 +17,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from feeds import child_process
 from feeds.model import Instrument
 
 CACHE_SCHEMA = 1
@@ -167,38 +167,27 @@ async def _ask(job: Job, timeout_s: float, done: Callable[[Outcome], None]) -> t
     if not job.routes:
         return outcomes, ""
     try:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "feeds.instruments.fetch",
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-        )
+        child = await child_process.start("feeds.instruments.fetch", forget_stderr=True)
     except OSError as error:
         return outcomes, f"the process that asks cannot be started ({error.strerror})"
-    assert process.stdin is not None and process.stdout is not None
     try:
         async with asyncio.timeout(timeout_s):
             with contextlib.suppress(ConnectionError):  # it died at once; the end of its stdout says so
-                process.stdin.write(msgspec.json.encode(job))
-                await process.stdin.drain()
-            process.stdin.close()
-            async for line in _lines(process.stdout):
+                child.stdin.write(msgspec.json.encode(job))
+                await child.stdin.drain()
+            child.stdin.close()
+            async for line in _lines(child.stdout):
                 try:
                     outcome = msgspec.json.decode(line, type=Outcome)
                 except msgspec.DecodeError:
-                    continue  # a library's own word on stdout
+                    continue  # some library has printed something
                 if outcome.route in job.routes:
                     outcomes[outcome.route] = outcome
                     done(outcome)
     except TimeoutError:
         return outcomes, f"no answer within {timeout_s:g} s"
     finally:
-        if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
+        await child.kill()
     return outcomes, "the process that asks ended early"
 
 
