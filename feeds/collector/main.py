@@ -20,7 +20,8 @@ from msgspec import Struct
 from feeds import __version__, child_process
 from feeds.collector.collector import Collector
 from feeds.collector.simulated import Simulation, SimulatorError, start_simulator
-from feeds.config import load as config
+from feeds.config.checks import ConfigError
+from feeds.config.load import Config, load_config
 from feeds.config.watchlists import Watchlist, guess_symbol, product_of
 from feeds.frame import Frame
 from feeds.model import Side
@@ -60,12 +61,12 @@ class UserError(Exception):
     """Bad input; the text is one sentence for the user."""
 
 
-def settings(options: Options) -> config.Config:
+def settings(options: Options) -> Config:
     """The user's configuration with the command's watchlist. Raises UserError."""
     try:
-        read = config.load(options.config_path)
+        read = load_config(options.config_path)
         chosen = read.chosen(options.watchlist)
-    except config.ConfigError as error:
+    except ConfigError as error:
         raise UserError(str(error)) from error
     if options.order is not None:
         chosen = _only(chosen, options.order)

@@ -13,7 +13,9 @@ from typing import Any, TypeAlias
 
 import tomli_w
 
-from feeds.config.load import Config, ConfigError, Known, parse, read_text
+from feeds.config.checks import ConfigError
+from feeds.config.known import Known
+from feeds.config.load import Config, parse, read_text
 from feeds.config.paths import write_atomically
 from feeds.config.watchlists import DEFAULT_NAME
 

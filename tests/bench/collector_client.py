@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from feeds.collector.collector import Collector
-from feeds.config.load import Config, load
+from feeds.config.load import Config, load_config
 from feeds.frame import Frame
 from feeds.samples import FeedSample, Sample
 from tests.bench import rounds
@@ -38,7 +38,7 @@ class Whole:
 
     async def open(self, place: dict[str, Any]) -> None:
         self._symbols = place["symbols"]
-        self._collector = Listening(load(Path(place["config"])))
+        self._collector = Listening(load_config(Path(place["config"])))
         self._collector.sinks.append(self._keep)
         self._running = asyncio.create_task(self._collector.run())
         while not self._live():

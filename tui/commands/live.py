@@ -10,8 +10,9 @@ import msgspec
 
 from feeds import child_process
 from feeds.config import paths
-from feeds.config.load import Config, ConfigError, everything_known
-from feeds.config.load import load as load_config
+from feeds.config.checks import ConfigError
+from feeds.config.known import everything_known
+from feeds.config.load import Config, load_config
 from feeds.publish import link
 
 
