@@ -14,7 +14,7 @@ class Known(Struct, frozen=True, kw_only=True):
 
     routes: tuple[str, ...]
     by_name: tuple[str, ...] = ()
-    """Further routes, which no pattern means: those of exchanges that are watched through ccxt.pro."""
+    """Routes of exchanges that are watched through ccxt.pro. No pattern matches them: they must be named in full."""
     listed: Callable[[str], Collection[str] | None] = lambda route: None
     """Symbols a route lists, as far as the market cache knows."""
     actions: Collection[str] | None = None
@@ -28,7 +28,7 @@ class Known(Struct, frozen=True, kw_only=True):
 
 def known_routes() -> tuple[str, ...]:
     """Every route there is a venue for, in the registry's order."""
-    from feeds.venues.registry import VENUES  # venue modules are not needed by whoever passes routes itself
+    from feeds.venues.registry import VENUES  # not at the top: callers that pass their own routes need no venue modules
 
     return tuple(route_of(name, product) for name, venue in VENUES.items() for product in venue.products)
 
@@ -42,5 +42,5 @@ def routes_by_name() -> tuple[str, ...]:
 
 
 def everything_known() -> Known:
-    """What a document is checked against unless somebody knows less, or more."""
+    """All routes; nothing about listings, actions and themes. What a document is checked against by default."""
     return Known(routes=known_routes(), by_name=routes_by_name())

@@ -85,7 +85,7 @@ class Config(Struct, frozen=True, kw_only=True):
 
 
 def load_config(path: Path | None = None, known: Known | None = None) -> Config:
-    """Read the user's file. ``path`` given means ``--config``: then it must exist. Raises ConfigError."""
+    """Reads the user's file. A given ``path`` (``--config``) must exist. Raises ConfigError."""
     file = config_file() if path is None else path
     return parse(read_text(file, required=path is not None), file, known)
 
@@ -153,7 +153,7 @@ class ConfigReader(WatchlistReader):
         )
 
     def by_route(self, at: KeyPath, value: object, allowed: Sequence[str]) -> dict[str, tuple[KeyPath, dict[str, Any]]]:
-        """Tables by route, whether written ``[fees."binance.linear"]`` or ``[fees.binance.linear]``."""
+        """Route -> (path of its table, the table), written ``[fees."binance.linear"]`` or ``[fees.binance.linear]``."""
         found: dict[str, tuple[KeyPath, dict[str, Any]]] = {}
         for key, body in self.table(at, value).items():
             here = (*at, key)

@@ -30,10 +30,7 @@ MAX_PATTERNS = 200
 
 
 def check_watchlist(source: str, name: str, body: Mapping[str, Any], known: Known) -> Watchlist:
-    """One watchlist that is not in any file yet, checked as one in a file is; ``source`` is named in the complaint.
-
-    Raises ConfigError.
-    """
+    """Checks a watchlist that is not in any file yet. Raises ConfigError, which names ``source`` instead of a file."""
     reader = WatchlistReader("", Path(source), known)
     if not is_name(name):
         reader.fail((), f"{name!r} cannot be a watchlist's name, which is {NAME_RULE}")

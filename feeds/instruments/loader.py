@@ -1,4 +1,4 @@
-"""Instruments of the watched routes: from the cache at once, from the venues when the cache is old or empty."""
+"""Instruments of the watched routes: from the cache at once, and from the venues where the cache is old or empty."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from feeds.instruments.cache import LIVE, Markets, is_fresh, load_cached, refres
 from feeds.model import Instrument
 
 RETRY_S = (5.0, 15.0, 30.0, 60.0, 120.0)
-"""Between attempts to ask venues that could not be asked."""
+"""Waits before asking again venues that could not be asked; the last one repeats."""
 RECHECK_S = 3600.0
-"""Between looks at the age of what we have, in runs that last for days."""
+"""How often the age of the instruments is checked, in runs that last for days."""
 
 Ready = Callable[[str, Mapping[str, Instrument], str], None]
 

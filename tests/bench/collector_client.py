@@ -14,7 +14,7 @@ from tests.bench import rounds
 
 
 class Listening(Collector):
-    """Keeps what is told of our own lag."""
+    """Records our own lag from the samples."""
 
     def __init__(self, configuration: Config) -> None:
         super().__init__(configuration)
