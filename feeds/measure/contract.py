@@ -13,10 +13,10 @@ from msgspec import Struct
 
 from feeds.books.route_books import RouteBooks
 from feeds.clock import Clock
-from feeds.frame import ChannelRow
 from feeds.measure.clock_offset import OffsetEstimator
 from feeds.model import Instrument, Product, Rail, StatusNotice
 from feeds.samples import Sample
+from feeds.transport.subscriptions import ChannelLife
 from feeds.venues.base import Answer, RestRequest
 
 
@@ -111,7 +111,9 @@ class MonitoredRoute(Protocol):
     def sample(self) -> None:
         """Emit what was measured since the last call. Called about once a second."""
 
-    def channel_rows(self) -> tuple[ChannelRow, ...]: ...
+    def channels(self) -> tuple[ChannelLife, ...]:
+        """Every subscription as it is now."""
+
     def actual(self, symbol: str) -> str: ...
 
     def carries(self, symbol: str) -> bool:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from feeds.books.route_books import RouteBooks
 from feeds.clock import MS
-from feeds.frame import ChannelRow
 from feeds.measure.clock_offset import OffsetEstimator
 from feeds.measure.contract import Hosts, Meters
 from feeds.measure.feed_migration import FeedMigration
@@ -17,6 +16,7 @@ from feeds.model import Instrument, Product
 from feeds.samples import StatusSample
 from feeds.transport.rate_limit import ConnectLimits
 from feeds.transport.stream import Stream
+from feeds.transport.subscriptions import ChannelLife
 from feeds.venues.base import Answer, ProductFacts, RestRequest, Venue
 
 
@@ -75,8 +75,8 @@ class RouteMonitor:
         if interval_ms > 0:
             self._feed.sample(now_ns, mono_ns, interval_ms)
 
-    def channel_rows(self) -> tuple[ChannelRow, ...]:
-        return self._feed.sockets.channel_rows(self._meters.clock.monotonic_ns())
+    def channels(self) -> tuple[ChannelLife, ...]:
+        return self._feed.sockets.channels(self._meters.clock.monotonic_ns())
 
     def carries(self, symbol: str) -> bool:
         return self._feed.sockets.carries(symbol)

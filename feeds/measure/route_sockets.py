@@ -8,7 +8,6 @@ import msgspec
 
 from feeds.books.route_books import RouteBooks
 from feeds.clock import MS
-from feeds.frame import ChannelRow
 from feeds.measure.rest_side import RestSide
 from feeds.measure.route_context import RouteContext
 from feeds.measure.route_tasks import RouteTasks
@@ -16,7 +15,7 @@ from feeds.model import Channel, Event, Fault, Instrument
 from feeds.quantiles import percentile
 from feeds.samples import FeedSample, LinkSample
 from feeds.transport.stream import Stream
-from feeds.transport.subscriptions import ChannelLife, channel_row
+from feeds.transport.subscriptions import ChannelLife
 from feeds.venues.base import SocketPlan
 
 
@@ -78,11 +77,8 @@ class RouteSockets:
             never_data=tuple(c.key for c in channels if c.never_data),
         )
 
-    def channels(self, mono_ns: int) -> list[ChannelLife]:
-        return [channel for stream in self.streams for channel in stream.silences(mono_ns)]
-
-    def channel_rows(self, mono_ns: int) -> tuple[ChannelRow, ...]:
-        return tuple(channel_row(channel) for channel in self.channels(mono_ns))
+    def channels(self, mono_ns: int) -> tuple[ChannelLife, ...]:
+        return tuple(channel for stream in self.streams for channel in stream.silences(mono_ns))
 
     def carries(self, symbol: str) -> bool:
         """The socket that this symbol's book comes by is connected."""

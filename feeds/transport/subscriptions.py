@@ -7,12 +7,11 @@ heartbeat of that very channel, counts as life. Times in ns, monotonic.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 from msgspec import Struct
 
 from feeds.clock import MS, SECOND
-from feeds.frame import ChannelRow
 from feeds.model import Ack, BookDelta, BookSnapshot, Channel, Heartbeat, Liquidation, Mark, Quote, Refusal, Trade
 from feeds.samples import channel_key
 from feeds.venues.base import Subscription
@@ -187,25 +186,3 @@ class Channels:
     def alive(self) -> list[Key]:
         """Subscriptions with data on this connection, without those that are silent when nothing happens."""
         return [key for key in self._asked if key[0] not in _EVENTFUL and self._data_ns(key)]
-
-
-def channel_row(life: ChannelLife) -> ChannelRow:
-    """For frames."""
-    state: Literal["waiting", "live", "quiet", "silent", "refused"]
-    if life.refused:
-        state = "refused"
-    elif life.late:
-        state = "silent"
-    elif not life.data:
-        state = "waiting"
-    elif life.limit_ms is not None and life.silence_ms > life.limit_ms / 2:
-        state = "quiet"
-    else:
-        state = "live"
-    return ChannelRow(
-        channel=life.key,
-        msgs_s=None,
-        silence_ms=life.silence_ms if life.data else None,
-        limit_ms=life.limit_ms,
-        state=state,
-    )

@@ -24,6 +24,7 @@ from feeds.ccxt_pro.messages import (
 )
 from feeds.ccxt_pro.process import ChildLostError, Pipe
 from feeds.ccxt_pro.route import CcxtProRoute
+from feeds.collector.rows import channel_row
 from feeds.measure.clock_offset import OffsetEstimator
 from feeds.measure.contract import Hosts, Meters
 from feeds.model import Fault
@@ -219,10 +220,10 @@ async def test_a_refused_symbol_is_said_once_and_is_forgiven_when_it_comes() -> 
     assert [text for code, text in rig.journal if code == "refused"] == [
         "ETH/USDT: subscription refused: BadSymbol no ETH"
     ]
-    states = {row.channel: row.state for row in rig.watch.channel_rows()}
+    states = {row.channel: row.state for row in map(channel_row, rig.watch.channels())}
     assert (states[f"book:{BTC}"], states[f"book:{ETH}"]) == ("live", "refused")
     await pipe.say(rig.book(ETH))
-    assert {row.channel: row.state for row in rig.watch.channel_rows()}[f"book:{ETH}"] == "live"
+    assert {row.channel: row.state for row in map(channel_row, rig.watch.channels())}[f"book:{ETH}"] == "live"
     await rig.watch.stop()
 
 
