@@ -59,13 +59,10 @@ class CcxtProRoute:
             silent_s=silent_s,
             backoff=backoff,
         )
-        self.notes = [
+        self.notes = (
             f"Watched through ccxt.pro ({venue.ccxt_id}): engine time, kernel and websocket round trips and the phases "
-            "of a request cannot be known, and the fee is of ccxt's table unless you give yours."
-        ]
-        self.market_note = ""
-        self.listed: frozenset[str] | None = None
-        self.stand_ins: dict[str, str] = {}
+            "of a request cannot be known, and the fee is of ccxt's table unless you give yours.",
+        )
 
     def start(self) -> None:
         self._child.start()
@@ -127,10 +124,6 @@ class CcxtProRoute:
 
     def channels(self) -> tuple[ChannelLife, ...]:
         return () if self._feed is None else self._feed.channels(self._meters.clock.monotonic_ns())
-
-    def actual(self, symbol: str) -> str:
-        """The route's own symbol for a watched one."""
-        return self.stand_ins.get(symbol, symbol)
 
     def carries(self, symbol: str) -> bool:
         return self._feed is not None and self._child.running and self._feed.carries(symbol)

@@ -58,12 +58,7 @@ class VenueRequests(Protocol):
 
 
 class MonitoredRoute(Protocol):
-    """One route under measurement."""
-
-    notes: list[str]
-    market_note: str
-    listed: frozenset[str] | None
-    stand_ins: dict[str, str]
+    """One route under measurement. Nothing in it is set from outside."""
 
     @property
     def route(self) -> str: ...
@@ -78,6 +73,10 @@ class MonitoredRoute(Protocol):
     @property
     def books(self) -> RouteBooks | None:
         """None until ``watch`` was called."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Whole sentences for the user about how the route is measured, e.g. that its feed has ended."""
 
     @property
     def offset(self) -> OffsetEstimator: ...
@@ -113,8 +112,6 @@ class MonitoredRoute(Protocol):
 
     def channels(self) -> tuple[ChannelLife, ...]:
         """Every subscription as it is now."""
-
-    def actual(self, symbol: str) -> str: ...
 
     def carries(self, symbol: str) -> bool:
         """Whether this symbol's book comes in now: its socket is connected."""

@@ -67,3 +67,5 @@ async def test_a_route_can_be_read_before_it_is_watched_and_while_nothing_answer
     assert route.sockets == 1 and route.sockets_up == 0 and not route.carries(SYMBOL)
     await route.stop()
     route.sample()
+    with pytest.raises(AttributeError):
+        route.books = None
