@@ -4,12 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint types imports unit witness bench scenarios screenshots lock clean
+.PHONY: demo test lint types imports unit witness bench scenarios scenarios-short screenshots lock clean
 
 demo: $(READY)  ## the live screen on the simulated venues
 	@$(BIN)/detour demo --scenario 1011
 
-test: lint types imports witness unit  ## what CI runs; the ten slowest tests are printed, one that hangs fails
+test: lint types imports witness unit scenarios-short  ## what CI runs; prints the ten slowest tests, one that hangs fails
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -27,8 +27,11 @@ unit: $(READY)
 bench: $(READY) witness  ## figures as ratios, measured in one run
 	@$(BIN)/python -m tests.bench
 
-scenarios: $(READY)  ## every incident through the whole product, held against its truth
+scenarios: $(READY)  ## every incident through the whole product, compared with its truth
 	$(BIN)/python -m tests.scenarios
+
+scenarios-short: $(READY)  ## three of them, in less than a minute
+	$(BIN)/python -m tests.scenarios --short
 
 screenshots: $(READY)  ## pictures of the running demo
 	$(BIN)/python screenshots/make.py

@@ -1,19 +1,28 @@
-"""Child processes of ours: the simulator and the collector, each a Python of its own that ends with its parent."""
+"""Child processes of ours: each is ``python -m MODULE`` and ends when its standard input is closed.
+
+The only place that starts them: ``start`` on an event loop, ``logged`` where there is none.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import subprocess
 import sys
-from collections.abc import Sequence
+from asyncio.subprocess import DEVNULL, PIPE
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 READY_S = 30.0
 LINE_BYTES = 1024 * 1024
+LAST_BYTES = 64 * 1024
+LOG_TAIL_BYTES = 2000
+END_S = 5.0
 
 
 class ChildError(Exception):
-    """A child did not start; the text is its own last words, for the user."""
+    """A child did not start; the text is the last line of its stderr, for the user."""
 
     def __init__(self, text: str, code: int | None) -> None:
         super().__init__(text)
@@ -25,17 +34,7 @@ class Child:
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
-        self._passing_on: asyncio.Task[None] | None = None
-
-    def pass_on_stderr(self) -> None:
-        """From now on what the child says is said by us: an unread pipe would fill up and stop it."""
-        self._passing_on = asyncio.create_task(self._pass_on())
-
-    async def _pass_on(self) -> None:
-        assert self._process.stderr is not None
-        while said := await self._process.stderr.read(4096):
-            sys.stderr.write(said.decode(errors="replace"))
-            sys.stderr.flush()
+        self._forwarding: asyncio.Task[None] | None = None
 
     @property
     def pid(self) -> int:
@@ -43,69 +42,140 @@ class Child:
 
     @property
     def code(self) -> int | None:
+        """Its exit code; None while it runs."""
         return self._process.returncode
+
+    @property
+    def stdin(self) -> asyncio.StreamWriter:
+        assert self._process.stdin is not None
+        return self._process.stdin
+
+    @property
+    def stdout(self) -> asyncio.StreamReader:
+        assert self._process.stdout is not None
+        return self._process.stdout
+
+    @property
+    def stderr(self) -> asyncio.StreamReader:
+        """Not for a child that was started with ``forget_stderr``."""
+        assert self._process.stderr is not None
+        return self._process.stderr
+
+    def forward_stderr(self) -> None:
+        """From now on its stderr goes to ours: a pipe that nobody reads would fill up and stop the child."""
+        self._forwarding = asyncio.create_task(self._forward_stderr())
+
+    async def _forward_stderr(self) -> None:
+        while data := await self.stderr.read(4096):
+            sys.stderr.write(data.decode(errors="replace"))
+            sys.stderr.flush()
 
     async def wait(self) -> int:
         return await self._process.wait()
 
+    async def outcome(self, at_most_s: float | None = None) -> tuple[int, bytes, bytes]:
+        """(exit code, stdout, stderr) once it has ended by itself. Raises TimeoutError, with the child killed."""
+        try:
+            out, err = await asyncio.wait_for(self._process.communicate(), at_most_s)
+        finally:
+            await self.kill()
+        return await self.wait(), out, err
+
+    def terminate(self) -> None:
+        """SIGTERM: the child may still write what it holds."""
+        self._process.terminate()
+
+    async def kill(self) -> None:
+        if self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
+            await self._process.wait()
+
     async def end(self, patience_s: float = 3.0) -> None:
-        """Asks, waits, then insists. Ends this one process by its id."""
+        """Closes its stdin, then terminates it, then kills it, each after ``patience_s``."""
         if self._process.returncode is not None:
             return
         if self._process.stdin is not None:
             self._process.stdin.close()
-        for insist in (self._process.terminate, self._process.kill, None):
+        for force in (self._process.terminate, self._process.kill, None):
             try:
                 await asyncio.wait_for(self._process.wait(), patience_s)
                 return
             except TimeoutError:
-                if insist is not None:
+                if force is not None:
                     with contextlib.suppress(ProcessLookupError):
-                        insist()
+                        force()
+
+
+def command(module: str, arguments: Sequence[str]) -> list[str]:
+    return [sys.executable, "-m", module, *arguments]
+
+
+async def start(
+    module: str,
+    arguments: Sequence[str] = (),
+    *,
+    forget_stderr: bool = False,
+    environment: Mapping[str, str] | None = None,
+) -> Child:
+    """All three standard streams are pipes. ``environment`` is added to ours. Raises OSError."""
+    process = await asyncio.create_subprocess_exec(
+        *command(module, arguments),
+        stdin=PIPE,
+        stdout=PIPE,
+        stderr=DEVNULL if forget_stderr else PIPE,
+        limit=LINE_BYTES,
+        env={**os.environ, **(environment or {})},
+        start_new_session=True,  # a Ctrl-C at the terminal is the parent's to handle
+    )
+    return Child(process)
 
 
 async def start_ready(module: str, arguments: Sequence[str]) -> tuple[Child, bytes]:
-    """Starts ``python -m module`` and waits for its first line on stdout. Raises ChildError with its stderr."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        module,
-        *arguments,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        limit=LINE_BYTES,
-        start_new_session=True,  # a Ctrl-C at the terminal is the parent's to handle
-    )
-    child = Child(process)
-    assert process.stdout is not None and process.stderr is not None
+    """Starts it and waits for its first line on stdout. Raises ChildError with its stderr."""
+    child = await start(module, arguments)
     try:
-        line = await asyncio.wait_for(process.stdout.readline(), READY_S)
+        line = await asyncio.wait_for(child.stdout.readline(), READY_S)
     except (TimeoutError, ValueError):
         line = b""
     if not line:
         await child.end(0.5)
-        said = (await process.stderr.read(64 * 1024)).decode(errors="replace").strip()
-        raise ChildError(said.splitlines()[-1] if said else f"{module} did not start", child.code)
-    child.pass_on_stderr()
+        last = (await child.stderr.read(LAST_BYTES)).decode(errors="replace").strip()
+        raise ChildError(last.splitlines()[-1] if last else f"{module} did not start", child.code)
+    child.forward_stderr()
     return child, line
 
 
-async def start_logged(module: str, arguments: Sequence[str], log: Path) -> Child:
-    """Starts ``python -m module`` with its stderr appended to ``log``."""
+@contextlib.contextmanager
+def logged(module: str, arguments: Sequence[str], log: Path) -> Iterator[None]:
+    """Runs it while the block runs, with its stderr in the file ``log``. Where it failed early, we print the log's end.
+
+    Blocks for up to ``END_S`` at the end.
+    """
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("ab") as sink:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            module,
-            *arguments,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.DEVNULL,
+    with log.open("wb") as sink:
+        process = subprocess.Popen(
+            command(module, arguments),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
             stderr=sink,
-            start_new_session=True,
+            start_new_session=True,  # a Ctrl-C at the terminal is the parent's to handle
         )
-    return Child(process)
+    try:
+        yield
+    finally:
+        failed = process.poll()
+        assert process.stdin is not None
+        process.stdin.close()
+        try:
+            process.wait(END_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        if failed:
+            with log.open("rb") as written:
+                written.seek(max(0, log.stat().st_size - LOG_TAIL_BYTES))
+                print(written.read().decode(errors="replace").strip(), file=sys.stderr)
 
 
 async def parent_gone() -> None:

@@ -6,11 +6,12 @@ JSON lines, ``feeds.publish.link`` carries it between processes. Missing is None
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
-from feeds.model import Cause, Product, Reason, Side, State
+from feeds.model import SEVERITY, Cause, Product, Reason, Side, State
 
 SCHEMA = 1
 """Version of the row formats; raised when a field changes its meaning or goes."""
@@ -223,7 +224,6 @@ class BasisRow(Struct, frozen=True, kw_only=True):
 
 class SelfRow(Struct, frozen=True, kw_only=True):
     loop_lag_ms: Spread2 = Spread2()
-    backlog: int = 0
     witness: Literal["up", "down", "unknown"] = "unknown"
     witness_ms: float | None = None
     witness_since_ns: int | None = None
@@ -280,11 +280,31 @@ class History(Struct, frozen=True, kw_only=True, eq=False):
     end_ns: int
     step_s: float
     series: dict[str, list[float | None]]
-    """By ``rest:ROUTE`` (p50 ms), ``lost:ROUTE`` (share), ``age:ROUTE`` (p50 ms), ``score:ROUTE``, ``state:ROUTE``
-    (SEVERITY), ``spread:ROUTE:SYMBOL`` (bp), ``bid10:ROUTE:SYMBOL``, ``ask10:ROUTE:SYMBOL`` (quote currency)."""
+    """By the names of ``points``."""
 
 
 HISTORY_S = 1800
+
+
+def points(frame: Frame) -> Iterator[tuple[str, float | None]]:
+    """A frame's values for ``History.series``: (name, value). What is not current is None.
+
+    ``rest:ROUTE`` (p50 ms), ``lost:ROUTE`` (share), ``age:ROUTE`` (p50 ms), ``score:ROUTE``, ``state:ROUTE``
+    (SEVERITY), ``spread:ROUTE:SYMBOL`` (bp), ``bid10:ROUTE:SYMBOL`` and ``ask10:ROUTE:SYMBOL`` (quote currency within
+    10 bp).
+    """
+    for row in frame.routes:
+        yield f"rest:{row.route}", row.rest_ms.p50
+        yield f"lost:{row.route}", row.rest_ms.lost
+        yield f"age:{row.route}", row.feed_age_ms.p50
+        yield f"score:{row.route}", row.score
+        yield f"state:{row.route}", SEVERITY[row.state]
+    for pair in frame.pairs:
+        live = pair.state == "live"
+        near = pair.depth.get("10") if live else None
+        yield f"spread:{pair.route}:{pair.symbol}", pair.spread_bps if live else None
+        yield f"bid10:{pair.route}:{pair.symbol}", None if near is None else near.bid
+        yield f"ask10:{pair.route}:{pair.symbol}", None if near is None else near.ask
 
 
 class UseWatchlist(Struct, frozen=True, tag=True):

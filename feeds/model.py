@@ -26,8 +26,8 @@ class LevelRow(Struct, gc=False, eq=False):
     """A level as it was decoded; unpacks, indexes and compares as the pair (price, size), so it may stand in ``Levels``
     (``typing.cast`` says so to a type checker), where all of one side are of one type.
 
-    For rows that hold more than the pair: to make a tuple of each costs an eighth of all our work on a message. What
-    derives from it says where ``price`` and ``size`` stand in the venue's row, and within which bounds.
+    For rows that hold more than the pair: making a tuple of each would cost an eighth of all our work on a message. A
+    subclass declares where ``price`` and ``size`` stand in the venue's row, and their bounds.
     """
 
     if TYPE_CHECKING:
@@ -105,7 +105,7 @@ class Cause(StrEnum):
 
 
 class Evidence(StrEnum):
-    """The classes of evidence; two of them make more than a suspicion."""
+    """The classes of evidence. Two of them together make more than ``suspect``."""
 
     FEED = "feed"
     REST = "rest"
@@ -118,7 +118,7 @@ class Evidence(StrEnum):
 
 
 class Reason(Struct, frozen=True, kw_only=True):
-    """One measured ground of a verdict, complete enough to argue with."""
+    """One measured reason of a verdict, with all figures that are needed to check it."""
 
     signal: str
     """Name with unit, e.g. ``rest_p50_ms``, ``rest_error_share``, ``silence_ms.trades``."""
@@ -130,7 +130,7 @@ class Reason(Struct, frozen=True, kw_only=True):
     points: int = 0
     """What this reason adds to the route's score."""
     text: str = ""
-    """One plain clause, e.g. ``first byte p50 842 ms, baseline 24``."""
+    """One clause for people, e.g. ``first byte p50 842 ms, baseline 24``."""
 
 
 class Verdict(Struct, frozen=True, kw_only=True):
@@ -259,14 +259,14 @@ class Mark(Struct, gc=False, kw_only=True):
 
 
 class Ack(Struct, gc=False, kw_only=True):
-    """The venue accepted a subscription: no proof of data. None means: of whatever was asked."""
+    """The venue accepted a subscription, which does not prove that data will come. None: all that were asked for."""
 
     channel: Channel | None = None
     symbol: str | None = None
 
 
 class Fault(StrEnum):
-    """What an error answer means to us, whoever is at fault (see each venue's code table)."""
+    """What an error answer means (see each venue's table of codes)."""
 
     OVERLOAD = "overload"
     OUR_LIMIT = "our_limit"
@@ -296,13 +296,13 @@ class Pong(Struct, gc=False, kw_only=True):
 
 
 class Reply(Struct, gc=False, kw_only=True):
-    """Must be sent back at once (a venue's own ping, a test request)."""
+    """Must be sent to the venue at once: the answer to its ping or test request."""
 
     payload: str | bytes
 
 
 class Heartbeat(Struct, gc=False, kw_only=True):
-    """Proof of life without data, of one channel or of the whole socket."""
+    """The venue says, without data, that one channel or the whole socket is alive."""
 
     channel: Channel | None = None
     symbol: str | None = None
@@ -310,7 +310,7 @@ class Heartbeat(Struct, gc=False, kw_only=True):
 
 
 class Notice(Struct, gc=False, kw_only=True):
-    """The venue says something about itself: maintenance, a coming disconnect."""
+    """A message of the venue about itself: maintenance, a disconnect to come."""
 
     text: str
     reconnect_within_s: float | None = None
@@ -330,7 +330,7 @@ class StatusNotice(Struct, frozen=True, kw_only=True):
 
 
 class Rail(Struct, frozen=True, kw_only=True):
-    """One way of a coin in and out of a venue, as the venue publishes it. None: it does not say."""
+    """Deposits and withdrawals of a coin over one chain, as the venue publishes them. None: it does not say."""
 
     coin: str
     chain: str

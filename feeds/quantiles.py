@@ -1,4 +1,4 @@
-"""Percentiles, never means: the one home of both definitions."""
+"""Percentile and median, defined once for all of ``feeds``. Means are not used: one outlier moves them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 
 def percentile(ordered: Sequence[float], q: float) -> float | None:
-    """Nearest-rank percentile of ascending values, ``q`` in 0..1; None of nothing."""
+    """Nearest-rank percentile of ascending values, ``q`` in 0..1; None where there are none."""
     if not ordered:
         return None
     rank = -int(-q * len(ordered) // 1)
@@ -14,7 +14,7 @@ def percentile(ordered: Sequence[float], q: float) -> float | None:
 
 
 def median(values: Sequence[float]) -> float | None:
-    """Lower and upper middle averaged; None of nothing."""
+    """The average of the two middle values where their number is even; None where there are none."""
     if not values:
         return None
     ordered = sorted(values)

@@ -1,4 +1,4 @@
-"""What the collector measures, as health receives it: facts with explicit times, no judgement.
+"""What is measured, as the judge receives it: facts with explicit times, no judgement.
 
 Every sample carries ``t_ns`` on our clock. Intervals come from a monotonic clock. Missing is None, never 0.
 """
@@ -60,13 +60,13 @@ class FeedSample(Struct, frozen=True, kw_only=True):
     engine_lag_ms: float | None = None
     """Venue-internal: gateway time minus engine time, median."""
     own_lag_ms: float | None = None
-    """Socket readable to handler end, p99: ours, never the venue's."""
+    """Socket readable to handler end, p99: our own delay, never counted as the venue's."""
     silence_ms: float | None = None
     """Since any byte came on any of the route's sockets."""
     channel_silence_ms: dict[str, float] = {}
     """By ``channel`` or ``channel:symbol``: since the last data; only acknowledged or expected subscriptions."""
     quiet_limit_ms: dict[str, float] = {}
-    """By the same keys: what the venue's facts call worth noticing."""
+    """By the same keys: the limit in the venue's facts from which silence is worth noticing."""
     book_updates: int = 0
     trades: int = 0
     frozen_books: int = 0
@@ -79,14 +79,14 @@ class FeedSample(Struct, frozen=True, kw_only=True):
 
 
 class LinkSample(Struct, frozen=True, kw_only=True):
-    """One websocket's life."""
+    """The state of one websocket, and what has happened to it since its last sample."""
 
     route: str
     t_ns: int
     label: str
     connected: bool
     planned: bool = False
-    """We or the venue ended it by appointment (24 h cut, notice)."""
+    """We or the venue ended it on purpose (24 h limit, announced restart)."""
     code: int | None = None
     text: str = ""
     ws_ms: float | None = None
@@ -113,7 +113,7 @@ class BookSample(Struct, frozen=True, kw_only=True):
     age_ms: float | None = None
     crossed: bool = False
     disagrees: bool = False
-    """With a REST snapshot or with trades, persistently."""
+    """The venue's own quotes have contradicted the book in several samples in a row."""
     synced: bool = True
 
 
@@ -130,13 +130,12 @@ class SelfSample(Struct, frozen=True, kw_only=True):
     loop_lag_p50_ms: float | None
     loop_lag_p99_ms: float | None
     loop_lag_max_ms: float | None = None
-    backlog: int = 0
     clock_step_ms: float = 0.0
-    """Wall clock against monotonic clock since the last sample: a step of ours."""
+    """How far our wall clock has moved against the monotonic clock since the last sample."""
 
 
 class WitnessSample(Struct, frozen=True, kw_only=True):
-    """One probe of a neutral target: our uplink."""
+    """One probe of a neutral target; it tells whether our uplink works."""
 
     t_ns: int
     target: str

@@ -6,13 +6,11 @@ import asyncio
 import re
 import sys
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 from msgspec import Struct
 
-from feeds.child_process import start_logged
+from feeds import child_process
 from feeds.publish import link
 from tui.app import DetourApp
 
@@ -52,18 +50,6 @@ STORIES = (
 )
 
 
-@asynccontextmanager
-async def collector(scenario: str, folder: Path) -> AsyncIterator[link.Address]:
-    address = link.new_address(folder)
-    child = await start_logged(
-        "feeds.collector.main", ["--link", str(address), "--sim", scenario], folder / "collector.log"
-    )
-    try:
-        yield address
-    finally:
-        await child.end()
-
-
 async def picture(shot: Shot, address: link.Address) -> None:
     app = DetourApp(link.Attachment(address), theme="light" if shot.light else None)
     async with app.run_test(size=shot.size) as pilot:
@@ -81,9 +67,11 @@ def without_addresses(svg: str) -> str:
     return re.sub(r"font-family:\s*Fira Code,", "font-family: Fira Code, DejaVu Sans Mono,", svg)
 
 
-async def tell(story: Story) -> None:
+async def play(story: Story) -> None:
     with tempfile.TemporaryDirectory() as name:
-        async with collector(story.scenario, Path(name)) as address:
+        address = link.new_address(Path(name))
+        arguments = ["--link", str(address), "--sim", story.scenario]
+        with child_process.logged("feeds.collector.main", arguments, Path(name) / "collector.log"):
             await asyncio.sleep(story.after_s)
             for shot in story.shots:
                 await picture(shot, address)
@@ -94,7 +82,7 @@ async def main() -> None:
     wanted = sys.argv[1:]
     for story in STORIES:
         if not wanted or story.scenario in wanted:
-            await tell(story)
+            await play(story)
 
 
 if __name__ == "__main__":

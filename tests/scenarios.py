@@ -1,14 +1,15 @@
-"""Every scenario through the whole product, its verdicts held against the scenario's own truth.
+"""Scenarios through the whole product; the verdicts are compared with the truth that each scenario states.
 
-``make scenarios`` runs them all (minutes); ``python -m tests.scenarios calm 1011`` runs some. Exit code 1 when a
-verdict was outside the truth for longer than ``GRACE_S``, or one that had to come never came.
+``make scenarios`` plays them all (minutes), ``make scenarios-short`` three of them for less than a minute, and
+``python -m tests.scenarios calm 1011`` some. Exit code 1 when a verdict was outside the truth for longer than
+``GRACE_S``, when a verdict that had to come never came, or when a run did not end in time.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
-import os
 import sys
 import tempfile
 from collections import defaultdict
@@ -18,13 +19,20 @@ from typing import Any
 
 from msgspec import Struct
 
+from feeds import child_process
 from feeds.sim.scenario import Scenario, Truth, load, matches, names
 
 AT_ONCE = 3
 GRACE_S = 3.0
-"""A verdict may be outside the truth this long in a row: it is made once a second, of windows that have an end."""
+"""A verdict may be outside the truth this long in a row: it is made once a second from windows of some seconds."""
 LONGEST_S = 220.0
 CALM_S = 120.0
+SHORT_S = {"calm": 40.0, "engine-stop": 46.0, "own-uplink": 51.0}
+"""The short form: nothing happens, a venue's fault, a fault of ours. All at once; each until its verdict is due."""
+MUST_COME_WITHIN_S = 10.0
+"""A run that ends this long after a verdict was due has to show it."""
+END_WITHIN_S = 60.0
+"""Starting and ending take at most this long beside the time that is measured; then the run is killed."""
 VENUES = ("binance", "okx", "bybit")
 """Always watched; those that a scenario names are watched too."""
 CONFIG = """
@@ -55,17 +63,18 @@ def truth_at(scenario: Scenario, route: str, t_s: float) -> Truth | None:
 
 
 def fault_of(truth: Truth | None, state: str, cause: str | None) -> str | None:
-    """What is wrong with a verdict, None when the truth allows it."""
-    said = f"{state}/{cause}" if cause else state
+    """What is wrong with a verdict; None when the truth allows it."""
+    verdict = f"{state}/{cause}" if cause else state
     allowed = truth.states if truth is not None else ("ok",)
     if state not in allowed and not (cause == "warming" and truth is None):
-        return f"{said}, allowed {'|'.join(allowed)}"
+        return f"{verdict}, allowed {'|'.join(allowed)}"
     if cause is not None and state not in ("ok", "unknown") and truth is not None and cause not in truth.causes:
-        return f"{said}, causes allowed {'|'.join(truth.causes) or 'none'}"
+        return f"{verdict}, causes allowed {'|'.join(truth.causes) or 'none'}"
     return None
 
 
 def wrongs(scenario: Scenario, rows: Sequence[dict[str, Any]], start_s: float) -> list[Wrong]:
+    """From ``route`` rows of a log, in their order; ``start_s`` is the scenario's start, since the epoch."""
     found: list[Wrong] = []
     by_route: dict[str, list[tuple[float, str, str | None]]] = defaultdict(list)
     for row in rows:
@@ -83,60 +92,57 @@ def wrongs(scenario: Scenario, rows: Sequence[dict[str, Any]], start_s: float) -
                 began, what = t_s, fault
         end_s = verdicts[-1][0]
         for truth in scenario.truth:
-            if truth.must and matches(truth.routes, route) and truth.to_s <= end_s:
+            due = truth.to_s <= end_s or truth.from_s + MUST_COME_WITHIN_S <= end_s
+            if truth.must and matches(truth.routes, route) and due:
                 inside = {s for t_s, s, _ in verdicts if truth.from_s <= t_s < truth.to_s + GRACE_S}
                 if not inside & set(truth.must):
                     found.append(Wrong(route, truth.from_s, truth.to_s, f"never {'|'.join(truth.must)}"))
     return found
 
 
-async def play(name: str, slots: asyncio.Semaphore) -> tuple[str, list[Wrong], list[str]]:
+async def play(name: str, seconds: float, slots: asyncio.Semaphore) -> tuple[str, list[Wrong], list[str]]:
+    """(name, what was wrong, the events)"""
     scenario = load(name)
-    seconds = CALM_S if name == "calm" else min(LONGEST_S, scenario.duration_s)
     async with slots:
         with tempfile.TemporaryDirectory() as folder:
             config, out = Path(folder) / "config.toml", Path(folder) / "rows"
             config.write_text(config_of(scenario))
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "tui.commands.main",
-                "log",
-                "--config",
-                str(config),
-                "--sim",
-                name,
-                "--for",
-                f"{seconds:.0f}s",
-                "--out",
-                str(out),
-                stderr=asyncio.subprocess.PIPE,
-                env={**os.environ, "XDG_CACHE_HOME": folder},
-            )
-            _, said = await process.communicate()
+            arguments = ["log", "--config", str(config), "--sim", name, "--for", f"{seconds:.0f}s", "--out", str(out)]
+            child = await child_process.start("tui.commands.main", arguments, environment={"XDG_CACHE_HOME": folder})
+            try:
+                code, _, err = await child.outcome(seconds + END_WITHIN_S)
+            except TimeoutError:
+                return name, [Wrong("-", 0, seconds, f"did not end within {seconds + END_WITHIN_S:.0f} s")], []
             rows = [json.loads(line) for line in out.read_text().splitlines()] if out.exists() else []
+    failure = Wrong("-", 0, 0, f"exit {code}: {err.decode(errors='replace')[-300:]}")
+    failed = [failure] if code or err or not rows else []
     if not rows:
-        return name, [Wrong("-", 0, 0, f"exit {process.returncode}: {said.decode(errors='replace')[-300:]}")], []
+        return name, failed, []
     start_s = rows[0]["t"] / 1e9 - 0.3  # the simulator is ready a moment before the first row
-    told = [f"{(r['t'] / 1e9 - start_s):6.1f} {r['route']} {r['text'][:150]}" for r in rows if r["kind"] == "event"]
-    found = wrongs(scenario, [r for r in rows if r["kind"] == "route"], start_s)
-    if process.returncode or said:
-        found.append(Wrong("-", 0, 0, f"exit {process.returncode}: {said.decode(errors='replace')[-300:]}"))
-    return name, found, told
+    events = [f"{(r['t'] / 1e9 - start_s):6.1f} {r['route']} {r['text'][:150]}" for r in rows if r["kind"] == "event"]
+    return name, [*wrongs(scenario, [r for r in rows if r["kind"] == "route"], start_s), *failed], events
 
 
-async def main(wanted: Sequence[str]) -> int:
+def length_s(name: str) -> float:
+    return CALM_S if name == "calm" else min(LONGEST_S, load(name).duration_s)
+
+
+async def main(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.scenarios", description=__doc__.partition("\n")[0])
+    parser.add_argument("names", nargs="*", metavar="NAME", help="default: all")
+    parser.add_argument("--short", action="store_true", help=f"only {', '.join(SHORT_S)}, for less than a minute")
+    parser.add_argument("-v", "--verbose", action="store_true", help="print the events too")
+    given = parser.parse_args(arguments)
+    lengths_s = SHORT_S if given.short else {name: length_s(name) for name in given.names or names()}
     slots = asyncio.Semaphore(AT_ONCE)
-    verbose = "-v" in wanted
-    chosen = [w for w in wanted if w != "-v"] or list(names())
     bad = 0
-    for done in asyncio.as_completed([play(name, slots) for name in chosen]):
-        name, found, told = await done
+    for done in asyncio.as_completed([play(name, seconds, slots) for name, seconds in lengths_s.items()]):
+        name, found, events = await done
         print(f"{'FAIL' if found else 'ok  '} {name}", flush=True)
         for wrong in found:
             print(f"       {wrong.from_s:6.1f}-{wrong.to_s:6.1f} s {wrong.route}: {wrong.what}")
-        if verbose:
-            print("\n".join(f"       {line}" for line in told))
+        if given.verbose:
+            print("\n".join(f"       {line}" for line in events))
         bad += bool(found)
     return 1 if bad else 0
 

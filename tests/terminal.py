@@ -1,4 +1,4 @@
-"""A screen in a real pseudo terminal, since headless runs leave out what terminal output costs. Not on Windows."""
+"""A screen in a pseudo terminal: headless runs leave out the cost of terminal output. Not on Windows."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 
 
 class ScreenError(Exception):
-    """It never showed what it had to; the text is for people."""
+    """The screen did not show the expected words in time; the text is for people."""
 
 
 class Terminal:
-    """A command in a pseudo terminal; what it writes is read at once, and kept until every word was seen."""
+    """A command in a pseudo terminal. Its output is read at once and searched until each of ``words`` was seen."""
 
     def __init__(
         self, command: Sequence[str], environment: Mapping[str, str], words: Sequence[str], columns: int, rows: int

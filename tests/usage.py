@@ -1,4 +1,4 @@
-"""What a process uses, as Linux tells in ``/proc``."""
+"""CPU and memory of a process, from Linux's ``/proc``."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Usage(NamedTuple):
 
 
 class Meter:
-    """One process from now on. Raises OSError when it has gone."""
+    """Usage of one process, counted from now on. Raises OSError when it has ended."""
 
     def __init__(self, pid: int) -> None:
         self._pid = pid

@@ -1,7 +1,7 @@
 """One instrument's order book: applying is cheap, deriving is lazy.
 
-Applying a message only sets dictionary entries; ``Book.ladder`` sorts and converts once a version, when a frame asks.
-A book that has lost its sequence shows nothing at all until it is synced again: no price is better than a wrong one.
+Applying a message only sets dictionary entries. ``Book.ladder`` sorts and converts, once for each version that a frame
+asks for. A book that has lost its sequence shows nothing until it is synced again: no price is better than a wrong one.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ KEPT_DELTAS = 2_000
 KEPT_LEVELS = 200_000
 """Levels in all kept deltas together; the oldest go first."""
 SIDE_LEVELS = 40_000
-"""More levels than this on a side are cut to the better half: several times the largest public books."""
+"""A side with more levels is cut to its better half. This is several times the largest public book."""
 
 _APPLY = Step.APPLY
 _SKIP = Step.SKIP
@@ -35,9 +35,9 @@ class Outcome(IntEnum):
     BUFFERED = 1
     """Kept until the snapshot comes (only where ``rule.rest_snapshot``)."""
     SKIPPED = 2
-    """Older than the book, or nothing to lay it on yet."""
+    """Older than the book, or there is no snapshot yet to apply it to."""
     GAP = 3
-    """A message is missing: the book is empty and unsynced, ask for a snapshot. Said once a loss."""
+    """A message is missing: the book is empty and unsynced, ask for a snapshot. Given once for each loss."""
     BAD_CHECKSUM = 4
     """The book differs from the venue's: empty and unsynced, ask for a snapshot."""
 
@@ -49,7 +49,8 @@ class Book:
     """The book of one instrument under its venue's sequence rule. Sizes are kept as the venue sent them.
 
     ``seq`` is the last applied sequence number; ``engine_ns`` and ``gateway_ns`` are the venue's clock on the message
-    applied last, ``received_ns`` our clock on it, ``changed_ns`` our clock when levels were last touched (None before).
+    applied last. ``received_mono_ns`` is when that message came, ``changed_mono_ns`` when levels last changed,
+    both on our monotonic clock, since intervals are taken from them (None before the first message).
     ``version`` counts changes of content; ``applied`` and ``skipped`` count deltas since the book was made.
     """
 
@@ -69,11 +70,11 @@ class Book:
         "applied",
         "asks",
         "bids",
-        "changed_ns",
+        "changed_mono_ns",
         "engine_ns",
         "gateway_ns",
         "instrument",
-        "received_ns",
+        "received_mono_ns",
         "rule",
         "seq",
         "skipped",
@@ -90,12 +91,12 @@ class Book:
         self.seq: int | None = None
         self.engine_ns: int | None = None
         self.gateway_ns: int | None = None
-        self.received_ns: int | None = None
-        self.changed_ns: int | None = None
+        self.received_mono_ns: int | None = None
+        self.changed_mono_ns: int | None = None
         self.version = 0
         self.applied = 0
         self.skipped = 0
-        # bound once: what to ask of the next delta, right after a snapshot and from then on
+        # bound once: the rule for later deltas, and the rule for the next one
         self._following: Callable[[int | None, BookDelta], Step] = rule.following
         self._follows: Callable[[int | None, BookDelta], Step] = rule.first
         self._checksum = rule.checksum
@@ -119,31 +120,31 @@ class Book:
         """Deltas kept for the snapshot that is awaited."""
         return 0 if self._kept is None else len(self._kept)
 
-    def apply(self, event: BookSnapshot | BookDelta, received_ns: int) -> Outcome:
-        """Apply one message; ``received_ns`` is our clock when it came.
+    def apply(self, event: BookSnapshot | BookDelta, received_mono_ns: int) -> Outcome:
+        """Apply one message; ``received_mono_ns`` is our monotonic clock when it came.
 
         A snapshot replaces the book. With ``rule.rest_snapshot`` the kept deltas are laid on it at once, a snapshot
         that is older than all that is kept gives GAP (fetch again, later), and one older than a synced book is SKIPPED.
         """
         if not isinstance(event, BookDelta):
-            return self._replace(event, received_ns)
+            return self._replace(event, received_mono_ns)
         if not self.synced:
-            return self._wait(event, received_ns)
+            return self._wait(event, received_mono_ns)
         if self._kept is not None:
-            self._keep(self._kept, event, received_ns)
+            self._keep(self._kept, event, received_mono_ns)
         step = self._follows(self.seq, event)
         if step is _APPLY:
-            return _APPLIED if self._write(event, received_ns) else Outcome.BAD_CHECKSUM
+            return _APPLIED if self._write(event, received_mono_ns) else Outcome.BAD_CHECKSUM
         if step is _SKIP:
             self.skipped += 1
             return Outcome.SKIPPED
         self._lose()
         if self._kept is not None:
-            self._keep(self._kept, event, received_ns)
+            self._keep(self._kept, event, received_mono_ns)
         return Outcome.GAP
 
     def reset(self) -> None:
-        """Forget everything, as on a new connection: empty, unsynced, nothing kept."""
+        """Forget everything, as for a new connection: empty, unsynced, no delta kept."""
         self._lose()
 
     def await_snapshot(self) -> None:
@@ -163,7 +164,7 @@ class Book:
             self._ladder_version = self.version
         return self._ladder
 
-    def _write(self, delta: BookDelta, received_ns: int) -> bool:
+    def _write(self, delta: BookDelta, received_mono_ns: int) -> bool:
         bids, asks = self.bids, self.asks
         changed = False
         if delta.bids:
@@ -180,14 +181,14 @@ class Book:
             self.seq = delta.last_seq
         self.engine_ns = delta.engine_ns
         self.gateway_ns = delta.gateway_ns
-        self.received_ns = received_ns
+        self.received_mono_ns = received_mono_ns
         self.applied += 1
         if changed:
-            self.changed_ns = received_ns
+            self.changed_mono_ns = received_mono_ns
             self.version += 1
         return delta.checksum is None or self._agrees(delta.checksum)
 
-    def _replace(self, snapshot: BookSnapshot, received_ns: int) -> Outcome:
+    def _replace(self, snapshot: BookSnapshot, received_mono_ns: int) -> Outcome:
         kept, counted = self._kept, (self.applied, self.skipped) if self.synced else None
         if self.rule.rest_snapshot and self.synced and not self._lies_under(snapshot):
             return Outcome.SKIPPED
@@ -195,7 +196,7 @@ class Book:
         limit = snapshot.levels_limit
         floor = min(bids) if bids and (limit is None or len(bids) >= limit) else UNBOUNDED_BID
         ceiling = max(asks) if asks and (limit is None or len(asks) >= limit) else UNBOUNDED_ASK
-        if self._holds_all_since(snapshot):  # what was followed beyond the snapshot's range stays known
+        if self._holds_all_since(snapshot):  # levels beyond the snapshot's range were kept up to date: they stay known
             bids |= {price: size for price, size in self.bids.items() if price < floor}
             asks |= {price: size for price, size in self.asks.items() if price > ceiling}
             floor, ceiling = min(floor, self._bid_known), max(ceiling, self._ask_known)
@@ -209,7 +210,7 @@ class Book:
         self._follows = self.rule.first
         self.engine_ns = snapshot.engine_ns
         self.gateway_ns = snapshot.gateway_ns
-        self.received_ns = self.changed_ns = received_ns
+        self.received_mono_ns = self.changed_mono_ns = received_mono_ns
         self.version += 1
         if snapshot.checksum is not None and not self._agrees(snapshot.checksum):
             return Outcome.BAD_CHECKSUM
@@ -224,10 +225,10 @@ class Book:
     def _catch_up(self, kept: deque[tuple[BookDelta, int]]) -> Outcome:
         """Lay the kept deltas on the snapshot; when they do not reach down to it, keep them for the next one."""
         while kept:
-            delta, received_ns = kept[0]
+            delta, received_mono_ns = kept[0]
             step = self._follows(self.seq, delta)
             if step is _APPLY:
-                if not self._write(delta, received_ns):
+                if not self._write(delta, received_mono_ns):
                     return Outcome.BAD_CHECKSUM
             elif step is _SKIP:
                 self.skipped += 1
@@ -240,11 +241,11 @@ class Book:
         return Outcome.APPLIED
 
     def _lies_under(self, snapshot: BookSnapshot) -> bool:
-        """Can this snapshot take the place of a synced book without losing a message?"""
+        """Can this snapshot replace a synced book without losing a message?"""
         if self.seq is None or snapshot.seq is None or snapshot.seq >= self.seq:
             return True
         if self._follows == self.rule.first:
-            return False  # nothing was followed yet: an older snapshot would take back what the present one knows
+            return False  # no delta was applied yet: an older snapshot would undo the present one
         kept = self._kept
         if not kept:
             return False
@@ -252,20 +253,20 @@ class Book:
         return first is not None and self.rule.first(snapshot.seq, first) is _APPLY
 
     def _holds_all_since(self, snapshot: BookSnapshot) -> bool:
-        """Did we follow every change up to beyond the snapshot's moment? Not so for one newer than our stream."""
+        """Have we applied every change up to the snapshot's sequence number? Not where it is newer than our stream."""
         if not (self.rule.rest_snapshot and self.synced) or self.seq is None or snapshot.seq is None:
             return False
         return snapshot.seq <= self.seq
 
-    def _wait(self, delta: BookDelta, received_ns: int) -> Outcome:
+    def _wait(self, delta: BookDelta, received_mono_ns: int) -> Outcome:
         if self._kept is None:
             self.skipped += 1
             return Outcome.SKIPPED
-        self._keep(self._kept, delta, received_ns)
+        self._keep(self._kept, delta, received_mono_ns)
         return Outcome.BUFFERED
 
-    def _keep(self, kept: deque[tuple[BookDelta, int]], delta: BookDelta, received_ns: int) -> None:
-        kept.append((delta, received_ns))
+    def _keep(self, kept: deque[tuple[BookDelta, int]], delta: BookDelta, received_mono_ns: int) -> None:
+        kept.append((delta, received_mono_ns))
         self._kept_levels += len(delta.bids) + len(delta.asks)
         while len(kept) > KEPT_DELTAS or (self._kept_levels > KEPT_LEVELS and len(kept) > 1):
             oldest, _ = kept.popleft()
@@ -319,7 +320,7 @@ class Book:
 
 
 def _lay(side: dict[float, float], levels: Levels) -> None:
-    """Two loops, since this is the half of our work on a message that is not decoding."""
+    """Two loops, for speed: this is half of our work on a message, decoding is the other half."""
     if isinstance(levels[0], tuple):
         for price, size in levels:
             if size:

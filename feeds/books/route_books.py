@@ -57,7 +57,7 @@ class PairState:
         "liquidations",
         "mark",
         "quote",
-        "quote_ns",
+        "quote_mono_ns",
         "refused",
         "synced_before",
         "trades",
@@ -66,7 +66,7 @@ class PairState:
     def __init__(self, book: Book) -> None:
         self.book = book
         self.quote: Quote | None = None
-        self.quote_ns = 0
+        self.quote_mono_ns = 0
         self.mark: Mark | None = None
         self.last_trade: Trade | None = None
         self.trades = 0
@@ -76,11 +76,11 @@ class PairState:
         self.synced_before = False
         """The book was synced at least once: the next time is a resync."""
 
-    def liquidated(self, now_ns: int) -> float | None:
-        """Quote currency liquidated in the last minute; None where none was ever told."""
+    def liquidated(self, mono_ns: int) -> float | None:
+        """Quote currency liquidated in the last minute; None where no liquidation ever came."""
         if not self.liquidations:
             return None
-        return sum(value for t_ns, value in self.liquidations if now_ns - t_ns <= LIQUIDATION_WINDOW_NS)
+        return sum(value for t_ns, value in self.liquidations if mono_ns - t_ns <= LIQUIDATION_WINDOW_NS)
 
 
 def notional_of(instrument: Instrument, price: float, size: float) -> float:
@@ -160,7 +160,7 @@ class RouteBooks:
         self._resync = resync
         self._notice = notice
         self._log_event = log_event
-        self._handlers: dict[type, Callable[[Any, int, Origin], None]] = {
+        self._handlers: dict[type, Callable[[Any, Origin, int, int], None]] = {
             BookDelta: self._book,
             BookSnapshot: self._book,
             Quote: self._quote,
@@ -173,20 +173,21 @@ class RouteBooks:
             Garbled: self._count_garbled,
         }
 
-    def events(self, stream: Origin, events: Sequence[Event], readable_ns: int, start_ns: int) -> None:
+    def events(self, stream: Origin, events: Sequence[Event], wall_ns: int, mono_ns: int) -> None:
+        """``wall_ns`` is compared with the venue's time stamps, ``mono_ns`` is kept for intervals."""
         handlers = self._handlers
         for event in events:
             handler = handlers.get(type(event))
             if handler is not None:
-                handler(event, readable_ns, stream)
+                handler(event, stream, wall_ns, mono_ns)
 
-    def rest_book(self, snapshot: BookSnapshot, received_ns: int) -> Outcome | None:
+    def rest_book(self, snapshot: BookSnapshot, received_mono_ns: int) -> Outcome | None:
         """A snapshot that came over REST, for a venue that syncs so."""
         pair = self.pairs.get(snapshot.symbol)
         if pair is None:
             return None
         was_synced = pair.book.synced
-        outcome = pair.book.apply(snapshot, received_ns)
+        outcome = pair.book.apply(snapshot, received_mono_ns)
         if pair.book.synced and not was_synced:
             self.resyncs += pair.synced_before
             pair.synced_before = True
@@ -200,17 +201,17 @@ class RouteBooks:
                 pair.book.reset()
                 pair.quote = None
 
-    def _book(self, event: BookDelta | BookSnapshot, readable_ns: int, origin: Origin) -> None:
+    def _book(self, event: BookDelta | BookSnapshot, origin: Origin, wall_ns: int, mono_ns: int) -> None:
         pair = self.pairs.get(event.symbol)
         if pair is None:
             return
         book = pair.book
         was_synced = book.synced
-        outcome = book.apply(event, readable_ns)
+        outcome = book.apply(event, mono_ns)
         if outcome is _APPLIED:
             self.book_updates += 1
             if was_synced:
-                self.bursts.stamp(readable_ns, event.engine_ns, event.gateway_ns)
+                self.bursts.stamp(wall_ns, event.engine_ns, event.gateway_ns)
             else:
                 pair.synced_before = True
             return
@@ -222,21 +223,21 @@ class RouteBooks:
         elif book.wants_snapshot:
             self._resync(event.symbol, origin)
 
-    def _quote(self, event: Quote, readable_ns: int, origin: Origin) -> None:
+    def _quote(self, event: Quote, origin: Origin, wall_ns: int, mono_ns: int) -> None:
         pair = self.pairs.get(event.symbol)
         if pair is not None:
             pair.quote = event
-            pair.quote_ns = readable_ns
-            self.bursts.stamp(readable_ns, event.engine_ns, event.gateway_ns)
+            pair.quote_mono_ns = mono_ns
+            self.bursts.stamp(wall_ns, event.engine_ns, event.gateway_ns)
 
-    def _trade(self, event: Trade, readable_ns: int, origin: Origin) -> None:
+    def _trade(self, event: Trade, origin: Origin, wall_ns: int, mono_ns: int) -> None:
         pair = self.pairs.get(event.symbol)
         if pair is not None:
             pair.last_trade = event
             pair.trades += 1
             self.trades += 1
 
-    def _mark(self, event: Mark, readable_ns: int, origin: Origin) -> None:
+    def _mark(self, event: Mark, origin: Origin, wall_ns: int, mono_ns: int) -> None:
         pair = self.pairs.get(event.symbol)
         if pair is None:
             return
@@ -247,13 +248,13 @@ class RouteBooks:
                     setattr(event, name, getattr(known, name))
         pair.mark = event
 
-    def _liquidation(self, event: Liquidation, readable_ns: int, origin: Origin) -> None:
+    def _liquidation(self, event: Liquidation, origin: Origin, wall_ns: int, mono_ns: int) -> None:
         pair = self.pairs.get(event.symbol)
         if pair is not None:
             value = notional_of(pair.book.instrument, event.price, event.size)
-            pair.liquidations.append((readable_ns, value))
+            pair.liquidations.append((mono_ns, value))
 
-    def _refusal(self, event: Refusal, readable_ns: int, origin: Origin) -> None:
+    def _refusal(self, event: Refusal, origin: Origin, wall_ns: int, mono_ns: int) -> None:
         self.refusals.append(event)
         del self.refusals[:-20]
         pair = self.pairs.get(event.symbol) if event.symbol is not None else None
@@ -262,13 +263,13 @@ class RouteBooks:
         about = f"{event.symbol}: " if event.symbol else ""
         self._log_event("refused", f"{about}subscription refused: {event.code} {event.text}")
 
-    def _venue_notice(self, event: Notice, readable_ns: int, origin: Origin) -> None:
+    def _venue_notice(self, event: Notice, origin: Origin, wall_ns: int, mono_ns: int) -> None:
         self._notice(event.text, event.reconnect_within_s)
 
-    def _count_unknown(self, event: Unknown, readable_ns: int, origin: Origin) -> None:
+    def _count_unknown(self, event: Unknown, origin: Origin, wall_ns: int, mono_ns: int) -> None:
         self.unknown += 1
 
-    def _count_garbled(self, event: Garbled, readable_ns: int, origin: Origin) -> None:
+    def _count_garbled(self, event: Garbled, origin: Origin, wall_ns: int, mono_ns: int) -> None:
         self.garbled += 1
 
 

@@ -112,11 +112,11 @@ class Watching:
 
     async def _book(self, symbol: str) -> None:
         book = await self._exchange.watch_order_book(symbol)
-        self._outbox.book(book_now(symbol, book, time.time_ns(), own_stamp=self._own_stamp))
+        self._outbox.book(book_now(symbol, book, time.time_ns(), time.monotonic_ns(), own_stamp=self._own_stamp))
 
     async def _trades(self, symbol: str) -> None:
         found = await self._exchange.watch_trades(symbol)
-        now_ns = time.time_ns()
+        now_ns, mono_ns = time.time_ns(), time.monotonic_ns()
         for trade in found[-100:]:
             price, size, stamp = trade.get("price"), trade.get("amount"), trade.get("timestamp")
             if price and size and trade.get("side") in ("buy", "sell"):
@@ -128,6 +128,7 @@ class Watching:
                         side=trade["side"],
                         venue_ms=int(stamp) if stamp is not None and 0 < stamp < 1 << 43 else None,
                         received_ns=now_ns,
+                        received_mono_ns=mono_ns,
                     )
                 )
 

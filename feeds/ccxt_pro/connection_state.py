@@ -1,4 +1,4 @@
-"""ccxt's connection to the venue as one link: how many sockets it holds, ccxt does not tell."""
+"""ccxt's connection to the venue, as one link: ccxt does not say how many sockets it holds."""
 
 from __future__ import annotations
 

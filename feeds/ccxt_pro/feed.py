@@ -90,7 +90,7 @@ class CcxtFeed:
             seq=message.nonce,
             gateway_ns=message.venue_ms * MS if message.venue_ms else None,
         )
-        self.books.events(self, [book], message.received_ns, message.received_ns)
+        self.books.events(self, [book], message.received_ns, message.received_mono_ns)
         self.connection.up(self.books.gaps)
         return True
 
@@ -106,14 +106,14 @@ class CcxtFeed:
             side=message.side,
             gateway_ns=message.venue_ms * MS if message.venue_ms else None,
         )
-        self.books.events(self, [trade], message.received_ns, message.received_ns)
+        self.books.events(self, [trade], message.received_ns, message.received_mono_ns)
 
     def _count(self, kind: type, symbol: str, messages: int) -> None:
         now_ns = self._meters.clock.monotonic_ns()
         self._last_data_ns = now_ns
         self._messages += messages
         if self._channels is not None:
-            self._channels.heard[kind][symbol] = now_ns
+            self._channels.last_data_ns[kind][symbol] = now_ns
             channel = Channel.TRADES if kind is Trade else Channel.BOOK
             if self._refusals.pop((channel, symbol), None) is not None:
                 self._channels.acked(Ack(channel=channel, symbol=symbol))
@@ -166,4 +166,4 @@ class CcxtFeed:
             )
         )
         for pair in self.books.pairs.values():
-            self._meters.emit(book_sample(self.route, pair.book, now_ns))
+            self._meters.emit(book_sample(self.route, pair.book, now_ns, mono_ns))

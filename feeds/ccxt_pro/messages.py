@@ -52,6 +52,8 @@ class BookNow(Struct, frozen=True, tag="book", kw_only=True):
     venue_ms: Millis | None = None
     """The venue's time as ccxt reads it. ccxt does not say which of the venue's clocks it is."""
     received_ns: Nanos
+    received_mono_ns: Nanos
+    """The monotonic clock is the same for all processes of a machine."""
     updates: int = 1
     """How many came since the last message about this symbol."""
 
@@ -63,6 +65,8 @@ class TradeNow(Struct, frozen=True, tag="trade", kw_only=True):
     side: Side
     venue_ms: Millis | None = None
     received_ns: Nanos
+    received_mono_ns: Nanos
+    """The monotonic clock is the same for all processes of a machine."""
 
 
 class Probed(Struct, frozen=True, tag="probe", kw_only=True):

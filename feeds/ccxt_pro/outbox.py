@@ -56,7 +56,9 @@ def levels(side: Sequence[Sequence[Any]]) -> list[tuple[float, float]]:
     return [(float(level[0]), float(level[1])) for level in side[:LEVELS]]
 
 
-def book_now(symbol: str, book: Mapping[str, Any], received_ns: int, *, own_stamp: bool) -> BookNow:
+def book_now(
+    symbol: str, book: Mapping[str, Any], received_ns: int, received_mono_ns: int, *, own_stamp: bool
+) -> BookNow:
     """A copy of ccxt's book, which goes on changing. ``own_stamp``: its time is our own clock's, so it is left out.
 
     Raises TypeError, ValueError or KeyError on what is not a book.
@@ -69,4 +71,5 @@ def book_now(symbol: str, book: Mapping[str, Any], received_ns: int, *, own_stam
         nonce=nonce if type(nonce) is int and 0 <= nonce < 1 << 62 else None,
         venue_ms=int(stamp) if stamp is not None and not own_stamp and 0 < stamp < 1 << 43 else None,
         received_ns=received_ns,
+        received_mono_ns=received_mono_ns,
     )

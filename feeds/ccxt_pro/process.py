@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import sys
 from collections.abc import AsyncIterator
 
 import msgspec
 
+from feeds import child_process
 from feeds.ccxt_pro.messages import ChildCommand, ChildMessage, Unframer, frame, read_message
 from feeds.child_process import Child
 
@@ -25,44 +25,41 @@ class ChildLostError(Exception):
 class Pipe:
     """A running child. ``messages`` ends with ChildLostError."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self._process, self._child = process, Child(process)
+    def __init__(self, child: Child) -> None:
+        self._child = child
         self._stderr = b""
         self._reading_stderr = asyncio.create_task(self._read_stderr())
         self.garbled = 0
 
     @property
     def pid(self) -> int:
-        return self._process.pid
+        return self._child.pid
 
     @property
     def code(self) -> int | None:
         """None while it runs."""
-        return self._process.returncode
+        return self._child.code
 
     async def _read_stderr(self) -> None:
         """Keep the end of its stderr. A pipe that nobody reads would block the child."""
-        assert self._process.stderr is not None
-        while data := await self._process.stderr.read(4096):
+        while data := await self._child.stderr.read(4096):
             self._stderr = (self._stderr + data)[-STDERR_KEPT_BYTES:]
 
     def send(self, command: ChildCommand) -> None:
         """Commands are small, so nothing waits here. ``messages`` notices when the child is dead."""
-        assert self._process.stdin is not None
-        if not self._process.stdin.is_closing():
-            self._process.stdin.write(frame(command))
+        if not self._child.stdin.is_closing():
+            self._child.stdin.write(frame(command))
 
     async def messages(self, silent_s: float = SILENT_S) -> AsyncIterator[ChildMessage]:
         """What it sends. A message that cannot be decoded is counted as garbled. Raises ChildLostError."""
-        assert self._process.stdout is not None
         unframer = Unframer()
         while True:
             try:
-                data = await asyncio.wait_for(self._process.stdout.read(READ_BYTES), silent_s)
+                data = await asyncio.wait_for(self._child.stdout.read(READ_BYTES), silent_s)
             except TimeoutError:
                 raise ChildLostError(f"it has said nothing for {silent_s:g} s") from None
             if not data:
-                code = await self._process.wait()
+                code = await self._child.wait()
                 await asyncio.wait([self._reading_stderr], timeout=0.5)
                 last = self._stderr.decode(errors="replace").strip().splitlines()
                 raise ChildLostError(f"it has ended (code {code})" + (f": {last[-1][:160]}" if last else ""))
@@ -84,13 +81,4 @@ class Pipe:
 
 async def start() -> Pipe:
     """Raises OSError where no process can be started."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "feeds.ccxt_pro.child",
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        start_new_session=True,  # a Ctrl-C at the terminal is the collector's to handle
-    )
-    return Pipe(process)
+    return Pipe(await child_process.start("feeds.ccxt_pro.child"))

@@ -16,13 +16,12 @@ from feeds.ccxt_pro.probe_samples import probe_sample
 from feeds.ccxt_pro.process import Pipe
 from feeds.ccxt_pro.supervisor import Supervisor
 from feeds.clock import MS
-from feeds.frame import ChannelRow
 from feeds.measure.clock_offset import OffsetEstimator
 from feeds.measure.contract import Hosts, Meters
 from feeds.model import Instrument, Product
 from feeds.transport.backoff import Backoff
 from feeds.transport.http import HttpError, Timing
-from feeds.transport.subscriptions import channel_row
+from feeds.transport.subscriptions import ChannelLife
 from feeds.venues.base import Answer, RestRequest
 from feeds.venues.generic import GenericVenue
 
@@ -60,13 +59,10 @@ class CcxtProRoute:
             silent_s=silent_s,
             backoff=backoff,
         )
-        self.notes = [
+        self.notes = (
             f"Watched through ccxt.pro ({venue.ccxt_id}): engine time, kernel and websocket round trips and the phases "
-            "of a request cannot be known, and the fee is of ccxt's table unless you give yours."
-        ]
-        self.market_note = ""
-        self.listed: frozenset[str] | None = None
-        self.stand_ins: dict[str, str] = {}
+            "of a request cannot be known, and the fee is of ccxt's table unless you give yours.",
+        )
 
     def start(self) -> None:
         self._child.start()
@@ -126,13 +122,8 @@ class CcxtProRoute:
 
     # for rows
 
-    def channel_rows(self) -> tuple[ChannelRow, ...]:
-        mono_ns = self._meters.clock.monotonic_ns()
-        return tuple(channel_row(channel) for channel in self._feed.channels(mono_ns)) if self._feed else ()
-
-    def actual(self, symbol: str) -> str:
-        """The route's own symbol for a watched one."""
-        return self.stand_ins.get(symbol, symbol)
+    def channels(self) -> tuple[ChannelLife, ...]:
+        return () if self._feed is None else self._feed.channels(self._meters.clock.monotonic_ns())
 
     def carries(self, symbol: str) -> bool:
         return self._feed is not None and self._child.running and self._feed.carries(symbol)

@@ -1,4 +1,4 @@
-"""Advice for every watched symbol, once a second: what the adviser needs is gathered here, what it says kept."""
+"""Advice for every watched symbol, once a second: gathers what the adviser needs and calls it."""
 
 from __future__ import annotations
 
@@ -12,16 +12,15 @@ from feeds.advise.announcements import AdviceNews
 from feeds.advise.basis import Rates, converted, quote_of
 from feeds.advise.costs import AdviceSettings, View
 from feeds.advise.volatility import Volatility
-from feeds.collector import row_figures
-from feeds.config.watchlists import Watchlist
-from feeds.frame import AdviceRow, Excluded, Order, RailRow
+from feeds.collector.freshness import known_silent, shown_age
+from feeds.collector.session import WatchSession
+from feeds.frame import AdviceRow, Excluded, RailRow
 from feeds.judge.figures import RouteSignals
-from feeds.measure.contract import MonitoredRoute
 from feeds.measure.transfers import warning
 from feeds.model import Cause, Verdict, venue_of
 
 SETTLED_AT_MOST_NS = 60_000_000_000
-"""After that long suggestions count, whoever is still not there."""
+"""Suggestions count from this time after the start on, even where routes are still warming up."""
 
 
 class Advising:
@@ -43,34 +42,35 @@ class Advising:
     def advise(
         self,
         now_ns: int,
-        watchlist: Watchlist,
-        order: Order,
-        routes: Mapping[str, MonitoredRoute],
+        session: WatchSession,
         verdicts: Mapping[str, Verdict],
         signals: Mapping[str, RouteSignals],
         rates: Rates,
-        rails: Mapping[str, tuple[RailRow, ...]],
     ) -> Iterator[AdviceRow]:
-        """A row a symbol, one at a time: dozens of milliseconds in all where much is watched. ``rails`` by venue."""
+        """A row a symbol, one at a time: all of them take dozens of milliseconds where much is watched."""
+        watchlist = session.watchlist
         for symbol in watchlist.symbols:
             views = {
-                route: self._view(symbol, routes[route], verdicts[route], signals[route], rates)
+                route: self._view(session, route, symbol, verdicts[route], signals[route], rates)
                 for route, watched in watchlist.pairs
                 if watched == symbol
             }
             settling = self._settling(symbol, views, now_ns)
-            row = self._adviser.advise(order, symbol, views, now_ns, home=watchlist.home_for(symbol))
-            row = msgspec.structs.replace(row, flags=_flags(row, rails))
+            row = self._adviser.advise(session.order, symbol, views, now_ns, home=watchlist.home_for(symbol))
+            row = msgspec.structs.replace(row, flags=_flags(row, session.transfers.by_venue))
             self._news.note(row, aloud=not settling)
             yield row
 
     def news(self) -> list[str]:
-        """Changes of a suggestion since the last call, in words."""
+        """Sentences about suggestions that have changed since the last call."""
         return self._news.take()
 
     def _settling(self, symbol: str, views: Mapping[str, View], now_ns: int) -> bool:
-        """Whether routes are still warming up after the start: what is found then is no change. Once they are done the
-        suggestion is made afresh, so that it does not rest on who was there first."""
+        """True while routes still warm up after the start: a change of the suggestion is not logged then.
+
+        When they are done the adviser forgets its suggestion once, so that the route that was ready first keeps no
+        advantage.
+        """
         if symbol in self._settled:
             return False
         begun_ns = self._begun_ns.setdefault(symbol, now_ns)
@@ -80,9 +80,11 @@ class Advising:
         self._adviser.forget(symbol)
         return True
 
-    def _view(self, symbol: str, watch: MonitoredRoute, verdict: Verdict, signals: RouteSignals, rates: Rates) -> View:
-        actual = watch.actual(symbol)
-        pair = watch.books.pairs.get(actual) if watch.books is not None else None
+    def _view(
+        self, session: WatchSession, route: str, symbol: str, verdict: Verdict, signals: RouteSignals, rates: Rates
+    ) -> View:
+        """What the adviser must know of one route: its book in the order's currency, and how far to trust it."""
+        pair = session.pair(route, symbol)
         instrument = pair.book.instrument if pair is not None else None
         ladder = pair.book.ladder() if pair is not None else None
         basis_bps: float | None = None
@@ -97,18 +99,18 @@ class Advising:
             instrument=instrument,
             ladder=ladder,
             verdict=verdict,
-            feed_age_ms=row_figures.shown_age(signals.feed_age_p50_ms, signals.offset_err_ms),
+            feed_age_ms=shown_age(signals.feed_age_p50_ms, signals.offset_err_ms),
             rtt_ms=signals.rest_p50_ms,
             volatility_bps=volatility.bps_per_sqrt_s if volatility is not None else None,
             error_share=max(failures) if failures else None,
-            fresh=watch.carries(actual) and not row_figures.known_silent(verdict),
+            fresh=session.routes[route].carries(session.listings[route].actual(symbol)) and not known_silent(verdict),
             synced=pair is not None and pair.book.synced,
             basis_bps=basis_bps,
         )
 
 
 def _flags(row: AdviceRow, rails: Mapping[str, tuple[RailRow, ...]]) -> tuple[Excluded, ...]:
-    """What to know of the routes that could be used: only of those, the others are out anyway."""
+    """Warnings about the routes that could be used; the others are excluded anyway."""
     coins = (row.symbol.partition("/")[0], quote_of(row.symbol))
     found = ((cost.route, warning(rails.get(venue_of(cost.route), ()), coins)) for cost in row.costs)
     return tuple(Excluded(route=route, why=why) for route, why in found if why is not None)

@@ -1,61 +1,70 @@
-"""What happened, in words: state changes, gaps, reconnects, notices; bounded, numbered, each said once."""
+"""The log of events: state changes, gaps, reconnects and notices of venues, as text for people."""
 
 from __future__ import annotations
 
 import unicodedata
 from collections import deque
 
+from feeds.clock import Clock
 from feeds.frame import EVENTS_KEPT, EventRow, Level
 from feeds.model import SEVERITY, USABLE, State, Verdict
 
 MAX_TEXT = 300
 REPEAT_NS = 10_000_000_000
-"""The same words about the same route within this time are counted, not repeated."""
+"""The same text about the same route is not logged again within this time."""
+INFO_CODES = ("status", "markets", "connect", "reconnect")
+"""Events of these codes are ``info``, others ``warning``."""
 
 
 def clean(text: str, limit: int = MAX_TEXT) -> str:
-    """Text from the network, fit for a terminal and a log: one line, no control or formatting characters, bounded."""
+    """Text from the network made safe for terminal and log: one line of at most ``limit``, no control characters."""
     kept = "".join(c if not unicodedata.category(c).startswith("C") else " " for c in text[: limit * 4])
     words = " ".join(kept.split())
     return words if len(words) <= limit else words[: limit - 1] + "…"
 
 
 class EventLog:
-    def __init__(self) -> None:
-        self._rows: deque[EventRow] = deque(maxlen=EVENTS_KEPT)
-        self._next = 0
-        self._last_said: dict[tuple[str, str | None, str], int] = {}
+    """The newest ``EVENTS_KEPT`` events, numbered in the order in which they happened."""
 
-    def say(self, t_ns: int, level: Level, code: str, route: str | None, text: str) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._rows: deque[EventRow] = deque(maxlen=EVENTS_KEPT)
+        self._next_seq = 0
+        self._logged_ns: dict[tuple[str, str | None, str], int] = {}
+
+    def log(self, code: str, route: str | None, text: str) -> None:
+        """Something has happened now. The level follows from the code."""
+        self.add(self._clock.time_ns(), "info" if code in INFO_CODES else "warning", code, route, text)
+
+    def add(self, t_ns: int, level: Level, code: str, route: str | None, text: str) -> None:
+        """Repeats within ``REPEAT_NS`` are dropped."""
         text = clean(text)
         key = (code, route, text)
-        last = self._last_said.get(key)
-        if last is not None and t_ns - last < REPEAT_NS:
+        last_ns = self._logged_ns.get(key)
+        if last_ns is not None and t_ns - last_ns < REPEAT_NS:
             return
-        if len(self._last_said) > 4 * EVENTS_KEPT:
-            self._last_said.clear()
-        self._last_said[key] = t_ns
-        self._rows.append(EventRow(t_ns=t_ns, level=level, code=code, route=route, text=text, seq=self._next))
-        self._next += 1
+        if len(self._logged_ns) > 4 * EVENTS_KEPT:
+            self._logged_ns.clear()
+        self._logged_ns[key] = t_ns
+        self._rows.append(EventRow(t_ns=t_ns, level=level, code=code, route=route, text=text, seq=self._next_seq))
+        self._next_seq += 1
 
     def state_change(self, t_ns: int, before: Verdict | None, after: Verdict) -> None:
-        """Says a change of state or of cause; the first verdict and the end of warm-up are no news."""
+        """An event where state or cause have changed. A route's first verdict is none."""
         if before is None or (before.state, before.cause) == (after.state, after.cause):
             return
-        if before.state is State.UNKNOWN and after.state is State.OK and before.cause is not None:
-            level: Level = "info"
-        elif after.state in (State.OK, State.UNKNOWN):
+        level: Level = "alarm"
+        if after.state in (State.OK, State.UNKNOWN):
             level = "info"
-        elif after.state in USABLE:
-            level = "warning" if SEVERITY[after.state] < SEVERITY[State.CONGESTED] else "alarm"
-        else:
-            level = "alarm"
+        elif after.state in USABLE and SEVERITY[after.state] < SEVERITY[State.CONGESTED]:
+            level = "warning"
         change = (
             f"{before.state} -> {after.state}" if before.state is not after.state else f"{after.state}, other cause"
         )
         cause = f", {after.cause}" if after.cause is not None else ""
         grounds = "; ".join(r.text for r in sorted(after.reasons, key=lambda r: -r.points)[:3] if r.text)
-        self.say(t_ns, level, "state", after.route, f"{change}{cause}" + (f": {grounds}" if grounds else ""))
+        self.add(t_ns, level, "state", after.route, f"{change}{cause}" + (f": {grounds}" if grounds else ""))
 
     def rows(self) -> tuple[EventRow, ...]:
+        """Oldest first."""
         return tuple(self._rows)

@@ -5,33 +5,13 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from feeds.frame import HISTORY_S, Frame, History
-from feeds.model import SEVERITY
+from feeds.frame import HISTORY_S, Frame, History, points
 
 STEP_S = 1.0
 
 
-def points(frame: Frame) -> dict[str, float | None]:
-    """One value a series, named as ``History.series`` names them. What is not current is None."""
-    values: dict[str, float | None] = {}
-    for row in frame.routes:
-        values[f"rest:{row.route}"] = row.rest_ms.p50
-        values[f"lost:{row.route}"] = row.rest_ms.lost
-        values[f"age:{row.route}"] = row.feed_age_ms.p50
-        values[f"score:{row.route}"] = row.score
-        values[f"state:{row.route}"] = SEVERITY[row.state]
-    for pair in frame.pairs:
-        live = pair.state == "live"
-        near = pair.depth.get("10")
-        key = f"{pair.route}:{pair.symbol}"
-        values[f"spread:{key}"] = pair.spread_bps if live else None
-        values[f"bid10:{key}"] = near.bid if live and near is not None else None
-        values[f"ask10:{key}"] = near.ask if live and near is not None else None
-    return values
-
-
-class HistoryKeeper:
-    """A ring of ``HISTORY_S`` steps a series; NaN stands for None inside."""
+class FrameHistory:
+    """A ring of ``HISTORY_S`` steps for every series of ``feeds.frame.points``; NaN stands for None inside."""
 
     def __init__(self) -> None:
         self._series: dict[str, npt.NDArray[np.float64]] = {}
@@ -43,13 +23,13 @@ class HistoryKeeper:
         return t_ns - self._end_ns >= STEP_S * 1e9
 
     def add(self, frame: Frame) -> None:
-        """Steps that were missed (a stall of ours) stay empty."""
+        """Only when ``due``. Steps that were missed, because our process stalled, stay empty."""
         step_ns = int(STEP_S * 1e9)
         skipped = 0 if self._end_ns == 0 else min(HISTORY_S, max(0, (frame.t_ns - self._end_ns) // step_ns - 1))
         for _ in range(skipped):
             self._advance()
         self._advance()
-        for name, value in points(frame).items():
+        for name, value in points(frame):
             ring = self._series.get(name)
             if ring is None:
                 ring = self._series[name] = np.full(HISTORY_S, np.nan)

@@ -1,4 +1,4 @@
-"""A collector as a whole: configuration, the simulator when it is asked for, log, link, signals, an orderly end.
+"""Runs a collector: reads the configuration, starts a simulator if asked, opens log and link, ends on signals.
 
 ``python -m feeds.collector.main`` is the collector process of a live screen. Headless commands call ``collect``.
 """
@@ -20,7 +20,8 @@ from msgspec import Struct
 from feeds import __version__, child_process
 from feeds.collector.collector import Collector
 from feeds.collector.simulated import Simulation, SimulatorError, start_simulator
-from feeds.config import load as config
+from feeds.config.checks import ConfigError
+from feeds.config.load import Config, load_config
 from feeds.config.watchlists import Watchlist, guess_symbol, product_of
 from feeds.frame import Frame
 from feeds.model import Side
@@ -47,7 +48,7 @@ class Options(Struct, frozen=True, kw_only=True):
     address: link.Address | None = None
     """Where screens attach."""
     announce: bool = False
-    """Say on stderr where screens attach."""
+    """Print on stderr where screens attach."""
     order: OrderOverride | None = None
     out: str | None = None
     every_s: float = 1.0
@@ -60,12 +61,12 @@ class UserError(Exception):
     """Bad input; the text is one sentence for the user."""
 
 
-def settings(options: Options) -> config.Config:
+def settings(options: Options) -> Config:
     """The user's configuration with the command's watchlist. Raises UserError."""
     try:
-        read = config.load(options.config_path)
+        read = load_config(options.config_path)
         chosen = read.chosen(options.watchlist)
-    except config.ConfigError as error:
+    except ConfigError as error:
         raise UserError(str(error)) from error
     if options.order is not None:
         chosen = _only(chosen, options.order)
@@ -82,7 +83,7 @@ def _only(watchlist: Watchlist, order: OrderOverride) -> Watchlist:
     routes = tuple(r for r in watchlist.routes if r.endswith(f".{product}"))
     if not routes:
         raise UserError(f"watchlist {watchlist.name!r} has no {product} route to ask about {order.symbol}")
-    # spot books tell the stablecoin basis that routes in other dollars are compared through
+    # spot books give the stablecoin basis, which routes in other dollar currencies are compared through
     routes += tuple(r for r in watchlist.routes if r.endswith(".spot") and r not in routes)
     return msgspec.structs.replace(
         watchlist, symbols=(order.symbol,), routes=routes, notionals=(order.notional,), side=order.side
@@ -104,7 +105,7 @@ async def collect(
             except SimulatorError as error:
                 raise UserError(str(error)) from error
             stack.push_async_callback(child.end)
-            _watch(stack, child.wait(), ended, why, "the simulator has ended")
+            _end_after(stack, child.wait(), ended, why, "the simulator has ended")
         collector = Collector(configuration, simulation=simulation)
         if options.address is not None:
             server = link.Server(collector.history, collector.command)
@@ -125,10 +126,10 @@ async def collect(
         if until is not None:
             collector.sinks.append(lambda frame: ended.set() if until(frame) else None)
         if options.with_parent:
-            _watch(stack, child_process.parent_gone(), ended, why, "the screen has ended")
+            _end_after(stack, child_process.parent_gone(), ended, why, "the screen has ended")
         if options.for_s is not None:
             asyncio.get_running_loop().call_later(options.for_s, ended.set)
-        with _signals(ended):
+        with _ended_by_signals(ended):
             running = asyncio.create_task(collector.run())
             waiting = asyncio.create_task(ended.wait())
             await asyncio.wait((running, waiting), return_when=asyncio.FIRST_COMPLETED)
@@ -149,7 +150,7 @@ def _open_log(options: Options) -> LogFile:
         raise UserError(f"--out {options.out}: {error.strerror}") from error
 
 
-def _watch(
+def _end_after(
     stack: contextlib.AsyncExitStack, awaited: Awaitable[object], ended: asyncio.Event, why: list[str], reason: str
 ) -> None:
     async def wait() -> None:
@@ -162,7 +163,7 @@ def _watch(
 
 
 @contextlib.contextmanager
-def _signals(ended: asyncio.Event) -> Iterator[None]:
+def _ended_by_signals(ended: asyncio.Event) -> Iterator[None]:
     loop = asyncio.get_running_loop()
     handled: list[signal.Signals] = []
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -181,7 +182,7 @@ def _signals(ended: asyncio.Event) -> Iterator[None]:
 def run(
     options: Options, each: Callable[[Frame], None] | None = None, until: Callable[[Frame], bool] | None = None
 ) -> int:
-    """``collect`` on the fastest event loop there is. Exit code 2 and one sentence on bad input."""
+    """``collect`` on uvloop where it is installed. Exit code 2, with one sentence on stderr, on bad input."""
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="detour: %(message)s")
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:

@@ -16,7 +16,7 @@ class Usage:
         self._at_ns = clock.monotonic_ns()
 
     def cpu_share(self) -> float | None:
-        """Of one core, since the last call."""
+        """CPU seconds per second since the last call: 1.0 is one core. None when no time has passed."""
         now_ns, cpu_s = self._clock.monotonic_ns(), _cpu_s()
         elapsed_s = (now_ns - self._at_ns) / 1e9
         if elapsed_s <= 0:
@@ -32,7 +32,7 @@ def _cpu_s() -> float:
 
 
 def rss_mb() -> float | None:
-    """Resident memory now; None where the system does not tell without a library."""
+    """Resident memory now (the peak where there is no ``/proc``); None where the system has neither."""
     try:
         pages = int(Path("/proc/self/statm").read_bytes().split()[1])
     except (OSError, IndexError, ValueError):

@@ -1,173 +1,194 @@
-"""The picture: what a watchlist under measurement looks like now, as rows of a frame. Reads, judges nothing."""
+"""Rows of a frame: figures put into ``feeds.frame``'s shapes, without judgement and without I/O."""
 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from typing import TypeAlias
+from collections.abc import Mapping
+from typing import Literal
 
-from feeds.advise import basis
 from feeds.books.ladder import Ladder
 from feeds.books.route_books import PairState
-from feeds.collector import row_figures
-from feeds.collector.process_usage import Usage, rss_mb
-from feeds.collector.session import WatchSession
-from feeds.frame import BasisRow, PairRow, RouteRow, SelfRow, Spread2
-from feeds.measure.clock_offset import OffsetEstimator
+from feeds.clock import MS
+from feeds.collector.freshness import shown_age
+from feeds.collector.listing import RouteListing
+from feeds.config.watchlists import product_of
+from feeds.frame import ChannelRow, Depth, PairRow, Phases, RailRow, RestMs, RouteRow, Spread2
+from feeds.judge.figures import PhaseMedians, RouteSignals, SymbolSignals
 from feeds.measure.contract import MonitoredRoute
-from feeds.model import venue_of
+from feeds.model import Product, Verdict, venue_of
+from feeds.transport.subscriptions import ChannelLife
+
+BANDS_BPS = (10, 25, 50, 100)
+
+PairKind = Literal["waiting", "live", "stale", "resyncing", "refused", "absent"]
 
 
-def route_row(watched: WatchSession, route: str) -> RouteRow:
-    watch = watched.routes[route]
-    books = watch.books
-    notes = [*watch.notes, *([watch.market_note] if watch.market_note else [])]
-    if watch.listed is None:
-        notes.append("Instruments are not known yet: the venue is being asked.")
-    return row_figures.route_row(
-        route,
-        watch.product,
-        watched.verdicts[route],
-        watched.signals[route],
-        channels=watch.channel_rows(),
-        sockets_up=watch.sockets_up,
-        sockets=watch.sockets,
+def route_row(
+    measured: MonitoredRoute,
+    listing: RouteListing,
+    verdict: Verdict,
+    signals: RouteSignals,
+    rails: tuple[RailRow, ...] | None,
+) -> RouteRow:
+    books = measured.books
+    sockets, sockets_up = measured.sockets, measured.sockets_up
+    return RouteRow(
+        route=measured.route,
+        venue=venue_of(measured.route),
+        product=measured.product,
+        state=verdict.state,
+        cause=verdict.cause,
+        score=verdict.score,
+        since_ns=verdict.since_ns,
+        reasons=verdict.reasons,
+        rest_ms=RestMs(signals.rest_p50_ms, signals.rest_p99_ms, signals.rest_lost_share),
+        ws_ms=Spread2(signals.ws_p50_ms, signals.ws_p99_ms),
+        tcp_ms=signals.tcp_ms,
+        feed_age_ms=Spread2(
+            shown_age(signals.feed_age_p50_ms, signals.offset_err_ms),
+            shown_age(signals.feed_age_p99_ms, signals.offset_err_ms),
+        ),
+        engine_lag_ms=signals.engine_lag_ms,
+        silence_ms=signals.silence_ms,
+        msgs_s=signals.msgs_s,
         gaps=books.gaps if books is not None else 0,
         resyncs=books.resyncs if books is not None else 0,
-        reconnects=watch.reconnects,
-        garbled=watch.garbled,
-        unknown=watch.unknown,
-        offset_ms=watch.offset.offset_ms,
-        offset_err_ms=watch.offset.error_ms,
-        rails=watched.rails.get(venue_of(route)),
-        notes=tuple(notes),
+        reconnects=measured.reconnects,
+        weight_used=signals.weight_share,
+        offset_ms=measured.offset.offset_ms,
+        offset_err_ms=measured.offset.error_ms,
+        connected=sockets > 0 and sockets_up == sockets,
+        sockets_up=sockets_up,
+        sockets=sockets,
+        error_share=signals.error_share,
+        errors=signals.errors,
+        warm=_phases(signals.warm),
+        cold=_phases(signals.cold),
+        baseline_rest_ms=signals.baseline_rest_ms,
+        baseline_age_ms=signals.baseline_age_ms,
+        channels=tuple(channel_row(life) for life in measured.channels()),
+        garbled=measured.garbled,
+        unknown=measured.unknown,
+        rails=rails,
+        notes=(*measured.notes, *listing.notes()),
     )
 
 
-def own_row(watched: WatchSession, usage: Usage, offsets: Collection[OffsetEstimator]) -> SelfRow:
-    own = watched.judge.own()
-    rates = [s.msgs_s for s in watched.signals.values() if s.msgs_s is not None]
-    return SelfRow(
-        loop_lag_ms=Spread2(own.loop_lag_p50_ms, own.loop_lag_p99_ms),
-        backlog=own.backlog,
-        witness=own.witness,
-        witness_ms=own.witness_ms,
-        witness_since_ns=own.witness_since_ns,
-        clock=clock_statement(own.clock, offsets),
-        cpu_share=usage.cpu_share(),
-        rss_mb=rss_mb(),
-        msgs_s=sum(rates) if rates else None,
+def _phases(medians: PhaseMedians) -> Phases:
+    return Phases(
+        resolve=medians.resolve_ms,
+        connect=medians.connect_ms,
+        tls=medians.tls_ms,
+        first_byte=medians.first_byte_ms,
+        body=medians.body_ms,
     )
 
 
-def clock_statement(stepped: str, offsets: Iterable[OffsetEstimator]) -> str:
-    """How our clock compares with the venues', by their median: one venue's wrong clock does not count."""
-    best = [(o.offset_ms, o.error_ms) for o in offsets]
-    known = [(offset, error) for offset, error in best if offset is not None and error is not None]
-    if not known:
-        return "not yet compared with any venue's"
-    offset = statistics.median(o for o, _ in known)
-    error = min(e for _, e in known)
-    step = "; it stepped lately" if stepped == "stepped" else ""
-    if abs(offset) <= error:
-        return f"agrees with {len(known)} routes within {error:.1f} ms{step}"
-    word = "behind" if offset > 0 else "ahead of"
-    return f"{abs(offset):.1f} ms {word} the median of {len(known)} routes, ± {error:.1f} ms{step}"
+def channel_row(life: ChannelLife) -> ChannelRow:
+    state: Literal["waiting", "live", "quiet", "silent", "refused"]
+    if life.refused:
+        state = "refused"
+    elif life.late:
+        state = "silent"
+    elif not life.data:
+        state = "waiting"
+    elif life.limit_ms is not None and life.silence_ms > life.limit_ms / 2:
+        state = "quiet"
+    else:
+        state = "live"
+    return ChannelRow(
+        channel=life.key,
+        msgs_s=None,
+        silence_ms=life.silence_ms if life.data else None,
+        limit_ms=life.limit_ms,
+        state=state,
+    )
 
 
-Taken: TypeAlias = tuple[PairState, Ladder]
-"""A pair and what its book was when it was looked at."""
+def pair_kind(pair: PairState, *, connected: bool, silent: bool) -> PairKind:
+    """Only ``live`` may be read as current: a synced book on a connected socket of a route that is not silent."""
+    if pair.refused is not None and not pair.book.synced:
+        return "refused"
+    if not pair.book.synced:
+        return "resyncing" if pair.synced_before else "waiting"
+    return "live" if connected and not silent else "stale"
 
 
-def ladders(watched: WatchSession) -> Iterator[tuple[tuple[str, str], Taken]]:
-    """By (route, watched symbol), one at a time: deriving them is most of what a frame costs."""
-    for route, symbol in watched.watchlist.pairs:
-        watch = watched.routes[route]
-        pair = watch.books.pairs.get(watch.actual(symbol)) if watch.books is not None else None
-        if pair is not None:
-            yield (route, symbol), (pair, pair.book.ladder())
-
-
-def pair_rows(
-    watched: WatchSession, taken: Mapping[tuple[str, str], Taken], now_ns: Callable[[], int]
-) -> Iterator[PairRow]:
-    """One at a time, of the ladders ``taken``; a row's ages are those of the moment in which it is made."""
-    by_symbol: dict[str, dict[str, float]] = {}
-    for (route, symbol), (pair, ladder) in taken.items():
-        if row_figures.known_silent(watched.verdicts.get(route)):
-            continue
-        rate = watched.rates.of(basis.quote_of(pair.book.instrument.symbol), basis.quote_of(symbol))
-        if ladder.mid is not None and rate is not None:
-            by_symbol.setdefault(symbol, {})[route] = ladder.mid * rate.rate
-    gaps = {symbol: row_figures.gaps_bps(mids) for symbol, mids in by_symbol.items()}
-    for route, symbol in watched.watchlist.pairs:
-        watch, gap_bps = watched.routes[route], gaps.get(symbol, {}).get(route)
-        yield _pair_row(watched, watch, symbol, taken.get((route, symbol)), gap_bps, now_ns())
-
-
-def _pair_row(
-    watched: WatchSession, watch: MonitoredRoute, wanted: str, taken: Taken | None, gap_bps: float | None, now_ns: int
+def pair_row(
+    pair: PairState,
+    ladder: Ladder,
+    kind: PairKind,
+    signals: SymbolSignals | None,
+    *,
+    product: Product,
+    now_ns: int,
+    mono_ns: int,
+    offset_ns: int | None,
+    offset_err_ms: float | None,
+    gap_bps: float | None,
+    depth: Mapping[str, Depth],
+    stands_for: str | None,
 ) -> PairRow:
-    symbol = watch.actual(wanted)
-    if taken is None:
-        known = watch.listed is not None and symbol not in watch.listed
-        return row_figures.unlisted_row(watch.route, symbol, "absent" if known else "waiting")
-    pair, ladder = taken
-    symbol = pair.book.instrument.symbol
-    key = (watch.route, symbol)
-    kept = watched.depths.get(key)
-    if kept is None or kept[0] is not ladder:
-        kept = watched.depths[key] = (ladder, row_figures.bands(ladder))
-    signals = watched.signals.get(watch.route)
-    kind = row_figures.pair_kind(
-        pair,
-        connected=watch.carries(symbol),
-        known_silent=row_figures.known_silent(watched.verdicts.get(watch.route)),
-        ever=pair.synced_before,
-    )
-    return row_figures.pair_row(
-        pair.book.instrument,
-        watch.product,
-        pair,
-        kind,
-        ladder,
-        signals.symbols.get(symbol) if signals is not None else None,
-        now_ns=now_ns,
-        offset_ns=watch.offset.fine_offset_ns,
-        offset_err_ms=watch.offset.error_ms,
+    book, instrument = pair.book, pair.book.instrument
+    received_ns = max((t for t in (book.received_mono_ns, pair.quote_mono_ns) if t), default=None)
+    stamp = _latest_stamp(pair)
+    age_ms = None if stamp is None or offset_ns is None else (now_ns + offset_ns - stamp) / MS
+    mark = pair.mark
+    normal = signals is not None and (signals.normal_depth_bid is not None or signals.normal_depth_ask is not None)
+    return PairRow(
+        route=instrument.route,
+        symbol=instrument.symbol,
+        stands_for=stands_for,
+        base=instrument.base,
+        quote=instrument.quote,
+        product=product,
+        state=kind,
+        bid=ladder.best_bid,
+        ask=ladder.best_ask,
+        tick=instrument.tick,
+        spread_bps=ladder.spread_bps,
+        depth=dict(depth),
+        normal_depth=Depth(signals.normal_depth_bid, signals.normal_depth_ask) if signals and normal else None,
+        normal_spread_bps=signals.normal_spread_bps if signals else None,
         gap_bps=gap_bps,
-        depth=kept[1],
-        stands_for=wanted if wanted != symbol else None,
+        age_ms=shown_age(age_ms, offset_err_ms),
+        quiet_ms=None if received_ns is None else max(0.0, (mono_ns - received_ns) / MS),
+        mark=mark.mark if mark else None,
+        funding_rate=mark.funding_rate if mark else None,
+        next_funding_ns=mark.next_funding_ns if mark else None,
+        liquidated=pair.liquidated(mono_ns),
     )
 
 
-def rates(watched: WatchSession) -> basis.Rates:
-    books = []
-    for route, watch in watched.routes.items():
-        if watch.books is None or row_figures.known_silent(watched.verdicts.get(route)):
-            continue
-        for pair in basis.PAIRS:
-            state = watch.books.pairs.get(pair)
-            if state is not None and watch.carries(pair):
-                ladder = state.book.ladder()
-                if ladder.best_bid is not None and ladder.best_ask is not None:
-                    books.append((pair, ladder.best_bid, ladder.best_ask))
-    return basis.rates_of(books)
-
-
-def basis_pairs(watched: WatchSession, listed: Collection[str]) -> list[str]:
-    """Stablecoin pairs of a spot route, as long as few others watch the same."""
-    pairs = []
-    for pair in basis.PAIRS:
-        others = sum(1 for w in watched.routes.values() if w.books is not None and pair in w.books.pairs)
-        if pair in listed and others < basis.ROUTES_PER_PAIR:
-            pairs.append(pair)
-    return pairs
-
-
-def basis_rows(watched: WatchSession) -> tuple[BasisRow, ...]:
-    return tuple(
-        BasisRow(pair=f"{a}/{b}", rate=r.rate, half_spread_bps=r.half_spread_bps, routes=r.routes)
-        for (a, b), r in watched.rates.known.items()
-        if f"{a}/{b}" in basis.PAIRS
+def unlisted_row(route: str, symbol: str, kind: Literal["absent", "waiting"]) -> PairRow:
+    """A watched symbol without an instrument: the venue does not list it, or has not been asked yet."""
+    base, _, rest = symbol.partition("/")
+    return PairRow(
+        route=route,
+        symbol=symbol,
+        base=base,
+        quote=rest.partition(":")[0],
+        product=product_of(symbol) or "spot",
+        state=kind,
     )
+
+
+def _latest_stamp(pair: PairState) -> int | None:
+    """The venue's clock on the newest thing said about this pair."""
+    stamps = [pair.book.gateway_ns or pair.book.engine_ns]
+    if pair.quote is not None:
+        stamps.append(pair.quote.gateway_ns or pair.quote.engine_ns)
+    return max((s for s in stamps if s is not None), default=None)
+
+
+def bands(ladder: Ladder) -> dict[str, Depth]:
+    return {str(band): Depth(*ladder.depth(band)) for band in BANDS_BPS}
+
+
+def gaps_bps(mids: Mapping[str, float]) -> dict[str, float | None]:
+    """Each route's mid against the median of the *other* routes' mids, signed bp; None where there is no other."""
+    result: dict[str, float | None] = {}
+    for route, mid in mids.items():
+        others = [m for r, m in mids.items() if r != route]
+        result[route] = (mid / statistics.median(others) - 1.0) * 10_000.0 if others else None
+    return result

@@ -1,6 +1,6 @@
-"""Measuring on the simulator: it runs as a child process, known by its command line and its control socket only.
+"""Measuring on the simulator, which runs as a child process and is known by its command line and control socket only.
 
-Nothing of ``feeds.sim`` is imported: what measures real venues owes nothing to a staged one.
+Nothing of ``feeds.sim`` is imported: the product must not depend on it.
 """
 
 from __future__ import annotations
@@ -55,26 +55,26 @@ async def start_simulator(scenario: str, speed: float) -> tuple[child_process.Ch
 
 
 def _fingerprint() -> str:
-    """Of the simulator's source: what it lists changes with nothing else."""
+    """Of the simulator's source, since nothing else changes what it lists."""
     digest = hashlib.sha256()
     for source in sorted((Path(__file__).parents[1] / "sim").rglob("*.py")):
         digest.update(source.read_bytes())
     return digest.hexdigest()[:16]
 
 
-async def obey(control: str) -> None:
-    """Until the simulator hangs up. ``control`` is the URL of its ready line."""
+async def follow_orders(control: str) -> None:
+    """Carries out the simulator's orders until it closes the socket. ``control`` is the URL of its ready line."""
     url = control.replace("http://", "ws://", 1) + "/orders"
     try:
         async with connect(url, max_size=MAX_ORDER_BYTES, compression=None) as socket:
             async for text in socket:
-                stall(text)
+                carry_out(text)
     except (OSError, WebSocketException):
-        return  # the simulator's end ends the collector by other means
+        return  # ``feeds.collector.main`` notices the simulator's end
 
 
-def stall(text: str | bytes) -> None:
+def carry_out(text: str | bytes) -> None:
     order = json.loads(text)
     if order.get("order") == "stall":
-        # blocking on purpose: this is the stall
+        # blocks the event loop on purpose: the scenario stages a fault of our own machine
         time.sleep(min(float(order["stall_ms"]), LONGEST_STALL_MS) / 1000.0)

@@ -1,1 +1,1 @@
-"""The user's file: read, checked and written; watchlists; where files live."""
+"""The user's config file: read, checked and written; watchlists; where files are kept."""

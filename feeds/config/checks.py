@@ -1,4 +1,4 @@
-"""Values of a user's TOML document, checked: a wrong one is one sentence that names file, line, key and what may be."""
+"""Checks values of a user's TOML document. A wrong one gives one sentence: file, line, key, and what is allowed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class ConfigError(ValueError):
 
 
 def hint(word: str, allowed: Collection[str]) -> str:
-    """``; nearest is "x" (allowed: x, y)``: the end of a complaint about a word."""
+    """``; nearest is "x" (allowed: x, y)``: the end of an error message about a word."""
     folded = {name.lower(): name for name in allowed}
     near = difflib.get_close_matches(word.lower(), folded, n=1, cutoff=0.5)
     nearest = f'; nearest is "{folded[near[0]]}"' if near else ""
@@ -33,7 +33,7 @@ def _kind(value: object) -> str:
 
 
 class Values:
-    """Checks the values of one document; every complaint passes through ``fail``."""
+    """Checks the values of one document; every error is raised by ``fail``."""
 
     def __init__(self, text: str, file: Path) -> None:
         self.text = text

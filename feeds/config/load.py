@@ -6,37 +6,22 @@ is allowed. No file at all is fine: every key has a default. ``feeds.config.save
 
 from __future__ import annotations
 
-import difflib
 import platform
 import tomllib
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from msgspec import Struct
 
-from feeds.config.checks import ConfigError as ConfigError  # what ``load`` and ``parse`` raise
-from feeds.config.checks import KeyPath, Values, hint
+from feeds.config.checks import ConfigError, KeyPath, hint
+from feeds.config.known import Known, everything_known
 from feeds.config.paths import config_file
 from feeds.config.toml_lines import syntax_line
-from feeds.config.watchlists import (
-    DEFAULT_NAME,
-    DEFAULT_NOTIONAL,
-    DEFAULT_SYMBOLS,
-    MAX_NOTIONAL,
-    MAX_NOTIONALS,
-    MAX_SYMBOLS,
-    NAME_RULE,
-    Watchlist,
-    default_watchlist,
-    expand,
-    guess_symbol,
-    is_name,
-    pairs_of,
-    product_of,
-)
-from feeds.model import Product, route_of, venue_of
+from feeds.config.watchlist_reader import WatchlistReader
+from feeds.config.watchlists import DEFAULT_NAME, NAME_RULE, Watchlist, default_watchlist, is_name
+from feeds.model import venue_of
 
 MAX_FILE_BYTES = 1_000_000
 FRAMES_PER_S = 4.0
@@ -56,7 +41,6 @@ TOP_KEYS = (
     "keys",
 )
 DOMAIN_KEYS = ("venues",)
-WATCHLIST_KEYS = ("symbols", "routes", "home", "notionals", "side")
 FEE_KEYS = ("taker",)
 ENDPOINT_KEYS = ("rest", "ws")
 WITNESS_KEYS = ("targets",)
@@ -86,7 +70,7 @@ class Config(Struct, frozen=True, kw_only=True):
     witnesses: tuple[str, ...] = WITNESSES
     """``host:port`` of neutral targets."""
     domains: Mapping[str, tuple[str, ...]] = {}
-    """The user's own failure domains, name -> venues, in place of or beside ours (feeds.domains)."""
+    """The user's own failure domains, name -> venues, in place of or beside ours (feeds.venues.failure_domains)."""
     theme: str | None = None
     keys: Mapping[str, str] = {}
     """Action id -> key, on top of the screen's own bindings."""
@@ -100,40 +84,8 @@ class Config(Struct, frozen=True, kw_only=True):
         return self.watchlists[name]
 
 
-class Known(Struct, frozen=True, kw_only=True):
-    """What a document is checked against. None means that nothing is known, so anything well-formed passes."""
-
-    routes: tuple[str, ...]
-    by_name: tuple[str, ...] = ()
-    """Further routes, which no pattern means: those of exchanges that are watched through ccxt.pro."""
-    listed: Callable[[str], Collection[str] | None] = lambda route: None
-    """Symbols a route lists, as far as the market cache knows."""
-    actions: Collection[str] | None = None
-    """Ids of the screen's actions."""
-    themes: Collection[str] | None = None
-
-    @property
-    def all_routes(self) -> tuple[str, ...]:
-        return (*self.routes, *self.by_name)
-
-
-def known_routes() -> tuple[str, ...]:
-    """Every route there is a venue for, in the registry's order."""
-    from feeds.venues.registry import VENUES  # venue modules are not needed by whoever passes routes itself
-
-    return tuple(route_of(name, product) for name, venue in VENUES.items() for product in venue.products)
-
-
-def routes_by_name() -> tuple[str, ...]:
-    """Every route that ccxt.pro can watch and we have no venue of our own for; in the order of their names."""
-    from feeds.venues.generic import generic_routes
-    from feeds.venues.registry import VENUES
-
-    return generic_routes(VENUES)
-
-
-def load(path: Path | None = None, known: Known | None = None) -> Config:
-    """Read the user's file. ``path`` given means ``--config``: then it must exist. Raises ConfigError."""
+def load_config(path: Path | None = None, known: Known | None = None) -> Config:
+    """Reads the user's file. A given ``path`` (``--config``) must exist. Raises ConfigError."""
     file = config_file() if path is None else path
     return parse(read_text(file, required=path is not None), file, known)
 
@@ -159,11 +111,6 @@ def read_text(file: Path, *, required: bool = False) -> str:
         raise ConfigError(f"{file}, line {line}: is not UTF-8 text.") from None
 
 
-def everything_known() -> Known:
-    """What a document is checked against unless somebody knows less, or more."""
-    return Known(routes=known_routes(), by_name=routes_by_name())
-
-
 def parse(text: str, file: Path, known: Known | None = None) -> Config:
     """A document's text -> what it says, defaults filled in. Raises ConfigError."""
     try:
@@ -172,26 +119,11 @@ def parse(text: str, file: Path, known: Known | None = None) -> Config:
         line = syntax_line(str(error)) or max(1, len(text.splitlines()))
         what = str(error).partition(" (at ")[0]
         raise ConfigError(f"{file}, line {line}: is not valid TOML ({what[:1].lower()}{what[1:]}).") from None
-    return _Reader(text, file, known if known is not None else everything_known()).config(document)
+    return ConfigReader(text, file, known if known is not None else everything_known()).config(document)
 
 
-def check_watchlist(source: str, name: str, body: Mapping[str, Any], known: Known) -> Watchlist:
-    """One watchlist that is not in any file yet, checked as one in a file is; ``source`` is named in the complaint.
-
-    Raises ConfigError.
-    """
-    reader = _Reader("", Path(source), known)
-    if not is_name(name):
-        reader.fail((), f"{name!r} cannot be a watchlist's name, which is {NAME_RULE}")
-    return reader.watchlist(name, body)
-
-
-class _Reader(Values):
-    """Checks one document against what is known."""
-
-    def __init__(self, text: str, file: Path, known: Known) -> None:
-        super().__init__(text, file)
-        self.known = known
+class ConfigReader(WatchlistReader):
+    """Reads the whole document: watchlists, and every other table."""
 
     def config(self, document: dict[str, Any]) -> Config:
         self.table((), document, TOP_KEYS)
@@ -220,78 +152,8 @@ class _Reader(Values):
             keys=self.keys(document.get("keys", {})),
         )
 
-    def watchlist(self, name: str, body: object) -> Watchlist:
-        at = ("watchlists", name)
-        values = self.table(at, body, WATCHLIST_KEYS)
-        if "symbols" not in values:
-            self.fail(at, 'misses the key "symbols", a list such as ["BTC/USDT", "BTC/USDT:USDT"]')
-        symbols = self.words((*at, "symbols"), values["symbols"], MAX_SYMBOLS)
-        products = {self.product((*at, "symbols"), symbol) for symbol in symbols}
-        patterns = self.words((*at, "routes"), values.get("routes", ["*"]), 200)
-        matched = {r for pattern in patterns for r in self.matches((*at, "routes"), pattern)}
-        routes = tuple(r for r in self.known.all_routes if r in matched and r.partition(".")[2] in products)
-        if not routes:
-            self.fail(at, "none of its routes trades the kind of its symbols (spot is BTC/USDT, linear BTC/USDT:USDT)")
-        self.check_listed((*at, "symbols"), routes, symbols)
-        home = None
-        if "home" in values:
-            home = self.choice((*at, "home"), values["home"], self.known.all_routes, "route")
-            if home not in matched:
-                self.fail((*at, "home"), f'"{home}" is not among the routes of this watchlist{hint(home, routes)}')
-        side = self.choice((*at, "side"), values.get("side", "buy"), ("buy", "sell"), "side")
-        return Watchlist(
-            name=name,
-            symbols=symbols,
-            patterns=patterns,
-            routes=routes,
-            home=home,
-            notionals=self.notionals((*at, "notionals"), values.get("notionals", [DEFAULT_NOTIONAL])),
-            side="buy" if side == "buy" else "sell",
-        )
-
-    def product(self, at: KeyPath, symbol: str) -> Product:
-        product = product_of(symbol)
-        if product is None:
-            near = guess_symbol(symbol)
-            nearest = f'; nearest is "{near}"' if near else ""
-            self.fail(at, f'"{symbol}" is no symbol{nearest} (allowed: BASE/QUOTE, BASE/QUOTE:SETTLE)', symbol)
-        return product
-
-    def check_listed(self, at: KeyPath, routes: Sequence[str], symbols: Sequence[str]) -> None:
-        for symbol in symbols:
-            listings = [self.known.listed(route) for route, _ in pairs_of(routes, [symbol])]
-            if any(names is None or symbol in names for names in listings):
-                continue  # listed, or a route whose listing we have not seen may list it
-            names = sorted({n for listing in listings if listing is not None for n in listing})
-            near = difflib.get_close_matches(symbol, names, n=1, cutoff=0.5)
-            if not near and (guess := guess_symbol(symbol)) in DEFAULT_SYMBOLS:
-                near = [str(guess)]
-            nearest = f'; nearest is "{near[0]}"' if near else ""
-            self.fail(
-                at,
-                f'no route of this watchlist lists "{symbol}"{nearest} (allowed: {len(names)} listed symbols)',
-                symbol,
-            )
-
-    def matches(self, at: KeyPath, pattern: str) -> tuple[str, ...]:
-        found = (pattern,) if pattern in self.known.by_name else expand(pattern, self.known.routes)
-        if not found:
-            venues = {route.partition(".")[0] + ".*": None for route in self.known.routes}
-            self.fail(
-                at,
-                f'unknown route "{pattern}"{hint(pattern, (*self.known.routes, *venues, *self.known.by_name))}',
-                pattern,
-            )
-        return found
-
-    def notionals(self, at: KeyPath, value: object) -> tuple[float, ...]:
-        if not isinstance(value, list) or not 1 <= len(value) <= MAX_NOTIONALS:
-            self.fail(at, f"must be a list of 1 to {MAX_NOTIONALS} numbers")
-        what = f"an amount of quote currency from 1 to {MAX_NOTIONAL:.0f}"
-        return tuple(self.number(at, item, 1, MAX_NOTIONAL, what) for item in value)
-
     def by_route(self, at: KeyPath, value: object, allowed: Sequence[str]) -> dict[str, tuple[KeyPath, dict[str, Any]]]:
-        """Tables by route, whether written ``[fees."binance.linear"]`` or ``[fees.binance.linear]``."""
+        """Route -> (path of its table, the table), written ``[fees."binance.linear"]`` or ``[fees.binance.linear]``."""
         found: dict[str, tuple[KeyPath, dict[str, Any]]] = {}
         for key, body in self.table(at, value).items():
             here = (*at, key)

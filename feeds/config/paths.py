@@ -22,14 +22,14 @@ def cache_dir() -> Path:
 
 
 def state_dir() -> Path:
-    """What the program keeps for itself: captures, logs without a name."""
+    """What the program keeps for itself: the collector's error log."""
     return platformdirs.user_state_path(APP, appauthor=False)
 
 
 def runtime_dir() -> Path:
     """Sockets of running collectors. Whoever makes it uses mode 0700."""
     if sys.platform == "linux" and not os.environ.get("XDG_RUNTIME_DIR"):
-        # platformdirs would fall back to a guessable place under /tmp, which another user could make first
+        # platformdirs would use a predictable folder under /tmp, which another user could create first
         return state_dir() / "run"
     return platformdirs.user_runtime_path(APP, appauthor=False)
 

@@ -1,7 +1,7 @@
-"""Writing the user's config file: whole, checked and atomic, with the file before it kept beside it.
+"""Writes the user's config file: whole, checked and atomic. The previous one is kept beside it.
 
 The writer (tomli-w) cannot keep comments, so a file that is changed by a command loses them; ``config.toml.bak`` has
-them. Nothing is written over a file that does not read as valid: whoever broke it by hand must not lose it.
+them. A file that is not valid is never overwritten: the user may have broken it by hand and must not lose it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from typing import Any, TypeAlias
 
 import tomli_w
 
-from feeds.config.load import Config, ConfigError, Known, parse, read_text
+from feeds.config.checks import ConfigError
+from feeds.config.known import Known
+from feeds.config.load import Config, parse, read_text
 from feeds.config.paths import write_atomically
 from feeds.config.watchlists import DEFAULT_NAME
 
@@ -63,7 +65,7 @@ def replace_text(file: Path, text: str, known: Known) -> Config:
 
 
 def has_comments(text: str) -> bool:
-    """Would a rewrite lose something? (A ``#`` inside a text counts too: better one warning too many.)"""
+    """A rewrite may lose comments. (A ``#`` inside a text counts too: better one warning too many.)"""
     return "#" in text
 
 

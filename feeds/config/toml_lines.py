@@ -1,4 +1,4 @@
-"""Where in a TOML text a key stands, so that a complaint can name the line. tomllib keeps no positions."""
+"""The line of a key in a TOML text, for error messages. tomllib keeps no positions."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def line_of(text: str, keys: tuple[str, ...], value: str | None = None) -> int |
 
 
 def syntax_line(message: str) -> int | None:
-    """The line that a ``tomllib.TOMLDecodeError`` speaks of, None when it means the end of the file."""
+    """The line that a ``tomllib.TOMLDecodeError`` names; None when it means the end of the file."""
     match = _SYNTAX_LINE.search(message)
     return int(match[1]) if match else None
 

@@ -21,11 +21,11 @@ DEFAULT_NOTIONAL = 100_000.0
 MAX_SYMBOLS = 64
 MAX_NOTIONALS = 8
 MAX_NOTIONAL = 1e9
-"""Quote currency; more than any book holds, and small enough that sums of allocations stay exact (feeds.split)."""
+"""Quote currency. More than any book holds, and small enough for exact sums of allocations (feeds.advise.split)."""
 NAME_RULE = "1 to 40 letters, digits, '-' or '_'"
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")
-# The base may be anything a venue invents (there are coins with Chinese names); currencies to pay in are plain words.
+# The base may hold any characters (there are coins with Chinese names); quote currencies are plain letters and digits.
 _SYMBOL = re.compile(r"(?P<base>[^\s/:\"'\\]{1,30})/(?P<quote>[A-Z0-9]{2,12})(?::(?P<settle>[^\s/:\"'\\]{1,30}))?")
 _QUOTES = ("USDT", "USDC", "FDUSD", "USD", "EUR", "BTC", "ETH")
 
@@ -45,7 +45,7 @@ class Watchlist(Struct, frozen=True, kw_only=True):
 
     @property
     def pairs(self) -> tuple[tuple[str, str], ...]:
-        """Every (route, symbol) to watch; a venue that does not list one of them says so later."""
+        """Every (route, symbol) to watch, whether or not the venue lists the symbol."""
         return pairs_of(self.routes, self.symbols)
 
     def home_for(self, symbol: str) -> str | None:
@@ -96,7 +96,7 @@ def expand(pattern: str, routes: Collection[str]) -> tuple[str, ...]:
 
 
 def guess_symbol(text: str) -> str | None:
-    """How a venue's own name, or a careless spelling, would be written: ``btcusdt`` -> ``BTC/USDT``."""
+    """A venue's own name or a careless spelling -> the unified symbol: ``btcusdt`` -> ``BTC/USDT``."""
     upper = text.strip().upper()
     if product_of(upper) is not None:
         return upper

@@ -1,8 +1,8 @@
-"""Instruments of every route, from a cache on disk that a short-lived process fills through ccxt.
+"""Instruments of every route, from a cache on disk that a short child process fills through ccxt.
 
 ccxt costs half a second and 100 MB, so no process that measures or draws ever imports it: ``refresh`` starts
 ``python -m feeds.instruments.fetch`` for that (see there). A cache file is fresh for a day. When the
-venue cannot be asked, an older one is used, and a note says so. Cache files are read as if a stranger had written them.
+venue cannot be asked, an older one is used, with a note for the user. Cache files are read as untrusted input.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from pathlib import Path
@@ -18,6 +17,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from feeds import child_process
 from feeds.model import Instrument
 
 CACHE_SCHEMA = 1
@@ -56,7 +56,7 @@ class Markets(Struct, frozen=True, kw_only=True):
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
-    """One line of the fetching process: what became of a route."""
+    """One line that the fetching process prints: the result for one route."""
 
     route: str
     count: int = 0
@@ -90,7 +90,7 @@ def cache_path(cache_dir: Path, label: str, route: str) -> Path:
 def load_cached(
     routes: Iterable[str], cache_dir: Path, label: str = LIVE, now_ns: int | None = None
 ) -> dict[str, Markets]:
-    """What the cache holds, however old; routes without a readable file are missing. Never raises on file content."""
+    """What the cache holds, of any age; routes without a readable file are missing. Never raises on file content."""
     now = time.time_ns() if now_ns is None else now_ns
     found: dict[str, Markets] = {}
     for route in routes:
@@ -130,8 +130,8 @@ async def refresh(
     """Ask the venues of ``routes`` (all of them; choose the stale ones yourself) in a process of its own.
 
     ``rest`` gives the base URL of routes that are not asked at the published one. ``arrived`` is called for each route
-    as soon as it is there, so that a slow venue holds up nobody else. ``now_ns`` is what the age of cached instruments
-    is counted to. Raises nothing but what ``arrived`` raises, and cancellation; the process ends in any case.
+    as soon as its instruments are there, so that a slow venue delays no other. Ages of cached instruments are counted
+    up to ``now_ns``. Raises nothing but what ``arrived`` raises, and cancellation; the process ends in any case.
     """
     wanted = tuple(dict.fromkeys(routes))
     job = Job(cache_dir=str(cache_dir), label=label, routes=wanted, rest=dict(rest or {}))
@@ -167,38 +167,27 @@ async def _ask(job: Job, timeout_s: float, done: Callable[[Outcome], None]) -> t
     if not job.routes:
         return outcomes, ""
     try:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "feeds.instruments.fetch",
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-        )
+        child = await child_process.start("feeds.instruments.fetch", forget_stderr=True)
     except OSError as error:
         return outcomes, f"the process that asks cannot be started ({error.strerror})"
-    assert process.stdin is not None and process.stdout is not None
     try:
         async with asyncio.timeout(timeout_s):
-            with contextlib.suppress(ConnectionError):  # it died at once; the end of its stdout says so
-                process.stdin.write(msgspec.json.encode(job))
-                await process.stdin.drain()
-            process.stdin.close()
-            async for line in _lines(process.stdout):
+            with contextlib.suppress(ConnectionError):  # it has ended already; the end of its stdout tells
+                child.stdin.write(msgspec.json.encode(job))
+                await child.stdin.drain()
+            child.stdin.close()
+            async for line in _lines(child.stdout):
                 try:
                     outcome = msgspec.json.decode(line, type=Outcome)
                 except msgspec.DecodeError:
-                    continue  # a library's own word on stdout
+                    continue  # some library has printed something
                 if outcome.route in job.routes:
                     outcomes[outcome.route] = outcome
                     done(outcome)
     except TimeoutError:
         return outcomes, f"no answer within {timeout_s:g} s"
     finally:
-        if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
+        await child.kill()
     return outcomes, "the process that asks ended early"
 
 
@@ -227,7 +216,7 @@ def _read(path: Path, route: str, now_ns: int) -> Stored | None:
 
 
 def is_sound(instrument: Instrument) -> bool:
-    """Are its numbers ones that can be traded and calculated with?"""
+    """Its numbers are within bounds that can be calculated with."""
     steps = (instrument.tick, instrument.lot, instrument.contract_size)
     limits = (instrument.min_size, instrument.min_notional)
     return (

@@ -1,6 +1,6 @@
 """``python -m feeds.instruments.fetch``: asks venues for their instruments through ccxt, fills the cache, ends.
 
-A process of its own, because ccxt costs half a second and 100 MB that nobody else should pay. It reads a
+A process of its own, because loading ccxt costs half a second and 100 MB. It reads a
 ``cache.Job`` on stdin and prints one ``cache.Outcome`` a route on stdout as soon as that route's file is written.
 Public endpoints only: no keys, no currencies, only the kind of market that the route is.
 """
@@ -31,7 +31,7 @@ from feeds.venues.generic import GenericFacts, generic
 REQUEST_TIMEOUT_MS = 10_000
 THREADS = 8
 MEMORY_BYTES = 3 << 30
-"""Of address space: a venue that answers without end fails here, in a process nobody depends on."""
+"""Of address space: an endless answer fails in this process, and in no other."""
 ERROR_CHARS = 160
 
 _DECIMAL_PLACES, _SIGNIFICANT_DIGITS, _TICK_SIZE = 2, 3, 4  # ccxt.base.decimal_to_precision
@@ -50,7 +50,7 @@ def convert(
     ``taker_fee`` (a fraction) is our dated and sourced fact for the route. It stands where the venue lists no fees: a
     fee that is the same on every market comes from a table inside ccxt, which may be old (Bybit's linear fee is 0.0006
     in ccxt 4.5.90 and 0.00055 as published). Other numbers were decimal text at the venue, so a tick of ``0.1`` is
-    exactly ``float("0.1")``. Without ``sizes_in_contracts`` a listed contract size is nobody's unit, and 1 stands.
+    exactly ``float("0.1")``. Without ``sizes_in_contracts`` the venue's sizes are not in contracts: the size is 1.
     """
     product = product_in(route)
     found: dict[str, Instrument] = {}
@@ -81,7 +81,7 @@ def _instrument(market: Mapping[str, Any], route: str, mode: int, taker_fee: flo
     precision = market.get("precision") or {}
     limits = market.get("limits") or {}
     tick, lot = _step(precision.get("price"), mode), _step(precision.get("amount"), mode)
-    if mode == _SIGNIFICANT_DIGITS:  # of prices alone (Bitfinex): their step moves with them, down to the lowest price
+    if mode == _SIGNIFICANT_DIGITS:  # only prices (Bitfinex): the step grows with the price
         tick, lot = _limit(limits, "price"), _step(precision.get("amount"), _DECIMAL_PLACES)
     contract_size = 1.0 if market.get("spot") else _number(market.get("contractSize"))
     texts = [market.get(key) for key in ("symbol", "id", "base", "quote")]
@@ -89,7 +89,7 @@ def _instrument(market: Mapping[str, Any], route: str, mode: int, taker_fee: flo
         return None
     symbol, venue_id, base, quote = (str(text) for text in texts)
     if market.get("swap") and market.get("baseName"):
-        venue_id = str(market["baseName"])  # Hyperliquid: ccxt's id is a place in a list, everything asks for the coin
+        venue_id = str(market["baseName"])  # Hyperliquid: ccxt's id is an index, channels go by coin
     own_fee = _number(market.get("taker"))
     settle = market.get("settle")
     instrument = Instrument(
@@ -133,7 +133,7 @@ def _step(value: object, mode: int) -> float | None:
         return None
     if mode == _TICK_SIZE:
         return number
-    # through text, so that 2 places are the float 0.01 and not 10 ** -2.0's neighbour
+    # by way of text: 2 places must be exactly the float 0.01, which 10 ** -2.0 need not be
     return float(f"1e{-int(number)}") if mode == _DECIMAL_PLACES and abs(number) <= 30 else None
 
 
@@ -162,7 +162,7 @@ def narrow(options: dict[str, Any], product: Product) -> None:
 
 
 def table_fee(fees: object, product: Product, otherwise: float) -> float:
-    """The taker fee in ccxt's ``fees`` table, a fraction: all there is for an exchange that we hold no facts of."""
+    """The taker fee in ccxt's ``fees`` table, a fraction: for exchanges whose fees we have not looked up."""
     kinds = (
         [fees.get(kind) for kind in (product, "trading" if product == "spot" else "swap", "trading")]
         if isinstance(fees, dict)
@@ -176,11 +176,11 @@ def fetch(
     ccxt_id: str, route: str, facts: ProductFacts | GenericFacts, base: str | None
 ) -> tuple[list[Instrument], int]:
     """Ask one venue, blocking. Raises whatever ccxt raises."""
-    import ccxt  # the reason for this process
+    import ccxt  # here only: see the module's docstring
 
     product = product_in(route)
     exchange = getattr(ccxt, ccxt_id)({"enableRateLimit": True, "timeout": REQUEST_TIMEOUT_MS})
-    exchange.has["fetchCurrencies"] = False  # needs a key at some venues, and nothing here reads it
+    exchange.has["fetchCurrencies"] = False  # needs a key at some venues, and we do not use it
     narrow(exchange.options, product)
     if base is not None:
         exchange.urls["api"] = redirect(exchange.urls["api"], base)
@@ -198,9 +198,9 @@ def fetch(
 def store(
     job: Job, route: str, ccxt_id: str, facts: ProductFacts | GenericFacts, venue: Venue | None = None
 ) -> Outcome:
-    """Fetch one route and write its cache file; an empty listing is a failure, and leaves the file before it.
+    """Fetch one route and write its cache file; an empty listing is a failure and leaves the old file.
 
-    ``venue`` may list over a websocket; a base that somebody replaced is asked over REST all the same."""
+    ``venue`` may list over a websocket; a route whose base URL is replaced is asked over REST all the same."""
     product = product_in(route)
     listing = None if venue is None or route in job.rest else venue.listing(product)
     try:
@@ -220,7 +220,7 @@ def store(
             skipped=skipped,
         )
         write_atomically(cache_path(Path(job.cache_dir), job.label, route), msgspec.json.encode(stored))
-    except Exception as error:  # one venue's trouble, of whatever kind, is a line of the report and not everybody's
+    except Exception as error:  # any failure of one venue is reported for that venue and stops no other
         text = " ".join(f"{type(error).__name__}: {error}".split())
         return Outcome(route=route, error=text[:ERROR_CHARS])
     return Outcome(route=route, count=len(instruments))
@@ -237,16 +237,16 @@ def main() -> int:
             name, _, product = route.partition(".")
             venue: Any = VENUES.get(name) or (generic(name) if name in PRODUCTS else None)
             if venue is None or product not in venue.products or product not in venue.ccxt:
-                _say(Outcome(route=route, error="no such route"))
+                _print(Outcome(route=route, error="no such route"))
                 continue
             native = VENUES.get(name)
             futures.append(pool.submit(store, job, route, venue.ccxt[product], venue.products[product], native))
         for future in as_completed(futures):
-            _say(future.result())
+            _print(future.result())
     return 0
 
 
-def _say(outcome: Outcome) -> None:
+def _print(outcome: Outcome) -> None:
     sys.stdout.write(msgspec.json.encode(outcome).decode() + "\n")
     sys.stdout.flush()
 
@@ -256,7 +256,7 @@ def _limit_memory() -> None:
         return
     import resource
 
-    with contextlib.suppress(ValueError, OSError):  # a lower limit of the user's own stays
+    with contextlib.suppress(ValueError, OSError):  # the user may have set a lower limit already
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, resource.getrlimit(resource.RLIMIT_AS)[1]))
 
 

@@ -1,4 +1,4 @@
-"""Instruments of the watched routes: from the cache at once, from the venues when the cache is old or empty."""
+"""Instruments of the watched routes: from the cache at once, and from the venues where the cache is old or empty."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from feeds.instruments.cache import LIVE, Markets, is_fresh, load_cached, refres
 from feeds.model import Instrument
 
 RETRY_S = (5.0, 15.0, 30.0, 60.0, 120.0)
-"""Between attempts to ask venues that could not be asked."""
+"""Waits before asking again venues that could not be asked; the last one repeats."""
 RECHECK_S = 3600.0
-"""Between looks at the age of what we have, in runs that last for days."""
+"""How often the age of the instruments is checked, in runs that last for days."""
 
 Ready = Callable[[str, Mapping[str, Instrument], str], None]
 
 
 class InstrumentLoader:
-    """Tells ``ready(route, instruments by symbol, note)`` when a route's are known, and again when their note changes.
+    """Calls ``ready(route, instruments by symbol, note)`` when a route's are known, and again when the note changes.
 
-    ``note`` is a sentence for the user, empty when all is well. ``say`` gets sentences for the journal.
+    ``note`` is a sentence for the user, empty when all is well. ``log_event`` gets sentences for the event log.
     """
 
     def __init__(
@@ -33,15 +33,15 @@ class InstrumentLoader:
         label: str | None,
         rest: Mapping[str, str],
         ready: Ready,
-        say: Callable[[str], None],
+        log_event: Callable[[str], None],
     ) -> None:
         self._routes, self._cache_dir, self._label = tuple(routes), cache_dir, label or LIVE
-        self._rest, self._ready, self._say = dict(rest), ready, say
+        self._rest, self._ready, self._log_event = dict(rest), ready, log_event
         self._task: asyncio.Task[None] | None = None
         self._known: dict[str, Markets] = {}
 
     def start(self) -> None:
-        """Tell what the cache holds before returning; ask for the rest in the background."""
+        """``ready`` is called for what the cache holds before this returns; venues are asked in the background."""
         self._take(load_cached(self._routes, self._cache_dir, self._label))
         self._task = asyncio.create_task(self._keep_fresh())
 
@@ -77,7 +77,7 @@ class InstrumentLoader:
             self._take(asked.markets)
             for route, why in asked.failures.items():
                 kept = "using the cached ones" if route in self._known else "nothing can be watched there yet"
-                self._say(f"{route}: the venue could not be asked for its instruments ({why}); {kept}")
+                self._log_event(f"{route}: the venue could not be asked for its instruments ({why}); {kept}")
             if asked.failures:
                 await asyncio.sleep(RETRY_S[min(failed, len(RETRY_S) - 1)])
                 failed += 1

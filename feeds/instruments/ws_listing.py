@@ -1,4 +1,4 @@
-"""Instruments of a venue that lists them over a websocket, having no REST for it. Blocking, as ``markets_fetch`` is."""
+"""Instruments of a venue that lists them only over a websocket. Blocking, for ``feeds.instruments.fetch``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from feeds.venues.base import Listing, VenueError
 
 MAX_MESSAGE = 16 << 20
 MOST_MESSAGES = 1_000
-"""Before the one that lists: a greeting, an acknowledgement, and whatever else a venue thinks of."""
+"""At most so many are read before the one that lists: greetings, acknowledgements and others."""
 
 
 def ask(

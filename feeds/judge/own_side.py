@@ -33,7 +33,6 @@ class OwnState(Struct, frozen=True, kw_only=True):
     loop_since_ns: int | None
     loop_lag_p50_ms: float | None
     loop_lag_p99_ms: float | None
-    backlog: int
     clock: Literal["ok", "stepped", "unknown"]
     clock_since_ns: int | None
     text: str
@@ -65,7 +64,6 @@ class OwnSide:
         self._late: deque[tuple[int, int, float]] = deque(maxlen=400)
         self._self_ns: int | None = None
         self._first_self_ns: int | None = None
-        self._backlog = 0
         self._voids: deque[tuple[int, int]] = deque(maxlen=VOIDS_KEPT)
         self._step_ns: int | None = None
         self._step_ms = 0.0
@@ -88,7 +86,6 @@ class OwnSide:
         start_ns = self._self_ns if self._self_ns is not None else t_ns
         self._self_ns = t_ns
         self._first_self_ns = t_ns if self._first_self_ns is None else self._first_self_ns
-        self._backlog = sample.backlog
         if finite(sample.loop_lag_p50_ms):
             self._lag_p50.add(t_ns, sample.loop_lag_p50_ms)
         if finite(sample.loop_lag_p99_ms):
@@ -249,7 +246,6 @@ class OwnSide:
             loop_since_ns=self.late_since_ns or self._on_time_ns or self._first_self_ns,
             loop_lag_p50_ms=p50,
             loop_lag_p99_ms=p99,
-            backlog=self._backlog,
             clock="unknown" if not measured else "ok" if clock_ns is None else "stepped",
             clock_since_ns=clock_ns,
             text=self._text(now_ns, clock_ns),

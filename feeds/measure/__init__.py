@@ -1,1 +1,1 @@
-"""A route being measured: probes, snapshots, clock offset, status, transfers, witness. It gives samples."""
+"""A route under measurement: probes, sockets, book checks, clock offset, status, transfers, witness. Emits samples."""

@@ -1,4 +1,4 @@
-"""What the judge is told of a route's books, and checks of a book against the venue's trades, quotes and range."""
+"""Samples of a route's books, and checks of a book against the venue's trades, quotes and range."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ WIDEN_NARROW_NS = 60 * SECOND
 """Time between snapshots that only widen the known range: they cost much of the REST budget."""
 
 
-def book_sample(route: str, book: Book, now_ns: int, *, disagrees: bool = False) -> BookSample:
+def book_sample(route: str, book: Book, now_ns: int, mono_ns: int, *, disagrees: bool = False) -> BookSample:
+    """The book now: at ``now_ns`` on our wall clock, ``mono_ns`` on the monotonic one."""
+    received_ns = book.received_mono_ns
     ladder = book.ladder()
     bid10, ask10 = ladder.depth(10)
     return BookSample(
@@ -38,7 +40,7 @@ def book_sample(route: str, book: Book, now_ns: int, *, disagrees: bool = False)
         spread_bps=ladder.spread_bps,
         depth_bid=bid10,
         depth_ask=ask10,
-        age_ms=None if book.received_ns is None else max(0.0, (now_ns - book.received_ns) / MS),
+        age_ms=None if received_ns is None else (mono_ns - received_ns) / MS,
         crossed=ladder.crossed,
         disagrees=disagrees,
         synced=book.synced,
@@ -58,34 +60,35 @@ class BookChecks:
         """By symbol: in how many samples in a row the quote has disagreed with the book."""
         self._widened_ns: dict[str, int] = {}
 
-    def sample(self, symbol: str, now_ns: int) -> BookSample:
+    def sample(self, symbol: str, now_ns: int, mono_ns: int) -> BookSample:
         pair = self._books.pairs[symbol]
-        against = self._quote_is_off(pair, now_ns)
+        against = self._quote_is_off(pair, mono_ns)
         self._disagreed[symbol] = self._disagreed.get(symbol, 0) + 1 if against else 0
         disagrees = self._disagreed[symbol] >= DISAGREE_SAMPLES
-        return book_sample(self._books.route, pair.book, now_ns, disagrees=disagrees)
+        return book_sample(self._books.route, pair.book, now_ns, mono_ns, disagrees=disagrees)
 
-    def _quote_is_off(self, pair: PairState, now_ns: int) -> bool:
+    def _quote_is_off(self, pair: PairState, mono_ns: int) -> bool:
         """Does the venue's own quote contradict its book, both being fresh?"""
         quote, book = pair.quote, pair.book
         ladder = book.ladder()
         mid, spread_bps = ladder.mid, ladder.spread_bps
         if mid is None or spread_bps is None or quote is None or quote.bid is None or quote.ask is None:
             return False
-        if book.received_ns is None or now_ns - book.received_ns >= FRESH_NS or now_ns - pair.quote_ns >= FRESH_NS:
+        received_ns = book.received_mono_ns
+        if received_ns is None or mono_ns - received_ns >= FRESH_NS or mono_ns - pair.quote_mono_ns >= FRESH_NS:
             return False
         off_bps = abs((quote.bid + quote.ask) / 2 / mid - 1) * 10_000
         return off_bps > max(DISAGREE_BPS, DISAGREE_SPREADS * spread_bps)
 
-    def frozen(self, now_ns: int) -> int:
+    def frozen(self, mono_ns: int) -> int:
         """How many books have not changed for two limits of their channel while their trades went on."""
         frozen = 0
         for symbol, pair in self._books.pairs.items():
             version, trades = self._seen.get(symbol, (-1, 0))
             if pair.book.version != version:
                 self._seen[symbol] = (pair.book.version, pair.trades)
-            elif pair.book.synced and pair.trades - trades >= FROZEN_TRADES and pair.book.changed_ns is not None:
-                frozen += now_ns - pair.book.changed_ns > self._frozen_ns
+            elif pair.book.synced and pair.trades - trades >= FROZEN_TRADES and pair.book.changed_mono_ns is not None:
+                frozen += mono_ns - pair.book.changed_mono_ns > self._frozen_ns
         return frozen
 
     def keep_wide(self, symbol: str, mono_ns: int) -> None:

@@ -10,7 +10,7 @@ from msgspec import Struct
 from feeds.clock import MS, SECOND
 
 COARSE_MS = 200.0
-"""An offset known no better than this tells no age: a better estimate later would look like lateness."""
+"""With a larger error no age is given: a better estimate later would look like a change of the age."""
 
 
 class _Exchange(Struct, gc=False):
@@ -74,16 +74,18 @@ class OffsetEstimator:
 
     @property
     def fine_offset_ns(self) -> int | None:
-        """The offset to tell ages with; None while it is unknown or known no better than ``COARSE_MS``."""
+        """The offset to correct ages with; None while its error is unknown or above ``COARSE_MS``."""
         return None if self._best is None or self._best.error_ns > COARSE_MS * MS else self._best.offset_ns
 
     def ages_ms(self, ages_ns: Iterable[int]) -> list[float]:
-        """Ages by two clocks (received minus stamped) corrected to one, ascending; empty where they cannot be told."""
+        """Ages (received by our clock minus stamped by theirs), corrected by the offset, ascending.
+
+        Empty while the offset is not known well enough."""
         offset_ns = self.fine_offset_ns
         return [] if offset_ns is None else sorted((age + offset_ns) / MS for age in ages_ns)
 
     def statement(self) -> str:
-        """For people, in one clause."""
+        """In one clause, for people."""
         if self._best is None:
             return "clock offset unknown"
         return (

@@ -13,10 +13,10 @@ from msgspec import Struct
 
 from feeds.books.route_books import RouteBooks
 from feeds.clock import Clock
-from feeds.frame import ChannelRow
 from feeds.measure.clock_offset import OffsetEstimator
 from feeds.model import Instrument, Product, Rail, StatusNotice
 from feeds.samples import Sample
+from feeds.transport.subscriptions import ChannelLife
 from feeds.venues.base import Answer, RestRequest
 
 
@@ -58,12 +58,7 @@ class VenueRequests(Protocol):
 
 
 class MonitoredRoute(Protocol):
-    """One route under measurement."""
-
-    notes: list[str]
-    market_note: str
-    listed: frozenset[str] | None
-    stand_ins: dict[str, str]
+    """One route under measurement. Nothing in it is set from outside."""
 
     @property
     def route(self) -> str: ...
@@ -78,6 +73,10 @@ class MonitoredRoute(Protocol):
     @property
     def books(self) -> RouteBooks | None:
         """None until ``watch`` was called."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Whole sentences for the user about how the route is measured, e.g. that its feed has ended."""
 
     @property
     def offset(self) -> OffsetEstimator: ...
@@ -111,8 +110,8 @@ class MonitoredRoute(Protocol):
     def sample(self) -> None:
         """Emit what was measured since the last call. Called about once a second."""
 
-    def channel_rows(self) -> tuple[ChannelRow, ...]: ...
-    def actual(self, symbol: str) -> str: ...
+    def channels(self) -> tuple[ChannelLife, ...]:
+        """Every subscription as it is now."""
 
     def carries(self, symbol: str) -> bool:
         """Whether this symbol's book comes in now: its socket is connected."""

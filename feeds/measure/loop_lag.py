@@ -1,4 +1,4 @@
-"""Our own side: how late our event loop is, and steps of our wall clock."""
+"""How late our own event loop is, and whether our wall clock was set."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Lag(Struct, frozen=True):
 
 
 class LoopLag:
-    """How late our own event loop runs what was due: the share of any delay that is ours.
+    """How late our own event loop runs what is due: the part of any delay that is ours.
 
     A timer is due every ``interval_s``. When the loop was blocked over several due times, each of them counts with its
     own lateness: otherwise one block of a second would be one bad sample among twenty good ones.
@@ -64,7 +64,7 @@ class LoopLag:
     def tick(self, now_mono_ns: int) -> None:
         """Account for every due time up to now."""
         missed = (now_mono_ns - self._due_ns) // self._interval_ns
-        # Lateness of what would overflow the window anyway is skipped, not counted one by one.
+        # What would overflow the window anyway is skipped.
         skip = max(0, missed + 1 - (self._lags.maxlen or 1))
         for n in range(skip, missed + 1):
             self._lags.append(now_mono_ns - self._due_ns - n * self._interval_ns)
@@ -86,7 +86,7 @@ class LoopLag:
 
 
 class ClockStep:
-    """Wall clock against monotonic clock: notices that ours was set, or that the machine slept."""
+    """Compares wall clock and monotonic clock: notices that ours was set, or that the machine slept."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -98,7 +98,7 @@ class ClockStep:
             before_ns = self._clock.monotonic_ns()
             wall_ns = self._clock.time_ns()
             after_ns = self._clock.monotonic_ns()
-            if after_ns - before_ns <= READ_NS:  # else we were put aside in between, and would call that a step
+            if after_ns - before_ns <= READ_NS:  # else the process was paused in between, which would look like a step
                 gap_ns = wall_ns - before_ns
                 step_ns, self._gap_ns = gap_ns - self._gap_ns, gap_ns
                 return step_ns

@@ -1,7 +1,7 @@
-"""REST probes on a fixed schedule, and every other REST request in the same budget.
+"""REST probes on a fixed schedule, within the route's budget.
 
-Open loop: a probe starts when it is due, whether or not earlier ones have come back, and its time counts from when it
-was due. A closed loop would ask a slow venue less often and call it fast (coordinated omission).
+Open loop: a probe starts when it is due, whether or not earlier ones have been answered, and its time counts from when
+it was due. A closed loop would ask a slow venue less often and so call it fast (coordinated omission).
 """
 
 from __future__ import annotations
@@ -66,9 +66,9 @@ class Prober:
         self.budget = budget or RestBudget(venue.products[product].rest_limit)
         self.offset = offset or OffsetEstimator()
         self.skipped = 0
-        """Probes that were due and not sent: budget, too many under way, or our own lateness. Never samples."""
+        """Probes that were due and not sent: no budget, too many under way, or we were late. They give no samples."""
         self.bugs = 0
-        """Exceptions that should not have been possible; each is logged."""
+        """Exceptions by bugs of ours; each is logged."""
         self._venue, self._product, self._emit, self._clock = venue, product, emit, clock
         self._schedule = schedule or ProbeSchedule()
         self._probes = tuple(venue.probes(product, instruments))
@@ -82,14 +82,14 @@ class Prober:
         return len(self._in_flight)
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Send probes until cancelled."""
         if self._turn is None:
             return
         mean_weight = sum(p.request.weight for p in self._probes) / len(self._probes)
         cold_rate = self._probes[0].request.weight / self._schedule.cold_s
         warm_s = max(self._schedule.warm_s, self.budget.pace_s(mean_weight, cold_rate))
         now_ns = self._clock.monotonic_ns()
-        # Routes of one process begin out of step, so that our own probes do not queue behind each other.
+        # Routes begin at random moments, so that our own probes do not queue behind each other.
         warm = Ticker(now_ns + int(self._rng.uniform(0.2, 1.0) * warm_s * SECOND), warm_s)
         cold = Ticker(now_ns, self._schedule.cold_s)
         try:
@@ -149,7 +149,7 @@ class Prober:
             t_ns=due_wall_ns,
             name=probe.name,
             cold=cold or timing.cold,
-            # A timeout is a sample at the timeout, not at whenever we got round to noticing it.
+            # A timeout counts as the timeout, not as the moment we noticed it.
             total_ms=(timeout_ns if failure.timed_out else min(elapsed_ns, timeout_ns)) / MS,
             wait_ms=wait_ns / MS,
             resolve_ms=timing.resolve_ms,
@@ -178,7 +178,7 @@ class Prober:
             t_ns=due_wall_ns,
             name=probe.name,
             cold=timing.cold,
-            # Up to the last byte on the wire; decoding is ours and not counted.
+            # Up to the last byte received; decoding is our own work and not counted.
             total_ms=((timing.ended_mono_ns or now_ns) - due_ns) / MS,
             wait_ms=wait_ns / MS,
             resolve_ms=timing.resolve_ms,

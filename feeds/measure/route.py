@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from feeds.books.route_books import RouteBooks
 from feeds.clock import MS
-from feeds.frame import ChannelRow
 from feeds.measure.clock_offset import OffsetEstimator
 from feeds.measure.contract import Hosts, Meters
 from feeds.measure.feed_migration import FeedMigration
@@ -17,6 +16,7 @@ from feeds.model import Instrument, Product
 from feeds.samples import StatusSample
 from feeds.transport.rate_limit import ConnectLimits
 from feeds.transport.stream import Stream
+from feeds.transport.subscriptions import ChannelLife
 from feeds.venues.base import Answer, ProductFacts, RestRequest, Venue
 
 
@@ -44,10 +44,6 @@ class RouteMonitor:
         self._sampled_ns = meters.clock.monotonic_ns()
         self._migration = FeedMigration(context, self._sampled_ns)
         self._feed = RouteFeed(context, hosts)
-        self.notes: list[str] = [self._migration.note] if self._migration.note else []
-        self.market_note = ""
-        self.listed: frozenset[str] | None = None
-        self.stand_ins: dict[str, str] = {}
 
     def start(self) -> None:
         self._feed.rest.probe(())
@@ -64,10 +60,7 @@ class RouteMonitor:
     def sample(self) -> None:
         clock = self._meters.clock
         now_ns, mono_ns = clock.time_ns(), clock.monotonic_ns()
-        ended = self._migration.note
         self._feed = self._migration.follow(self._feed, mono_ns)
-        if self._migration.note != ended:
-            self.notes = [*filter(None, (self._migration.note,)), *(n for n in self.notes if n != ended)]
         if (notices := self._migration.notices(mono_ns, whole=self._feed.whole)) is not None:
             self._meters.emit(StatusSample(route=self.route, t_ns=now_ns, notices=notices))
         interval_ms = (mono_ns - self._sampled_ns) / MS
@@ -75,15 +68,15 @@ class RouteMonitor:
         if interval_ms > 0:
             self._feed.sample(now_ns, mono_ns, interval_ms)
 
-    def channel_rows(self) -> tuple[ChannelRow, ...]:
-        return self._feed.sockets.channel_rows(self._meters.clock.monotonic_ns())
+    def channels(self) -> tuple[ChannelLife, ...]:
+        return self._feed.sockets.channels(self._meters.clock.monotonic_ns())
 
     def carries(self, symbol: str) -> bool:
         return self._feed.sockets.carries(symbol)
 
-    def actual(self, symbol: str) -> str:
-        """The route's own symbol for a watched one."""
-        return self.stand_ins.get(symbol, symbol)
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return (self._migration.note,) if self._migration.note else ()
 
     @property
     def facts(self) -> ProductFacts:

@@ -84,9 +84,9 @@ class RouteFeed:
         emit = self._context.meters.emit
         self.sockets.sample_links(self.books.gaps, mono_ns)
         feed = self._sampler.sample(now_ns, interval_ms, self.sockets.messages)
-        feed = msgspec.structs.replace(feed, frozen_books=self._checks.frozen(now_ns))
+        feed = msgspec.structs.replace(feed, frozen_books=self._checks.frozen(mono_ns))
         emit(self.sockets.add_to(feed, mono_ns))
         for symbol in self.books.pairs:
-            emit(self._checks.sample(symbol, now_ns))
+            emit(self._checks.sample(symbol, now_ns, mono_ns))
             if self.books.rest_snapshot:
                 self._checks.keep_wide(symbol, mono_ns)

@@ -8,7 +8,6 @@ import msgspec
 
 from feeds.books.route_books import RouteBooks
 from feeds.clock import MS
-from feeds.frame import ChannelRow
 from feeds.measure.rest_side import RestSide
 from feeds.measure.route_context import RouteContext
 from feeds.measure.route_tasks import RouteTasks
@@ -16,7 +15,7 @@ from feeds.model import Channel, Event, Fault, Instrument
 from feeds.quantiles import percentile
 from feeds.samples import FeedSample, LinkSample
 from feeds.transport.stream import Stream
-from feeds.transport.subscriptions import ChannelLife, channel_row
+from feeds.transport.subscriptions import ChannelLife
 from feeds.venues.base import SocketPlan
 
 
@@ -47,7 +46,7 @@ class RouteSockets:
     # samples
 
     def sample_links(self, gaps: int, mono_ns: int) -> None:
-        """Emit every socket's state, one sample a measured round trip; hand on what pongs tell of the venue's clock.
+        """Emit every socket's state, one sample a measured round trip; add the venue's times in pongs to the offset.
 
         ``gaps`` are the route's, since books belong to it and not to one of its sockets. A resync is the other end of
         a gap and not counted beside it.
@@ -78,11 +77,8 @@ class RouteSockets:
             never_data=tuple(c.key for c in channels if c.never_data),
         )
 
-    def channels(self, mono_ns: int) -> list[ChannelLife]:
-        return [channel for stream in self.streams for channel in stream.silences(mono_ns)]
-
-    def channel_rows(self, mono_ns: int) -> tuple[ChannelRow, ...]:
-        return tuple(channel_row(channel) for channel in self.channels(mono_ns))
+    def channels(self, mono_ns: int) -> tuple[ChannelLife, ...]:
+        return tuple(channel for stream in self.streams for channel in stream.silences(mono_ns))
 
     def carries(self, symbol: str) -> bool:
         """The socket that this symbol's book comes by is connected."""
@@ -122,8 +118,8 @@ class _SocketEvents:
         self._context, self._books = context, books
         self._symbols = [s.symbol for s in plan.subscriptions if s.channel is Channel.BOOK and s.symbol is not None]
 
-    def events(self, stream: Stream, events: Sequence[Event], readable_ns: int, start_ns: int) -> None:
-        self._books.events(stream, events, readable_ns, start_ns)
+    def events(self, stream: Stream, events: Sequence[Event], wall_ns: int, mono_ns: int) -> None:
+        self._books.events(stream, events, wall_ns, mono_ns)
 
     def link(self, sample: LinkSample) -> None:
         self._context.meters.emit(sample)

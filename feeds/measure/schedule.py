@@ -1,4 +1,4 @@
-"""Due times at a fixed distance: an open loop."""
+"""A fixed schedule: due times do not depend on how long the work takes (an open loop)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Ticker:
         self._every_ns = max(1, round(every_s * SECOND))
 
     def take(self, now_ns: int) -> tuple[int, int] | None:
-        """The latest due time that has come, and how many earlier ones were missed for our own lateness; else None."""
+        """(the latest due time that has come, how many earlier ones we missed by being late); None: nothing is due."""
         if now_ns < self.due_ns:
             return None
         missed = (now_ns - self.due_ns) // self._every_ns

@@ -87,7 +87,7 @@ class Snapshots:
             return f"the REST snapshot cannot be used ({error})"
         if deep:
             await self._caught_up(snapshot)
-        outcome = self._books.rest_book(snapshot, self._context.meters.clock.time_ns())
+        outcome = self._books.rest_book(snapshot, self._context.meters.clock.monotonic_ns())
         if outcome is Outcome.APPLIED:
             return None
         return "the REST snapshot is older than the stream"

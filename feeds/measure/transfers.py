@@ -1,4 +1,4 @@
-"""Transfer rails: can a coin still be brought to a venue and taken out again? Asked for every few minutes."""
+"""Can a coin be deposited at a venue, and withdrawn again? Asked for every few minutes."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from feeds.venues.base import VenueError
 
 EVERY_S = 300.0
 FIRST_S = 5.0
-"""After the start: books come first."""
+"""Wait after the start: books come first."""
 
-Word = Literal["open", "slow", "closed", "unknown"]
+RailState = Literal["open", "slow", "closed", "unknown"]
 
 
 def rows_of(rails: Iterable[Rail], coins: Sequence[str]) -> tuple[RailRow, ...]:
-    """One row a coin, in the order of ``coins``: open as long as one chain is. A coin the venue does not name is left
-    out, and one without any chain is closed."""
+    """One row a coin, in the order of ``coins``: open as long as one chain is open. A coin that the venue does not
+    name is left out."""
     by_coin: dict[str, list[Rail]] = {}
     for rail in rails:
         by_coin.setdefault(rail.coin, []).append(rail)
@@ -33,15 +33,15 @@ def rows_of(rails: Iterable[Rail], coins: Sequence[str]) -> tuple[RailRow, ...]:
             rows.append(
                 RailRow(
                     coin=coin,
-                    deposit=_word([(r.deposit, r.slow) for r in found]),
-                    withdraw=_word([(r.withdraw, r.slow) for r in found]),
+                    deposit=_state([(r.deposit, r.slow) for r in found]),
+                    withdraw=_state([(r.withdraw, r.slow) for r in found]),
                     closed=tuple(sorted({r.chain for r in found if r.withdraw is False and r.chain})),
                 )
             )
     return tuple(rows)
 
 
-def _word(chains: Sequence[tuple[bool | None, bool]]) -> Word:
+def _state(chains: Sequence[tuple[bool | None, bool]]) -> RailState:
     if any(is_open and not slow for is_open, slow in chains):
         return "open"
     if any(is_open for is_open, _ in chains):
@@ -62,13 +62,13 @@ def warning(rows: Iterable[RailRow], coins: Iterable[str]) -> str | None:
 
 
 class RailsWatch:
-    """Asks one venue, by its spot route's host, and tells the rows for all of its routes."""
+    """Asks one venue, at the host of its spot route. The answer holds for all of the venue's routes."""
 
     def __init__(
-        self, watch: MonitoredRoute, coins: Sequence[str], tell: Callable[[str, tuple[RailRow, ...]], None]
+        self, watch: MonitoredRoute, coins: Sequence[str], on_rows: Callable[[str, tuple[RailRow, ...]], None]
     ) -> None:
-        """``tell(venue, rows)``."""
-        self._watch, self._coins, self._tell = watch, tuple(coins), tell
+        """``on_rows(venue, rows)`` is called after every answer."""
+        self._watch, self._coins, self._on_rows = watch, tuple(coins), on_rows
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -89,7 +89,7 @@ class RailsWatch:
                 try:
                     rails += self._watch.venue.read_transfers(await self._watch.request(request))
                 except (HttpError, VenueError):
-                    continue  # not told is not closed
+                    continue  # no answer does not mean closed
             if rails:
-                self._tell(self._watch.venue.name, rows_of(rails, self._coins))
+                self._on_rows(self._watch.venue.name, rows_of(rails, self._coins))
             await asyncio.sleep(EVERY_S)

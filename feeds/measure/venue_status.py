@@ -1,4 +1,4 @@
-"""A venue's official word about itself, asked for once a minute and handed to each of its routes."""
+"""A venue's official status, asked for once a minute and handed to each of its routes."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from feeds.venues.base import VenueError
 
 EVERY_S = 60.0
 SOON_S = 15.0
-"""While something is announced as ongoing."""
+"""Interval while something is announced as ongoing."""
 
-Tell = Callable[[str, tuple[StatusNotice, ...]], None]
+OnNotices = Callable[[str, tuple[StatusNotice, ...]], None]
 
 
 class StatusWatch:
-    """``tell(route, notices)`` is called after every answer, with those notices that concern the route."""
+    """``on_notices(route, notices)`` is called after every answer, with those notices that concern the route."""
 
-    def __init__(self, venue: str, routes: Sequence[MonitoredRoute], clock: Clock, tell: Tell) -> None:
+    def __init__(self, venue: str, routes: Sequence[MonitoredRoute], clock: Clock, on_notices: OnNotices) -> None:
         self.venue = venue
-        self._routes, self._clock, self._tell = tuple(routes), clock, tell
+        self._routes, self._clock, self._on_notices = tuple(routes), clock, on_notices
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -54,8 +54,8 @@ class StatusWatch:
             try:
                 notices = tuple(watch.venue.read_status(watch.product, await watch.request(request)))
             except (HttpError, VenueError):
-                continue  # no word is no news: the probes tell whether the venue answers
+                continue  # no answer is no status: whether the venue answers is the probes' business
             if any(n.state in ("ongoing", "incident") for n in notices):
                 wait_s = SOON_S
             for each in self._routes:
-                self._tell(each.route, tuple(n for n in notices if not n.products or each.product in n.products))
+                self._on_notices(each.route, tuple(n for n in notices if not n.products or each.product in n.products))

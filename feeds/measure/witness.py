@@ -1,7 +1,7 @@
-"""Neutral witnesses of our own uplink: TCP handshakes with targets that no venue runs, and nothing sent.
+"""Neutral witnesses of our own uplink: TCP handshakes with hosts that no venue runs. Nothing is sent.
 
-Default targets are two well-known anycast resolvers of different operators, on 443 or else 53. A refusal (RST) counts
-as a failure: a firewall at home answers like that too, and a witness must not vouch for a road it has not seen.
+Default targets are two well-known anycast resolvers of different operators, on port 443 or else 53. A refusal (RST)
+counts as a failure: a firewall at home answers like that too, and then nothing is known about our uplink.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class Witness:
         for n in range(len(target.ports)):
             index = (first_port + n) % len(target.ports)
             left_s = deadline - asyncio.get_running_loop().time()
-            # Each port gets its part of the time, or a silent first one would starve the second.
+            # Each port gets its part of the time, or a silent first port would leave none for the second.
             share_s = left_s / (len(target.ports) - n)
             try:
                 async with asyncio.timeout(share_s):

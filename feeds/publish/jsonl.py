@@ -1,7 +1,7 @@
 """Headless logging: frames as JSON lines.
 
 The first row is ``kind: header``. Every row has ``t`` (integer nanoseconds since the epoch), ``kind`` and ``vantage``;
-DESIGN's row formats name the rest. Missing is ``null``, never 0.
+``route_row``, ``pair_row`` and ``rows`` hold the other fields. Missing is ``null``, never 0.
 """
 
 from __future__ import annotations
@@ -111,14 +111,15 @@ def rows(frame: Frame, seen_event: int) -> Iterator[Row]:
     for advice in frame.advice:
         yield row("advice", advice_row(advice))
     own = frame.own
+    # backlog: not measured. The key stays, so that the row keeps its shape.
     yield row(
         "self",
-        {"loop_lag_ms": own.loop_lag_ms, "backlog": own.backlog, "witness": own.witness, "clock": own.clock},
+        {"loop_lag_ms": own.loop_lag_ms, "backlog": None, "witness": own.witness, "clock": own.clock},
     )
 
 
 class LogFile:
-    """Writes frames to a file (appending) or stdout, at most one every ``every_s``; the last is never lost."""
+    """Appends frames to a file or writes them to stdout, at most one every ``every_s``; the last one always."""
 
     def __init__(self, out: str, every_s: float, version: str) -> None:
         """Raises OSError when ``out`` cannot be opened."""
@@ -140,7 +141,7 @@ class LogFile:
             self._write(frame)
 
     def close(self) -> None:
-        """Writes what the schedule still held back."""
+        """Writes the last frame, if the schedule has left it out."""
         if self._latest is not None and self._latest is not self._written:
             self._write(self._latest)
         self._file.flush()

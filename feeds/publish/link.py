@@ -1,8 +1,8 @@
-"""Frames between processes: a collector serves, screens attach and go.
+"""Frames between processes: a collector serves them, screens connect and disconnect.
 
 The wire is a 4-byte big-endian length and a msgpack body, both ways: ``Message`` to the screen, ``Command`` back.
 An address is a path (Unix socket, mode 0600) or, where there are none, ``tcp:PORT:TOKEN`` on loopback, where the client
-sends the token first. A slow screen is dropped to the latest frame; it never holds the collector.
+sends the token first. A slow screen misses frames and gets the latest one; the collector never waits for it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from feeds.frame import Command, Frame, Goodbye, History, Message, Past, Shown
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 MAX_COMMAND_BYTES = 64 * 1024
 STUCK_S = 30.0
-"""A screen that takes nothing for this long is cut."""
+"""A screen that reads nothing for this long is disconnected."""
 TOKEN_BYTES = 32
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -68,7 +68,7 @@ def new_address(folder: Path) -> Address:
     return Address(path=str(folder / f"{os.getpid()}-{secrets.token_hex(4)}.sock"))
 
 
-def _frame_bytes(message: Message | Command) -> bytes:
+def _packet(message: Message | Command) -> bytes:
     body = _encode(message)
     return len(body).to_bytes(4, "big") + body
 
@@ -131,7 +131,7 @@ class Server:
     async def close(self, why: str) -> None:
         """Tells every screen why, then stops listening."""
         self._why = why
-        for _ in range(4):  # the loop's steps from a waiting connection to its task
+        for _ in range(4):  # as many turns of the event loop as a new connection needs until its task runs
             await asyncio.sleep(0)
         if self._server is not None:
             self._server.close()
@@ -151,38 +151,38 @@ class Server:
         assert task is not None
         self._tasks.add(task)
         screen = _Screen()
-        listening: asyncio.Task[None] | None = None
+        reading: asyncio.Task[None] | None = None
         try:
             if self._address is not None and self._address.path is None:
                 given = await asyncio.wait_for(reader.readexactly(TOKEN_BYTES * 2), 5.0)
                 if not hmac.compare_digest(given, self._address.token.encode()):
                     return
             self._screens.add(screen)
-            listening = asyncio.create_task(self._listen(reader, screen))
-            await self._talk(writer, screen, listening)
+            reading = asyncio.create_task(self._read_commands(reader, screen))
+            await self._send_frames(writer, screen, reading)
         except (OSError, LinkError, asyncio.IncompleteReadError, TimeoutError, asyncio.CancelledError):
             # the screen has gone, is stuck, or does not speak our protocol: it loses its link, nothing else happens
             pass
         finally:
             self._screens.discard(screen)
             self._tasks.discard(task)
-            if listening is not None:
-                listening.cancel()
+            if reading is not None:
+                reading.cancel()
             writer.transport.abort()
 
-    async def _talk(self, writer: asyncio.StreamWriter, screen: _Screen, listening: asyncio.Task[None]) -> None:
+    async def _send_frames(self, writer: asyncio.StreamWriter, screen: _Screen, reading: asyncio.Task[None]) -> None:
         writer.transport.set_write_buffer_limits(high=0)  # drain() waits until the kernel has taken all of it
-        await self._send(writer, _frame_bytes(Past(self._history())))
-        while not listening.done():
+        await self._send(writer, _packet(Past(self._history())))
+        while not reading.done():
             screen.wake.clear()
             latest = self._latest
             if latest is not None and latest.number != screen.number:
                 screen.number = latest.number
                 if self._encoded is None:
-                    self._encoded = _frame_bytes(Shown(latest))
+                    self._encoded = _packet(Shown(latest))
                 await self._send(writer, self._encoded)
             if self._why is not None:
-                await self._send(writer, _frame_bytes(Goodbye(self._why)))
+                await self._send(writer, _packet(Goodbye(self._why)))
                 return
             await screen.wake.wait()
 
@@ -190,12 +190,12 @@ class Server:
         writer.write(data)
         await asyncio.wait_for(writer.drain(), STUCK_S)
 
-    async def _listen(self, reader: asyncio.StreamReader, screen: _Screen) -> None:
+    async def _read_commands(self, reader: asyncio.StreamReader, screen: _Screen) -> None:
         try:
             while True:
                 self._command(_decode_command(await _read(reader, MAX_COMMAND_BYTES)))
         except (OSError, LinkError, asyncio.IncompleteReadError, msgspec.MsgspecError):
-            screen.wake.set()  # so that the talking side notices that this one has ended
+            screen.wake.set()  # so that ``_send_frames`` notices that no more commands come
 
 
 async def _clear_stale_socket(path: str) -> None:
@@ -212,7 +212,7 @@ async def _clear_stale_socket(path: str) -> None:
 
 
 class Attachment:
-    """A screen's end of the link; fulfils the screen's ``Source``."""
+    """A screen's end of the link; implements the screen's ``Source``."""
 
     def __init__(self, address: Address, patience_s: float = 10.0) -> None:
         self._address = address
@@ -238,9 +238,9 @@ class Attachment:
             writer.transport.abort()
 
     async def send(self, command: Command) -> None:
-        """Lost without a sound when the link is down: the screen shows that by itself."""
+        """Dropped when the link is down: the screen shows that by itself."""
         if self._writer is not None:
-            self._writer.write(_frame_bytes(command))
+            self._writer.write(_packet(command))
             with contextlib.suppress(OSError):
                 await self._writer.drain()
 

@@ -1,4 +1,4 @@
-"""How long to wait before the next try, and how often trying is allowed at all. Pure: times come in."""
+"""How long to wait before the next try. Pure: times are arguments."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from email.utils import parsedate_to_datetime
 
 
 class Backoff:
-    """Exponential, jittered, capped. Forgiven from outside, and only for data: a handshake proves nothing.
+    """Exponential, jittered, capped. The caller resets it (``forgive``), and only for data: a handshake proves nothing.
 
-    Each delay is uniform between half and all of ``base_s * 2**failures``, so that many streams cut at once do not come
-    back at once.
+    Each delay is uniform between half and all of ``base_s * 2**failures``, so that streams which were cut together do
+    not come back together.
     """
 
     def __init__(self, *, base_s: float = 0.5, cap_s: float = 30.0, rng: random.Random | None = None) -> None:

@@ -1,6 +1,6 @@
 """One websocket from open to close: what it receives, what it sends and when, and whether it is still alive.
 
-Everything happens in two kinds of synchronous callback, a burst of bytes and a timer; nothing here awaits anybody.
+Everything happens in two kinds of synchronous callback, a burst of bytes and a timer. Nothing here awaits.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from feeds.transport.rate_limit import WindowLimit
 from feeds.transport.stream_stats import StreamStats
 from feeds.transport.subscriptions import Channels, Key
 from feeds.transport.tcp_info import TcpInfo, tcp_info
-from feeds.transport.websocket import Wire
+from feeds.transport.websocket import WebSocket
 from feeds.venues.base import Payload, ProductFacts, Session, Subscription
 
 log = logging.getLogger(__name__)
 
 Emit: TypeAlias = Callable[[Sequence[Event], int, int], None]
-"""Events of one message, socket readable (our wall clock, ns), handler start (the same clock, ns)."""
+"""Events of one message, and when the socket became readable: on our wall clock and on the monotonic one, ns."""
 
 MAX_OUTBOX = 1024
 _PING_WINDOW_S = 10.0
@@ -34,7 +34,7 @@ _PING_WINDOW_S = 10.0
 
 
 class StreamTiming(Struct, frozen=True, kw_only=True):
-    """Patience of a stream, seconds."""
+    """Delays and timeouts of a stream, in seconds."""
 
     backoff_s: float = 0.5
     """First delay before dialling again; doubles."""
@@ -52,13 +52,16 @@ class StreamTiming(Struct, frozen=True, kw_only=True):
     """How long a successor may take until all steady channels have data."""
     close_s: float = 2.0
     notice_spread_s: float = 2.0
-    """Within this long after an announced disconnect a successor is opened, each stream at another moment."""
+    """After an announced disconnect a successor is opened within this time, each stream at a random moment of it."""
     notice_settle_s: float = 10.0
-    """A connection younger than this does not run from an announced disconnect at once."""
+    """A connection younger than this does not react to an announced disconnect at once."""
 
 
 class Connection:
-    """The ``Receiver`` of one ``Wire``, with the session's protocol state. Times in ns, monotonic, unless said."""
+    """The ``Receiver`` of one ``WebSocket``, with the session's protocol state.
+
+    Times in ns, monotonic, unless a name says otherwise.
+    """
 
     def __init__(
         self,
@@ -86,20 +89,20 @@ class Connection:
         self.lost: asyncio.Future[None] = loop.create_future()
         """Done when the TCP connection is gone."""
         self.cut: asyncio.Future[None] = loop.create_future()
-        """Done when it is time for a successor."""
+        """Done when it is time to open a successor."""
         self.cut_ns: int | None = None
         self.by_appointment = False
         """The venue announced that it will end this connection."""
         self.dead_text = ""
-        """Why we gave it up, where we did."""
-        self.wire: Wire | None = None
+        """Why we ended it, where we did."""
+        self.socket: WebSocket | None = None
         self.opened_ns = self._mono()
         self.first_data_ns: int | None = None
         self.channels = Channels(subscriptions, facts.quiet_s, self.opened_ns, before)
-        self._heard = self.channels.heard
+        self._last_data_ns = self.channels.last_data_ns
         self._last_any_ns = self.opened_ns
         self._readable_ns = self.opened_ns
-        self._readable_wall_ns = self._skew_ns = 0
+        self._readable_wall_ns = 0
         self._count = 0
         self._fresh = False
         self._ws_pings = Pings(timeout_s=timing.pong_timeout_s)
@@ -113,28 +116,26 @@ class Connection:
     # what the socket calls
 
     def burst_begins(self) -> None:
-        self._readable_ns = mono_ns = self._mono()
-        self._readable_wall_ns = wall_ns = self._wall()
-        self._skew_ns = wall_ns - mono_ns
+        self._readable_ns = self._mono()
+        self._readable_wall_ns = self._wall()
 
     def message(self, raw: bytes, binary: bool) -> None:
-        start_ns = self._mono()
         self._count += 1
         try:
-            # Any: every event class in ``heard`` has a symbol, which a type checker cannot see from a dict of classes.
-            events: Sequence[Any] = self._receive(raw, self._readable_wall_ns)
+            # Any: all event classes in ``_last_data_ns`` have a symbol, which a type checker cannot see.
+            events: Sequence[Any] = self._receive(raw, self._readable_ns)
             for event in events:
-                heard = self._heard.get(type(event))
-                if heard is None:
+                by_symbol = self._last_data_ns.get(type(event))
+                if by_symbol is None:
                     self._control(event)
                     continue
                 symbol = event.symbol
-                if symbol in heard:
-                    heard[symbol] = self._readable_ns
-                elif None in heard:
-                    heard[None] = self._readable_ns
+                if symbol in by_symbol:
+                    by_symbol[symbol] = self._readable_ns
+                elif None in by_symbol:
+                    by_symbol[None] = self._readable_ns
                 self._fresh = True
-            self.emit(events, self._readable_wall_ns, start_ns + self._skew_ns)
+            self.emit(events, self._readable_wall_ns, self._readable_ns)
         except Exception:  # our own fault, counted as ours; the next message goes on
             self.bug("a message")
         if binary:
@@ -171,9 +172,9 @@ class Connection:
 
     # what the stream calls
 
-    def opened(self, wire: Wire) -> None:
+    def opened(self, socket: WebSocket) -> None:
         """The handshake is done: subscribe, and keep alive from now on."""
-        self.wire = wire
+        self.socket = socket
         self.opened_ns = self._last_any_ns = now_ns = self._mono()
         # The first pings wait a little: the handshake's own bytes would be in their round trip.
         self._ws_due_ns = now_ns + SECOND
@@ -186,7 +187,7 @@ class Connection:
 
     def resubscribe(self, channel: Channel, symbol: str) -> None:
         """Ask for a fresh snapshot of one channel, as soon as the send limit lets us."""
-        if self.wire is None or len(self._outbox) >= MAX_OUTBOX:
+        if self.socket is None or len(self._outbox) >= MAX_OUTBOX:
             return
         try:
             self._outbox.extend(self._session.resubscribe(channel, symbol))
@@ -197,7 +198,7 @@ class Connection:
 
     def tcp_info(self) -> TcpInfo | None:
         """The kernel's figures of this connection."""
-        return None if self.wire is None else tcp_info(self.wire.transport.get_extra_info("socket"))
+        return None if self.socket is None else tcp_info(self.socket.transport.get_extra_info("socket"))
 
     @property
     def keepalive_ok(self) -> bool | None:
@@ -207,32 +208,32 @@ class Connection:
         return any(known) if known else None
 
     def drop(self, why: str) -> None:
-        """Give the connection up at once."""
+        """End the connection at once."""
         self.dead_text = self.dead_text or why
-        if self.wire is not None:
-            self.wire.transport.abort()
+        if self.socket is not None:
+            self.socket.transport.abort()
 
-    def silence(self) -> None:
-        """Hand nothing over any more: a successor took its place."""
+    def mute(self) -> None:
+        """Hand over nothing more: a successor has taken its place."""
         self.on_data = None
         self.stats = StreamStats()
-        self.emit = _nowhere
-        if self.wire is not None:
-            self.wire.muted = True
+        self.emit = _drop
+        if self.socket is not None:
+            self.socket.muted = True
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
     async def close(self) -> None:
-        """Say goodbye, bounded by the close timeout."""
-        if self.wire is not None:
-            await self.wire.close()
+        """Close with a websocket close frame, within the close timeout."""
+        if self.socket is not None:
+            await self.socket.close()
 
     # keeping alive
 
     def _tick(self) -> None:
         self._timer = None
-        if self.lost.done() or self.wire is None:
+        if self.lost.done() or self.socket is None:
             return
         try:
             due_ns = self.tick(self._mono())
@@ -246,13 +247,13 @@ class Connection:
             self._timer = self._loop.call_later(wait_s, self._tick)
 
     def _wake(self) -> None:
-        """Something became due earlier than the timer knows; done once, after the present burst."""
+        """Something is due earlier than the timer knows: run it once, after the present burst."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = self._loop.call_later(0, self._tick)
 
     def tick(self, now_ns: int) -> int:
-        """Do what is due; returns when to be called again (at the latest)."""
+        """Do what is due. Returns when to be called again, at the latest."""
         facts, timing = self._facts, self._timing
         self._note_lost_pongs(now_ns)
         idle_s = facts.idle_cut_s or timing.idle_s
@@ -278,31 +279,31 @@ class Connection:
         return due_ns if self.cut_ns is None or self.cut.done() else min(due_ns, self.cut_ns)
 
     def _drain(self, now_ns: int) -> int:
-        """Send what waits, as far as the venue's limit allows; returns when to go on."""
+        """Send what waits, as far as the venue's limit allows. Returns when to continue."""
         now_s = now_ns / SECOND
-        while self._outbox and self.wire is not None:
+        while self._outbox and self.socket is not None:
             if (wait_s := self._sends.wait_s(1, now_s)) > 0:
                 return now_ns + int(wait_s * SECOND) + 1
             self._sends.take(1, now_s)
-            if not self.wire.send_now(self._outbox.popleft()):
+            if not self.socket.send_now(self._outbox.popleft()):
                 self._outbox.clear()
         return now_ns + SECOND
 
     def _ping_ws(self, now_ns: int) -> None:
-        assert self.wire is not None
+        assert self.socket is not None
         token = self._ws_pings.send(now_ns)
         self._count_ping(now_ns)
-        self.wire.ping_now(token.to_bytes(8))
+        self.socket.ping_now(token.to_bytes(8))
 
     def _ping_app(self, now_ns: int) -> None:
-        assert self.wire is not None
+        assert self.socket is not None
         token = self._app_pings.send(now_ns)
         payload = self._session.ping(token)
         if payload is None:
             self._app_pings.answer(token, now_ns)
             return
         self._count_ping(now_ns)
-        self.wire.send_now(payload)
+        self.socket.send_now(payload)
 
     def _count_ping(self, now_ns: int) -> None:
         if self._facts.sends.window_s <= _PING_WINDOW_S:
@@ -347,11 +348,11 @@ class Connection:
                 pass
 
     def _reply(self, payload: Payload) -> None:
-        if self.wire is not None:
-            self.wire.send_now(payload)
+        if self.socket is not None:
+            self.socket.send_now(payload)
             self._count_ping(self._readable_ns)
         elif len(self._outbox) < MAX_OUTBOX:
-            self._outbox.append(payload)  # asked within the handshake's own packet
+            self._outbox.append(payload)  # the message came in the same packet as the handshake
 
     def _leave_within(self, within_s: float) -> None:
         # NaN, or a notice about a past moment, means now.
@@ -359,22 +360,22 @@ class Connection:
         self.by_appointment = True
         within_s, timing = min(within_s, 86_400.0), self._timing
         if self._readable_ns - self.opened_ns >= timing.notice_settle_s * SECOND:
-            # At once: a successor beside it costs nothing. Only not all connections of this process in one instant.
+            # Soon: a successor beside it costs nothing. The jitter keeps our connections from doing it all at once.
             wait_s = self._jitter * min(timing.notice_spread_s, 0.4 * within_s)
         else:
-            # Told to the newcomer too: leaving at once again and again would be a reconnect storm of ours.
+            # The venue tells new connections too: leaving at once each time would be a reconnect storm of ours.
             wait_s = max((0.1 + 0.4 * self._jitter) * within_s, (0.5 + 0.5 * self._jitter) * timing.notice_settle_s)
         cut_ns = self._readable_ns + int(wait_s * SECOND)
         self.cut_ns = cut_ns if self.cut_ns is None else min(self.cut_ns, cut_ns)
         self._wake()
 
     def bug(self, where: str) -> None:
-        """Count and log the exception being handled: a mistake of ours, never the venue's."""
+        """Count and log the exception being handled: a bug of ours, never the venue's fault."""
         self.stats.handler_errors += 1
-        # The first of a kind is worth a traceback; a flood of them would be a second failure.
+        # The first ones are worth a traceback; logging all of a flood would be a second failure.
         if self.stats.handler_errors <= 10 or self.stats.handler_errors % 1000 == 0:
             log.exception("our own handler failed on %s (%d so far)", where, self.stats.handler_errors)
 
 
-def _nowhere(events: Sequence[Event], readable_ns: int, start_ns: int) -> None:
-    """Where a retired connection's events go."""
+def _drop(events: Sequence[Event], wall_ns: int, mono_ns: int) -> None:
+    """Takes the events of a connection that was replaced, and drops them."""

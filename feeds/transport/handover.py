@@ -1,4 +1,4 @@
-"""Two connections at once: a successor replaces the connection that must end, without a gap and without an echo."""
+"""A successor replaces a connection that must end: no message is lost, and none is handed over twice."""
 
 from __future__ import annotations
 
@@ -12,51 +12,52 @@ from feeds.transport.connection import Connection, Emit
 from feeds.transport.stream_stats import StreamStats
 
 MAX_HELD = 50_000
-"""Messages of a successor kept until it takes over; more make it take over at once."""
+"""Messages of a successor kept until it takes over. With more than these it takes over at once."""
 MAX_HELD_BYTES = 64 * 1024 * 1024
 CATCH_UP_S = 1.0
-"""How long the predecessor may take, once the successor has data, to reach where the successor's books begin."""
+"""Once the successor has data: how long the predecessor may take to reach the point where its books begin."""
 OVERLAP_S = 5.0
-"""For how long after a handover trades that the predecessor delivered are recognised."""
+"""For how long after a handover trades that the predecessor has delivered already are left out."""
 
 
 class Handover:
-    """What the successor receives is held until it can replace the other without a gap.
+    """What the successor receives is held until it can replace the other connection without a gap.
 
-    Books follow their own sequence rules across the change: where the successor begins with a change and not with a
-    snapshot, the predecessor is heard until it has told everything before that change. Trades and liquidations would be
-    told twice, so those that the predecessor delivered meanwhile are counted, and as many of the successor's left out.
+    Books keep their sequence rules across the change. Where the successor begins with a delta and not with a snapshot,
+    the predecessor stays in use until it has delivered everything before that delta. Trades and liquidations would come
+    twice: those that the predecessor delivers meanwhile are counted, and as many of the successor's are left out.
     """
 
     def __init__(self, old: Connection, emit: Emit) -> None:
         self._old, self._emit = old, emit
         self._wanted = old.channels.alive()
         self._held: list[tuple[Sequence[Event], int, int]] = []
-        self._told: Counter[tuple[object, ...]] = Counter()
-        self._until_ns = 0
+        self._delivered: Counter[tuple[object, ...]] = Counter()
+        self._overlap_until_ns = 0
         self._begins: dict[str, int | None] = {}
-        """By symbol: the sequence number that must have been told before the successor's first change; None: any."""
+        """By symbol: the sequence number that the predecessor must have delivered before the successor's first delta.
+        None: any."""
         self._reached: dict[str, int] = {}
         self._complete = False
         self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        old.emit = self.tell
+        old.emit = self.from_old
 
-    def tell(self, events: Sequence[Event], readable_ns: int, start_ns: int) -> None:
+    def from_old(self, events: Sequence[Event], wall_ns: int, mono_ns: int) -> None:
         """The predecessor's events, while both are open."""
         for event in events:
             if isinstance(event, BookDelta | BookSnapshot):
                 last_seq = event.last_seq if isinstance(event, BookDelta) else event.seq
                 if last_seq is not None:
                     self._reached[event.symbol] = last_seq
-            elif isinstance(event, Trade | Liquidation) and len(self._told) < MAX_HELD:
-                self._told[_identity(event)] += 1
-        self._emit(events, readable_ns, start_ns)
+            elif isinstance(event, Trade | Liquidation) and len(self._delivered) < MAX_HELD:
+                self._delivered[_identity(event)] += 1
+        self._emit(events, wall_ns, mono_ns)
         if self._complete and self._caught_up():
-            self._be_ready()
+            self._set_ready()
 
-    def hold(self, events: Sequence[Event], readable_ns: int, start_ns: int) -> None:
+    def from_new(self, events: Sequence[Event], wall_ns: int, mono_ns: int) -> None:
         """The successor's events, until it takes over."""
-        self._held.append((events, readable_ns, start_ns))
+        self._held.append((events, wall_ns, mono_ns))
         for event in events:
             if isinstance(event, BookSnapshot):
                 self._begins.setdefault(event.symbol, None)
@@ -64,56 +65,56 @@ class Handover:
                 before = None if event.first_seq is None else event.first_seq - 1
                 self._begins[event.symbol] = before if event.prev_seq is None else event.prev_seq
         if len(self._held) >= MAX_HELD:
-            self._be_ready()
+            self._set_ready()
 
-    def check(self, line: Connection) -> None:
-        """After each burst of the successor: has it what the predecessor has?"""
-        if line.stats.bytes > MAX_HELD_BYTES:
-            self._be_ready()
-        elif not self._complete and not line.channels.missing(self._wanted):
+    def check(self, connection: Connection) -> None:
+        """After each burst of the successor: does it carry all that the predecessor carries?"""
+        if connection.stats.bytes > MAX_HELD_BYTES:
+            self._set_ready()
+        elif not self._complete and not connection.channels.missing(self._wanted):
             self._complete = True
             if self._caught_up():
-                self._be_ready()
+                self._set_ready()
             else:
-                asyncio.get_running_loop().call_later(CATCH_UP_S, self._be_ready)
+                asyncio.get_running_loop().call_later(CATCH_UP_S, self._set_ready)
 
     def _caught_up(self) -> bool:
         return all(before is None or self._reached.get(s, -1) >= before for s, before in self._begins.items())
 
-    def _be_ready(self) -> None:
+    def _set_ready(self) -> None:
         if not self.ready.done():
             self.ready.set_result(None)
 
-    def take_over(self, line: Connection, stats: StreamStats, clock: Clock) -> None:
-        """The predecessor falls silent; the successor counts as the stream."""
-        self._old.silence()
-        line.on_data = None
-        line.stats = stats
-        self._until_ns = clock.monotonic_ns() + int(OVERLAP_S * SECOND)
+    def take_over(self, connection: Connection, stats: StreamStats, clock: Clock) -> None:
+        """Mute the predecessor; the successor is the stream's connection from now on."""
+        self._old.mute()
+        connection.on_data = None
+        connection.stats = stats
+        self._overlap_until_ns = clock.monotonic_ns() + int(OVERLAP_S * SECOND)
 
-    def flush(self, line: Connection, clock: Clock) -> None:
-        """Hand over what was held, then let the successor speak for itself."""
+    def flush(self, connection: Connection, clock: Clock) -> None:
+        """Hand over what was held, then let the successor deliver directly."""
         held, self._held = self._held, []
 
-        def fresh(events: Sequence[Event], readable_ns: int, start_ns: int) -> None:
-            if clock.monotonic_ns() > self._until_ns or not self._told:
-                line.emit = self._emit
-            self._emit(self._new(events), readable_ns, start_ns)
+        def fresh(events: Sequence[Event], wall_ns: int, mono_ns: int) -> None:
+            if clock.monotonic_ns() > self._overlap_until_ns or not self._delivered:
+                connection.emit = self._emit
+            self._emit(self._new(events), wall_ns, mono_ns)
 
-        line.emit = fresh
-        for events, readable_ns, start_ns in held:
+        connection.emit = fresh
+        for events, wall_ns, mono_ns in held:
             try:
-                self._emit(self._new(events), readable_ns, start_ns)
+                self._emit(self._new(events), wall_ns, mono_ns)
             except Exception:  # our own fault, counted as ours; the other messages go on
-                line.bug("a held message")
+                connection.bug("a held message")
 
     def _new(self, events: Sequence[Event]) -> Sequence[Event]:
         kept: list[Event] = []
         for event in events:
             if isinstance(event, Trade | Liquidation):
                 identity = _identity(event)
-                if self._told[identity] > 0:
-                    self._told[identity] -= 1
+                if self._delivered[identity] > 0:
+                    self._delivered[identity] -= 1
                     continue
             kept.append(event)
         return kept

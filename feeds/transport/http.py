@@ -28,7 +28,7 @@ T = TypeVar("T")
 Phase: TypeAlias = Literal["resolve", "connect", "tls", "first_byte", "body"]
 
 MAX_BODY = 16 * 1024 * 1024
-"""Bytes; the largest honest answer, a venue's list of all instruments, has about a third of it."""
+"""Bytes; the largest real answer, a venue's list of all instruments, has about a third of it."""
 MAX_HEAD = 64 * 1024
 STAGGER_S = 0.25
 """Head start of one address before the next is tried beside it (RFC 8305 section 5)."""
@@ -79,7 +79,7 @@ def trust() -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
-class _Wire(asyncio.Protocol):
+class _HttpConnection(asyncio.Protocol):
     """One TCP connection with h11 on it. Answers are read in the callback; a future ends the exchange."""
 
     def __init__(self, clock: Clock, max_body: int) -> None:
@@ -125,7 +125,7 @@ class _Wire(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         now_ns = self._clock.monotonic_ns()
         if self._done is None or self._done.done():
-            self.abort()  # bytes nobody asked for: this connection can no longer be trusted to be in step
+            self.abort()  # bytes nobody asked for: answers may no longer match requests on this connection
             return
         if self.first_ns is None:
             self.first_ns = now_ns
@@ -192,7 +192,7 @@ class _Wire(asyncio.Protocol):
             self.transport.abort()
 
     def note(self, timing: Timing) -> None:
-        """What this exchange measured, as far as it came."""
+        """Write what was measured of this exchange into ``timing``."""
         timing.sent_ns = self.sent_ns
         if self.first_ns is not None and self.last_ns is not None:
             timing.first_byte_ms = (self.first_ns - self._written_ns) / MS
@@ -222,7 +222,7 @@ class HttpClient:
         self._netloc, self._prefix = url.netloc.rpartition("@")[2], url.path.rstrip("/")
         self._secure, self._tls = url.scheme == "https", tls
         self._clock, self._max_body, self._keep = clock, max_body, keep
-        self._idle: deque[_Wire] = deque()
+        self._idle: deque[_HttpConnection] = deque()
         self._family: int | None = None
         self._shut = False
 
@@ -230,15 +230,15 @@ class HttpClient:
         """Ask, and wait for the whole answer. ``cold`` opens a new connection for it. Raises HttpError."""
         timing = Timing()
         deadline = asyncio.get_running_loop().time() + timeout_s
-        wire = None if cold else self._warm()
-        if wire is not None:
+        connection = None if cold else self._warm()
+        if connection is not None:
             try:
-                return await self._ask(wire, request, timing, deadline)
+                return await self._ask(connection, request, timing, deadline)
             except _StaleError:
                 timing = Timing(retried=True)  # the server never saw it (RFC 9110 9.2.2), so it may be sent again
-        wire = await self._open(timing, deadline)
+        connection = await self._open(timing, deadline)
         try:
-            return await self._ask(wire, request, timing, deadline)
+            return await self._ask(connection, request, timing, deadline)
         except _StaleError:
             raise HttpError("first_byte", "the server hung up", timing) from None
 
@@ -248,39 +248,41 @@ class HttpClient:
         while self._idle:
             self._idle.pop().abort()
 
-    def _warm(self) -> _Wire | None:
+    def _warm(self) -> _HttpConnection | None:
         while self._idle:
-            wire = self._idle.pop()
-            if wire.reusable:
-                return wire
-            wire.abort()
+            connection = self._idle.pop()
+            if connection.reusable:
+                return connection
+            connection.abort()
         return None
 
-    async def _ask(self, wire: _Wire, request: RestRequest, timing: Timing, deadline: float) -> Exchange:
+    async def _ask(
+        self, connection: _HttpConnection, request: RestRequest, timing: Timing, deadline: float
+    ) -> Exchange:
         try:
             async with asyncio.timeout_at(deadline):
-                answer = await wire.send(self._prefix + request.path, request, self._netloc)
+                answer = await connection.send(self._prefix + request.path, request, self._netloc)
         except h11.LocalProtocolError as error:
-            wire.abort()
+            connection.abort()
             raise HttpError("first_byte", f"cannot be sent: {error}", timing) from error
         except (TimeoutError, OSError) as error:
-            wire.note(timing)
-            wire.abort()
-            phase: Phase = "first_byte" if wire.first_ns is None else "body"
+            connection.note(timing)
+            connection.abort()
+            phase: Phase = "first_byte" if connection.first_ns is None else "body"
             if phase == "first_byte":
                 timing.body_ms = None
             raise _failure(phase, error, timing) from error
         except BaseException:
-            wire.abort()  # cancelled in the middle: the connection is out of step
+            connection.abort()  # cancelled in the middle: the next answer would not match its request
             raise
-        wire.note(timing)
-        if self._shut or not wire.reusable or len(self._idle) >= self._keep:
-            wire.abort()
+        connection.note(timing)
+        if self._shut or not connection.reusable or len(self._idle) >= self._keep:
+            connection.abort()
         else:
-            self._idle.append(wire)
+            self._idle.append(connection)
         return Exchange(answer, timing)
 
-    async def _open(self, timing: Timing, deadline: float) -> _Wire:
+    async def _open(self, timing: Timing, deadline: float) -> _HttpConnection:
         timing.cold = True
         loop = asyncio.get_running_loop()
         started = self._clock.monotonic_ns()
@@ -294,21 +296,21 @@ class HttpClient:
         sock, connect_ns = await _phase("connect", connect_any(addresses, self._clock), timing, deadline)
         timing.connect_ms = connect_ns / MS
         self._family = sock.family
-        make: Callable[[], _Wire] = functools.partial(_Wire, self._clock, self._max_body)
+        make: Callable[[], _HttpConnection] = functools.partial(_HttpConnection, self._clock, self._max_body)
         try:
-            _, wire = await loop.create_connection(make, sock=sock)
+            _, connection = await loop.create_connection(make, sock=sock)
         except BaseException:
             with contextlib.suppress(OSError):  # cancelled halfway, uvloop has closed it already
                 sock.close()
             raise
         if self._secure:
             started = self._clock.monotonic_ns()
-            assert wire.transport is not None
-            plain = wire.transport
+            assert connection.transport is not None
+            plain = connection.transport
             try:
                 secured = await _phase(
                     "tls",
-                    loop.start_tls(plain, wire, self._tls or trust(), server_hostname=self._host),
+                    loop.start_tls(plain, connection, self._tls or trust(), server_hostname=self._host),
                     timing,
                     deadline,
                 )
@@ -317,9 +319,9 @@ class HttpClient:
                 raise
             if secured is None:
                 raise HttpError("tls", "the server hung up", timing)
-            wire.transport = secured
+            connection.transport = secured
             timing.tls_ms = (self._clock.monotonic_ns() - started) / MS
-        return wire
+        return connection
 
 
 Address: TypeAlias = tuple[int, int, int, str, tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]]

@@ -1,4 +1,4 @@
-"""Pings we sent and what came back: round trip of the websocket, and whether it lives at all. Pure: times come in."""
+"""Pings sent and answered: the websocket's round trip, and whether it is alive. Pure: times are arguments."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Pings:
         self.lost = 0
         """Pings never answered, or too late."""
         self.ok: bool | None = None
-        """The newest ping whose fate is known was answered in time; None: none yet."""
+        """Whether the newest ping that was answered or lost was answered in time; None: none yet."""
 
     def send(self, now_ns: int) -> int:
         """A new ping goes out; returns its token, counting up from 1."""
@@ -44,7 +44,7 @@ class Pings:
         return (now_ns - sent_ns) / MS
 
     def expire(self, now_ns: int) -> None:
-        """Count what has waited too long as lost."""
+        """Count pings that have waited too long as lost."""
         while self._sent:
             token = next(iter(self._sent))
             if now_ns - self._sent[token] <= self._timeout_ns:

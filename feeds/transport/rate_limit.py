@@ -1,4 +1,4 @@
-"""How often asking and connecting is allowed. Pure: times come in."""
+"""How often asking and connecting is allowed. Pure: times are arguments."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from feeds.venues.base import RateLimit
 class WindowLimit:
     """At most ``weight`` units within *any* ``window_s`` seconds (a token bucket lets twice that through at once).
 
-    Times in seconds, any zero, never backwards.
+    Times in seconds, of a clock that never goes back.
     """
 
     def __init__(self, weight: float, window_s: float) -> None:
@@ -48,7 +48,7 @@ class WindowLimit:
         while self._spent and self._spent[0][0] + self._window_s <= now_s:
             self._sum -= self._spent.popleft()[1]
         if not self._spent:
-            self._sum = 0.0  # no rounding error outlives an empty window
+            self._sum = 0.0  # rounding errors must not pile up
 
 
 class ConnectLimits:

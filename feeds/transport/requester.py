@@ -1,4 +1,4 @@
-"""REST requests other than probes: book snapshots, status, transfers, websocket tokens."""
+"""REST requests other than probes, within the route's budget."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MAX_BOOK_BODY = 16 * 1024 * 1024
 
 
 class Requester:
-    """REST requests other than probes (book snapshots, status, websocket tokens), within the same budget."""
+    """Book snapshots, status, transfers and websocket tokens, a few at a time."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class Requester:
             answer = (await self._client_of(request).exchange(request, timeout_s=self._timeout_s)).answer
         after_s = retry_after_s(answer.headers.get("retry-after"), self._clock.time_ns() / SECOND)
         fault = http_fault(answer)
-        # A good answer here does not forgive: forgiveness is left to probes, whose bodies the venue's file reads.
+        # A good answer here does not end a hold. Only probes do that: the venue's file reads their bodies.
         if fault is Fault.OUR_LIMIT:
             learn(self.budget, ProbeReading(fault=fault), after_s, self._now_s())
         return answer
@@ -61,7 +61,7 @@ class Requester:
             client.close()
 
     def _client_of(self, request: RestRequest) -> HttpClient:
-        """A base that somebody replaced stands for every host of the venue: a simulation never asks the real one."""
+        """Where the base URL was replaced, it serves every host of the venue: a simulation never asks the real one."""
         base = request.host if request.host is not None and self._published else self._base
         if base not in self._clients:
             self._clients[base] = self._client(base)

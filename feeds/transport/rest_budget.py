@@ -1,7 +1,7 @@
-"""Our share of a venue's REST rate limit: what watching may cost, and when to leave the venue alone.
+"""Our share of a venue's REST rate limit, and when to ask nothing at all.
 
 The limit is per IP, and the user trades from this IP. Probes get ``PROBE_SHARE`` of it, and what books and status need
-gets ``REQUEST_SHARE`` beside that; neither can take from the other. Times are monotonic seconds.
+gets ``REQUEST_SHARE`` beside that; neither takes from the other. Times are monotonic seconds.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from feeds.venues.base import ProbeReading, RateLimit
 PROBE_SHARE = 0.05
 REQUEST_SHARE = 0.15
 CROWDED = 0.8
-"""Share of the limit in use on this IP, by whomever, from which on we ask for nothing: what is left is the trader's."""
+"""From this used share of the limit on, whoever used it, we ask for nothing: the rest is left to the trader."""
 FIRST_HOLD_S = 30.0
 LONGEST_HOLD_S = 900.0
 _HOLDING: frozenset[Fault] = frozenset({Fault.OUR_LIMIT, Fault.GEO_BLOCK, Fault.REFUSED})
@@ -32,7 +32,7 @@ class RestBudget:
         self._probe_rate = rate * probe_share
         self._held_until_s = 0.0
         self._holds = 0
-        self._told: tuple[float, float] | None = None
+        self._venue_count: tuple[float, float] | None = None
 
     def pace_s(self, weight: float, reserved: float = 0.0) -> float:
         """Seconds between probes of this mean weight that the probes' share bears for ever.
@@ -56,11 +56,11 @@ class RestBudget:
         self._requests.take(weight, now_s)
 
     def held_s(self, now_s: float) -> float:
-        """For how long the venue is left alone from now; 0 when it is not."""
+        """Seconds from now in which nothing may be asked; 0 when there is no hold."""
         return max(0.0, self._held_until_s - now_s)
 
     def learn(self, reading: ProbeReading, now_s: float) -> None:
-        """What an answer says about our standing: refusals hold everything back, ever longer; a good one forgives."""
+        """What an answer says about our limit: refusals hold back all requests, longer each time, until a good one."""
         if reading.fault in _HOLDING:
             # Answers to what was already under way when the hold began do not lengthen it.
             if now_s >= self._held_until_s:
@@ -72,19 +72,19 @@ class RestBudget:
         elif reading.fault is None:
             self._holds = 0
         if reading.weight_used is not None and reading.weight_used >= 0:
-            self._told = (now_s, reading.weight_used)
+            self._venue_count = (now_s, reading.weight_used)
             if reading.weight_used >= CROWDED * self.limit.weight:
                 self._held_until_s = max(self._held_until_s, now_s + self.limit.window_s)
 
     def used_share(self, now_s: float) -> float:
-        """Used weight over the limit, 0 to 1: as the venue's headers tell for this IP, else our own count."""
-        if self._told is not None and now_s - self._told[0] < self.limit.window_s:
-            return min(1.0, self._told[1] / self.limit.weight)
+        """Used weight over the limit, 0 to 1: from the venue's headers for this IP, else our own count."""
+        if self._venue_count is not None and now_s - self._venue_count[0] < self.limit.window_s:
+            return min(1.0, self._venue_count[1] / self.limit.weight)
         return min(1.0, (self._probes.spent(now_s) + self._requests.spent(now_s)) / self.limit.weight)
 
 
 def learn(budget: RestBudget, reading: ProbeReading, after_s: float | None, now_s: float) -> None:
-    """Hand an answer's standing to the budget, with the Retry-After of its headers where the venue's file has none."""
+    """Give a reading to the budget, with the Retry-After of the headers where the venue's file has none."""
     budget.learn(
         ProbeReading(fault=reading.fault, weight_used=reading.weight_used, retry_after_s=after_s),
         now_s,

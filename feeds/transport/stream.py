@@ -1,7 +1,7 @@
 """One websocket of a route, for as long as the route is watched: the only reconnect loop there is.
 
-A connection that is lost is dialled again with jittered, growing delays, forgiven by data and not by the handshake,
-within the venue's connection limits. One that must end soon (the venue's lifetime, an announced disconnect) gets its
+A connection that is lost is dialled again with jittered, growing delays, within the venue's connection limits. Data
+resets the delays; a handshake does not. One that must end soon (the venue's lifetime, an announced disconnect) gets its
 successor first: it is opened beside it, and takes over when its channels have data, so that nobody sees a gap.
 """
 
@@ -33,16 +33,17 @@ log = logging.getLogger(__name__)
 
 _ABOUT_US: frozenset[Fault] = frozenset({Fault.OUR_LIMIT, Fault.GEO_BLOCK, Fault.REFUSED})
 _CLOSED_LATE = 0.98
-"""A venue that ends a connection after this share of its published lifetime keeps an appointment."""
+"""A close after this share of the venue's published lifetime counts as planned."""
 
 
-class Sink(Protocol):
-    """Who uses a stream's events. Called within the socket's callback: no waiting, and nothing slow."""
+class StreamListener(Protocol):
+    """Receives a stream's events. Called within the socket's callback: it must not wait, nor do anything slow."""
 
-    def events(self, stream: Stream, events: Sequence[Event], readable_ns: int, start_ns: int) -> None:
-        """Events of one message. ``readable_ns``: the socket was readable; ``start_ns``: we began with this message.
+    def events(self, stream: Stream, events: Sequence[Event], wall_ns: int, mono_ns: int) -> None:
+        """Events of one message. The socket became readable at ``wall_ns`` on our wall clock, to compare with the
+        venue's time stamps, and at ``mono_ns`` on the monotonic clock, to take intervals from.
 
-        Both on our wall clock; the same ``readable_ns`` means the same burst. Own lag is in ``StreamStats``.
+        Messages of one burst have the same times. Own lag is in ``StreamStats``.
         """
 
     def link(self, sample: LinkSample) -> None:
@@ -55,7 +56,7 @@ class Sink(Protocol):
 
 
 class Stream:
-    """One websocket of a route, always being connected or kept so."""
+    """One websocket of a route: connected, or being connected."""
 
     def __init__(
         self,
@@ -64,7 +65,7 @@ class Stream:
         plan: SocketPlan,
         instruments: Sequence[Instrument],
         base_url: str,
-        sink: Sink,
+        listener: StreamListener,
         clock: Clock,
         *,
         limits: ConnectLimits | None = None,
@@ -80,15 +81,15 @@ class Stream:
         self.stats: StreamStats = StreamStats()
         self._venue, self._instruments, self._base = venue, tuple(instruments), base_url
         self._facts = venue.products[plan.product]
-        self._sink, self._clock, self._ask, self._tls = sink, clock, ask, tls
+        self._listener, self._clock, self._ask, self._tls = listener, clock, ask, tls
         self._limits = limits or ConnectLimits()
         self._timing = timing or StreamTiming()
         self._rng = rng or random.Random()
         self._backoff = self._new_backoff()
         self._refusals = Backoff(base_s=self._timing.refused_s, cap_s=self._timing.refused_cap_s, rng=self._rng)
-        self._emit: Emit = functools.partial(sink.events, self)
-        self._line: Connection | None = None
-        self._heard_before: Mapping[Key, int] = {}
+        self._emit_events: Emit = functools.partial(listener.events, self)
+        self._connection: Connection | None = None
+        self._last_data_ns: Mapping[Key, int] = {}
         self._stopping: asyncio.Future[None] | None = None
         self._stopped = False
         self._closing: set[asyncio.Task[None]] = set()
@@ -99,28 +100,28 @@ class Stream:
 
     @property
     def connected(self) -> bool:
-        return self._line is not None and not self._line.lost.done()
+        return self._connection is not None and not self._connection.lost.done()
 
     @property
     def keepalive_ok(self) -> bool | None:
         """The newest pings of this connection were answered in time; None: not known yet, or not connected."""
-        return None if self._line is None else self._line.keepalive_ok
+        return None if self._connection is None else self._connection.keepalive_ok
 
     def tcp_info(self) -> TcpInfo | None:
         """The kernel's figures of the present connection."""
-        return None if self._line is None else self._line.tcp_info()
+        return None if self._connection is None else self._connection.tcp_info()
 
     def silences(self, now_ns: int) -> tuple[ChannelLife, ...]:
         """Every subscription of the present connection; ``now_ns`` is the *monotonic* clock. Empty while there is none.
 
         ``ChannelLife.late`` and ``never_data`` say what is worth noticing.
         """
-        return () if self._line is None else self._line.channels.silences(now_ns)
+        return () if self._connection is None else self._connection.channels.silences(now_ns)
 
     def resubscribe(self, channel: Channel, symbol: str) -> None:
         """Ask for a fresh snapshot of one channel; nothing happens while there is no connection."""
-        if self._line is not None:
-            self._line.resubscribe(channel, symbol)
+        if self._connection is not None:
+            self._connection.resubscribe(channel, symbol)
 
     def sample(self) -> LinkSample:
         """The connection as it is now: the kernel's figures, or by whose fault there is none."""
@@ -147,45 +148,45 @@ class Stream:
             while not self._stopped:
                 try:
                     wait_s = await self._live()
-                except Exception:  # our own fault, counted as ours; the stream goes on trying
+                except Exception:  # a bug of ours, counted as that; the stream goes on trying
                     self.stats.handler_errors += 1
                     log.exception("%s %s: the reconnect loop failed by our own fault", self.route, self.label)
                     wait_s = self._backoff.delay_s()
                 finally:
-                    self._retire_line()
+                    self._retire_connection()
                 await self._pause(wait_s)
         finally:
             if self._closing:
                 await asyncio.gather(*self._closing, return_exceptions=True)
 
     def stop(self) -> None:
-        """End ``run`` soon, with a goodbye to the venue."""
+        """End ``run`` soon, with a websocket close."""
         self._stopped = True
         if self._stopping is not None and not self._stopping.done():
             self._stopping.set_result(None)
 
     async def _live(self) -> float:
-        """One connection, with its successors, until it is lost. Returns how long to wait before the next."""
+        """One connection and its successors, until the last is lost. Returns the wait before the next, in seconds."""
         try:
-            line = await self._open(self.stats, self._emit)
+            connection = await self._open(self.stats, self._emit_events)
         except DialError as error:
             return self._failed(error)
-        if line is None:
+        if connection is None:
             return 0.0
-        self._adopt(line, planned=False)
-        while await self._until(line.lost, line.cut) is line.cut:
-            successor = await self._succeed(line)
+        self._adopt(connection, planned=False)
+        while await self._until(connection.lost, connection.cut) is connection.cut:
+            successor = await self._replace(connection)
             if successor is None:
                 break
-            line = successor
+            connection = successor
         if self._stopped:
             return 0.0
-        return self._lost(line)
+        return self._lost(connection)
 
     async def _open(
         self, stats: StreamStats, emit: Emit, on_data: Callable[[Connection], None] | None = None
     ) -> Connection | None:
-        """A new connection, subscribed. None when told to stop meanwhile. Raises DialError."""
+        """A new connection, subscribed. None when ``stop`` was called meanwhile. Raises DialError."""
         url = await self._url()
         limit = self._limits.of(url, self._facts.connects)
         while (wait_s := limit.wait_s(1, self._now_s())) > 0:
@@ -193,7 +194,7 @@ class Stream:
             if self._stopped:
                 return None
         limit.take(1, self._now_s())
-        line = Connection(
+        connection = Connection(
             self._venue.session(self.plan, self._instruments),
             self._facts,
             self.plan.subscriptions,
@@ -201,14 +202,14 @@ class Stream:
             self._timing,
             stats,
             emit,
-            before=self._heard_before,
+            before=self._last_data_ns,
             jitter=self._rng.random(),
         )
         if on_data is not None:
-            line.on_data = functools.partial(on_data, line)
-        wire = await dial(
+            connection.on_data = functools.partial(on_data, connection)
+        socket = await dial(
             url,
-            line,
+            connection,
             now_s=self._clock.time_ns() / SECOND,
             headers=self.plan.headers,
             tls=self._tls,
@@ -218,9 +219,9 @@ class Stream:
         if (lifetime_s := self._facts.lifetime_s) is not None:
             # A margin of a twentieth to a tenth of the life, at most ten to twenty minutes, differs between streams.
             margin_s = min(lifetime_s * 0.05, 600.0) * self._rng.uniform(1.0, 2.0)
-            line.cut_ns = self._clock.monotonic_ns() + int((lifetime_s - margin_s) * SECOND)
-        line.opened(wire)
-        return line
+            connection.cut_ns = self._clock.monotonic_ns() + int((lifetime_s - margin_s) * SECOND)
+        connection.opened(socket)
+        return connection
 
     async def _url(self) -> str:
         answer: Answer | None = None
@@ -238,96 +239,96 @@ class Stream:
                 f"token: {plain(str(error))}", http_status=None if answer is None else answer.status
             ) from error
 
-    def _adopt(self, line: Connection, *, planned: bool) -> None:
-        """From now on this is the stream's connection."""
-        self._line = line
+    def _adopt(self, connection: Connection, *, planned: bool) -> None:
+        """Make this the stream's connection."""
+        self._connection = connection
         if planned:
             self.stats.handovers += 1
         elif self._lives:
             self.stats.reconnects += 1
         self._lives += 1
-        self._tell(connected=True, planned=planned)
+        self._emit_link(connected=True, planned=planned)
 
-    async def _succeed(self, old: Connection) -> Connection | None:
-        """Open a successor and let it take over. None when the old one was lost, or we were stopped, before that."""
+    async def _replace(self, old: Connection) -> Connection | None:
+        """Open a successor and let it take over. None when the old one was lost, or ``stop`` called, before that."""
         backoff = self._new_backoff()
         while not self._stopped and not old.lost.done():
-            heir = Handover(old, self._emit)
+            handover = Handover(old, self._emit_events)
             try:
-                line = await self._open(StreamStats(), heir.hold, heir.check)
+                connection = await self._open(StreamStats(), handover.from_new, handover.check)
             except DialError as error:
                 log.info("%s %s: no successor yet: %s", self.route, self.label, error)
-                old.emit = self._emit
+                old.emit = self._emit_events
                 await self._until(old.lost, timeout_s=backoff.delay_s())
                 continue
-            if line is None:
+            if connection is None:
                 return None
-            await self._until(heir.ready, line.lost, old.lost, timeout_s=self._timing.handover_s)
-            usable = not line.lost.done() and (line.first_data_ns is not None or old.lost.done())
+            await self._until(handover.ready, connection.lost, old.lost, timeout_s=self._timing.handover_s)
+            usable = not connection.lost.done() and (connection.first_data_ns is not None or old.lost.done())
             if usable and not self._stopped:
-                self._heard_before = old.channels.last()
+                self._last_data_ns = old.channels.last()
                 seamless = not old.lost.done()
                 if not seamless:
                     self._lost(old)
-                heir.take_over(line, self.stats, self._clock)
-                self._adopt(line, planned=seamless)
-                heir.flush(line, self._clock)
-                self._say_goodbye(old)
-                return line
-            self._say_goodbye(line)
-            old.emit = self._emit
+                handover.take_over(connection, self.stats, self._clock)
+                self._adopt(connection, planned=seamless)
+                handover.flush(connection, self._clock)
+                self._close_later(old)
+                return connection
+            self._close_later(connection)
+            old.emit = self._emit_events
             if not self._stopped:
                 await self._until(old.lost, timeout_s=backoff.delay_s())
         return None
 
-    def _lost(self, line: Connection) -> float:
-        """The connection is gone; returns the wait before the next."""
-        wire = line.wire
-        closed = None if wire is None else wire.protocol.close_rcvd
+    def _lost(self, connection: Connection) -> float:
+        """The connection is lost. Returns the wait before the next, in seconds."""
+        socket = connection.socket
+        closed = None if socket is None else socket.protocol.close_rcvd
         now_ns = self._clock.monotonic_ns()
         lifetime_s = self._facts.lifetime_s
-        aged = lifetime_s is not None and now_ns - line.opened_ns >= _CLOSED_LATE * lifetime_s * SECOND
-        self._tell(
+        aged = lifetime_s is not None and now_ns - connection.opened_ns >= _CLOSED_LATE * lifetime_s * SECOND
+        self._emit_link(
             connected=False,
-            planned=line.by_appointment or aged,
+            planned=connection.by_appointment or aged,
             code=None if closed is None else int(closed.code),
-            text=line.dead_text or (plain(closed.reason) if closed is not None else self._broken(line)),
+            text=connection.dead_text or (plain(closed.reason) if closed is not None else self._broken(connection)),
             fault=None if closed is None else self._venue.read_close(int(closed.code)),
         )
-        if line.first_data_ns is not None and now_ns - line.first_data_ns >= self._timing.steady_s * SECOND:
+        if connection.first_data_ns is not None and now_ns - connection.first_data_ns >= self._timing.steady_s * SECOND:
             self._backoff.forgive()
             self._refusals.forgive()
         return self._backoff.delay_s()
 
-    def _broken(self, line: Connection) -> str:
-        wire = line.wire
-        error = None if wire is None else (wire.protocol.parser_exc or wire.connection_exc)
+    def _broken(self, connection: Connection) -> str:
+        socket = connection.socket
+        error = None if socket is None else (socket.protocol.parser_exc or socket.connection_exc)
         return "cut without a goodbye" if error is None else plain(f"{type(error).__name__}: {error}")
 
     def _failed(self, error: DialError) -> float:
-        """A dial led to nothing; returns the wait before the next."""
+        """A dial failed. Returns the wait before the next, in seconds."""
         self.stats.refused += 1
-        self._tell(connected=False, text=str(error), fault=error.fault, http_status=error.http_status)
+        self._emit_link(connected=False, text=str(error), fault=error.fault, http_status=error.http_status)
         if error.fault in _ABOUT_US:
             return max(self._refusals.delay_s(), error.retry_after_s or 0.0)
         return max(self._backoff.delay_s(), error.retry_after_s or 0.0)
 
-    def _retire_line(self) -> None:
-        """Whatever ended the loop's turn: no connection is left behind."""
-        if self._line is not None:
-            self._heard_before = self._line.channels.last()
-            self._say_goodbye(self._line)
-            self._line = None
+    def _retire_connection(self) -> None:
+        """Leave no connection open, whatever ended this turn of the loop."""
+        if self._connection is not None:
+            self._last_data_ns = self._connection.channels.last()
+            self._close_later(self._connection)
+            self._connection = None
 
-    def _say_goodbye(self, line: Connection) -> None:
-        line.silence()
-        if line.lost.done():
+    def _close_later(self, connection: Connection) -> None:
+        connection.mute()
+        if connection.lost.done():
             return
-        task = asyncio.get_running_loop().create_task(line.close())
+        task = asyncio.get_running_loop().create_task(connection.close())
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
 
-    def _tell(
+    def _emit_link(
         self,
         *,
         connected: bool,
@@ -349,15 +350,15 @@ class Stream:
             http_status=http_status,
         )
         try:
-            self._sink.link(sample)
-        except Exception:  # our own fault, counted as ours
+            self._listener.link(sample)
+        except Exception:  # a bug of ours, counted as that
             self.stats.handler_errors += 1
             log.exception("%s %s: our own handler failed on a link change", self.route, self.label)
 
     async def _until(
         self, *futures: asyncio.Future[None], timeout_s: float | None = None
     ) -> asyncio.Future[None] | None:
-        """The first of these that is done, in the order given; None at the timeout or when told to stop."""
+        """The first of these that is done, in the order given; None at the timeout or after ``stop``."""
         assert self._stopping is not None
         await asyncio.wait({self._stopping, *futures}, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
         if self._stopped:

@@ -1,4 +1,4 @@
-"""What a stream counts, over all its connections."""
+"""Counters of a stream, over all its connections."""
 
 from __future__ import annotations
 

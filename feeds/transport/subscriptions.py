@@ -1,18 +1,17 @@
-"""Which subscriptions of one connection are alive: acknowledged, refused, silent. Pure: times come in.
+"""Which subscriptions of one connection are acknowledged, refused or silent. Pure: times are arguments.
 
-An acknowledgement proves nothing: venues have confirmed subscriptions that never carried a message. Only data (or a
-heartbeat of that very channel) counts as life. Times in ns, monotonic.
+An acknowledgement proves nothing: venues have confirmed subscriptions that never carried a message. Only data, or a
+heartbeat of that very channel, counts as life. Times in ns, monotonic.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 from msgspec import Struct
 
 from feeds.clock import MS, SECOND
-from feeds.frame import ChannelRow
 from feeds.model import Ack, BookDelta, BookSnapshot, Channel, Heartbeat, Liquidation, Mark, Quote, Refusal, Trade
 from feeds.samples import channel_key
 from feeds.venues.base import Subscription
@@ -27,27 +26,27 @@ _CARRIED: dict[Channel, tuple[type, ...]] = {
     Channel.MARK: (Mark,),
 }
 _EVENTFUL: frozenset[Channel] = frozenset({Channel.TRADES, Channel.LIQUIDATIONS, Channel.STATUS})
-"""Channels that are silent when nothing happens: once alive, silence alone is no reason to subscribe again."""
+"""Channels that are silent when nothing happens. Once they had data, silence alone is no reason to subscribe again."""
 _PATIENCE = 4.0
-"""Every further resubscription of a channel that stays silent waits this many times longer."""
+"""Each further resubscription of a channel that stays silent waits this many times longer."""
 _LONGEST_NS = 3600 * SECOND
 
 
 class ChannelLife(Struct, frozen=True, kw_only=True):
-    """One subscription, seen now."""
+    """The state of one subscription at one moment."""
 
     channel: Channel
     symbol: str | None
     silence_ms: float
-    """Since its last data, on whichever connection; since it was first asked for where there never was any."""
+    """Since its last data on any connection, or since it was first asked for where there never was any."""
     limit_ms: float | None
-    """What the venue's facts call worth noticing; None where they name nothing."""
+    """From which silence on the venue's facts call it unusual; None where they say nothing."""
     acked: bool
     refused: bool
     data: bool
     """Data came on this connection."""
     resubscribed: int
-    """How often it was asked for again in its present silence."""
+    """How often it was asked for again during its present silence."""
 
     @property
     def key(self) -> str:
@@ -66,7 +65,7 @@ class ChannelLife(Struct, frozen=True, kw_only=True):
 
 
 class _Asked:
-    """Book-keeping of one subscription."""
+    """What is remembered of one subscription."""
 
     __slots__ = ("acked", "asked_ns", "limit_ns", "refused", "tries")
 
@@ -79,8 +78,8 @@ class _Asked:
 class Channels:
     """The subscriptions of one connection.
 
-    ``heard`` is written by the read path itself, without a call: event type -> symbol -> when, 0 for never. The two
-    book events share one inner dict.
+    ``last_data_ns`` is written by the read path itself, to save a call a message: event type -> symbol -> when, 0 for
+    never. The two book events share one inner dict.
     """
 
     def __init__(
@@ -94,7 +93,7 @@ class Channels:
         self._before = dict(before or {})
         self._since_ns = now_ns
         self._by_channel: dict[Channel, dict[str | None, int]] = {c: {} for c in _CARRIED}
-        self.heard: dict[type, dict[str | None, int]] = {
+        self.last_data_ns: dict[type, dict[str | None, int]] = {
             kind: self._by_channel[channel] for channel, kinds in _CARRIED.items() for kind in kinds
         }
         self._asked: dict[Key, _Asked] = {}
@@ -103,7 +102,7 @@ class Channels:
             self._asked[s.channel, s.symbol] = _Asked(now_ns, None if limit_s is None else int(limit_s * SECOND))
             self._by_channel.setdefault(s.channel, {})[s.symbol] = 0
 
-    def _heard_ns(self, key: Key) -> int:
+    def _data_ns(self, key: Key) -> int:
         return self._by_channel[key[0]].get(key[1], 0)
 
     def acked(self, ack: Ack) -> None:
@@ -117,7 +116,7 @@ class Channels:
                 asked.refused = True
 
     def beat(self, heartbeat: Heartbeat, now_ns: int) -> None:
-        """A heartbeat of a channel is life of that channel; one of the whole socket says nothing of its channels."""
+        """A heartbeat of a channel counts as its data; one of the whole socket says nothing about its channels."""
         if heartbeat.channel is None:
             return
         for channel, symbol in self._asked:
@@ -125,7 +124,7 @@ class Channels:
                 self._by_channel[channel][symbol] = now_ns
 
     def _meant(self, channel: Channel | None, symbol: str | None) -> list[_Asked]:
-        """None means all: of the connection, or of the channel."""
+        """The subscriptions that an answer is about. None means all: of the connection, or of the channel."""
         return [
             asked
             for (c, s), asked in self._asked.items()
@@ -136,8 +135,8 @@ class Channels:
         """Every subscription, in the order of the plan."""
         lives = []
         for key, asked in self._asked.items():
-            heard_ns = self._heard_ns(key)
-            since_ns = heard_ns or self._before.get(key, self._since_ns)
+            data_ns = self._data_ns(key)
+            since_ns = data_ns or self._before.get(key, self._since_ns)
             lives.append(
                 ChannelLife(
                     channel=key[0],
@@ -146,21 +145,21 @@ class Channels:
                     limit_ms=None if asked.limit_ns is None else asked.limit_ns / MS,
                     acked=asked.acked,
                     refused=asked.refused,
-                    data=heard_ns > 0,
+                    data=data_ns > 0,
                     resubscribed=asked.tries,
                 )
             )
         return tuple(lives)
 
     def last(self) -> dict[Key, int]:
-        """For the next connection's ``before``."""
-        return {key: self._heard_ns(key) or self._before.get(key, self._since_ns) for key in self._asked}
+        """The next connection's ``before``."""
+        return {key: self._data_ns(key) or self._before.get(key, self._since_ns) for key in self._asked}
 
     def overdue(self, now_ns: int) -> list[tuple[Channel, str]]:
         """Subscriptions to ask for again now; each call counts as having asked.
 
-        Only single channels: when nothing at all comes any more, asking again would add load to a venue in trouble and
-        cure nothing. A channel is asked for again once after its limit, then ever more rarely.
+        Only single channels: when no data comes at all, asking again would only add load to a venue in trouble. A
+        channel is asked for again after its limit, then at growing intervals.
         """
         newest_ns = max((t for d in self._by_channel.values() for t in d.values()), default=0)
         due: list[tuple[Channel, str]] = []
@@ -168,13 +167,13 @@ class Channels:
             channel, symbol = key
             if asked.limit_ns is None or asked.refused or symbol is None:
                 continue
-            heard_ns = self._heard_ns(key)
-            if heard_ns > asked.asked_ns:
+            data_ns = self._data_ns(key)
+            if data_ns > asked.asked_ns:
                 asked.tries = 0
-            if (heard_ns and channel in _EVENTFUL) or (newest_ns and now_ns - newest_ns > asked.limit_ns):
+            if (data_ns and channel in _EVENTFUL) or (newest_ns and now_ns - newest_ns > asked.limit_ns):
                 continue
             wait_ns = min(asked.limit_ns * _PATIENCE**asked.tries, max(_LONGEST_NS, asked.limit_ns))
-            if now_ns - max(heard_ns, asked.asked_ns) > wait_ns:
+            if now_ns - max(data_ns, asked.asked_ns) > wait_ns:
                 asked.tries += 1
                 asked.asked_ns = now_ns
                 due.append((channel, symbol))
@@ -182,30 +181,8 @@ class Channels:
 
     def missing(self, wanted: Sequence[Key]) -> bool:
         """Is any of these still without data on this connection?"""
-        return any(key in self._asked and not self._heard_ns(key) for key in wanted)
+        return any(key in self._asked and not self._data_ns(key) for key in wanted)
 
     def alive(self) -> list[Key]:
         """Subscriptions with data on this connection, without those that are silent when nothing happens."""
-        return [key for key in self._asked if key[0] not in _EVENTFUL and self._heard_ns(key)]
-
-
-def channel_row(life: ChannelLife) -> ChannelRow:
-    """For frames."""
-    state: Literal["waiting", "live", "quiet", "silent", "refused"]
-    if life.refused:
-        state = "refused"
-    elif life.late:
-        state = "silent"
-    elif not life.data:
-        state = "waiting"
-    elif life.limit_ms is not None and life.silence_ms > life.limit_ms / 2:
-        state = "quiet"
-    else:
-        state = "live"
-    return ChannelRow(
-        channel=life.key,
-        msgs_s=None,
-        silence_ms=life.silence_ms if life.data else None,
-        limit_ms=life.limit_ms,
-        state=state,
-    )
+        return [key for key in self._asked if key[0] not in _EVENTFUL and self._data_ns(key)]

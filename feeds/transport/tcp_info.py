@@ -1,4 +1,4 @@
-"""What the kernel knows about a TCP connection we hold: the network's round trip without the venue's own time.
+"""The kernel's figures of a TCP connection: the network's round trip, without the venue's own time.
 
 Linux: ``getsockopt(IPPROTO_TCP, TCP_INFO)``, struct ``tcp_info`` of include/uapi/linux/tcp.h, times in microseconds.
 The struct only ever grows at its end, so a shorter answer of an older kernel is read as far as it goes.

@@ -1,7 +1,8 @@
-"""Opening one websocket, and the bytes on it: complete messages are handed over inside the socket's callback.
+"""Opens a websocket and hands complete messages over inside the socket's callback.
 
-``websockets`` does the protocol. Its receive queue, decoding and keepalive are not used: a queue between socket and
-handler delays pongs and time stamps (10 ms of work a message showed as 960 ms of latency), and costs a task switch.
+The ``websockets`` library does the protocol. Its receive queue, decoding and keepalive are not used: a queue between
+socket and handler delays pongs and time stamps (10 ms of work a message showed as 960 ms of latency), and costs a task
+switch.
 """
 
 from __future__ import annotations
@@ -32,13 +33,13 @@ MAX_MESSAGE = 16 * 1024 * 1024
 """Bytes of one message, fragments together."""
 MAX_FRAGMENTS = 4096
 MAX_UNSENT = 1024 * 1024
-"""Bytes of ours that the venue may leave unread before the connection counts as dead."""
+"""Bytes of ours that may wait unsent before the connection counts as dead."""
 
 _TEXT, _BINARY, _CONT, _PONG = Opcode.TEXT, Opcode.BINARY, Opcode.CONT, Opcode.PONG
 
 
 class Receiver(Protocol):
-    """What a ``Wire`` reports to, synchronously. None of these may raise."""
+    """Receives what a ``WebSocket`` reports, synchronously. None of these may raise."""
 
     def burst_begins(self) -> None:
         """The socket became readable."""
@@ -53,7 +54,7 @@ class Receiver(Protocol):
         """All messages of that read, ``size`` bytes, were handed over."""
 
     def ended(self) -> None:
-        """The TCP connection is gone."""
+        """The TCP connection is lost."""
 
 
 class DialError(Exception):
@@ -71,7 +72,7 @@ class DialError(Exception):
         self.fault, self.http_status, self.retry_after_s = fault, http_status, retry_after_s
 
 
-class Wire(ClientConnection):
+class WebSocket(ClientConnection):
     """One websocket that gives its messages to a ``Receiver`` within ``data_received``."""
 
     def __init__(
@@ -111,12 +112,12 @@ class Wire(ClientConnection):
         else:
             super().data_received(self._framing.release() + data)
         self._receiver.burst_ends(len(data))
-        # The library waits for the server to hang up after a goodbye or a protocol error; some never do.
+        # After a close frame or a protocol error the library waits for the server to hang up; some never do.
         if self.protocol.state is State.CLOSING and self._deadline is None:
             self._deadline = self.loop.call_later(self.close_timeout or 0, self.transport.abort)
 
     def _shake_hands(self, data: bytes) -> None:
-        """The answer to our request goes to the library up to its empty line; frames begin right after it."""
+        """The handshake's answer goes to the library up to its empty line. Frames begin right after it."""
         known = len(self._head_tail)
         seen = self._head_tail + data
         self._head_tail = seen[-3:]
@@ -136,7 +137,7 @@ class Wire(ClientConnection):
             self._receiver.message(raw, binary)
 
     def _library(self, data: bytes) -> bool:
-        """Control frames, fragments, and whatever it must refuse."""
+        """Let the library handle control frames, fragments, and what it must refuse."""
         super().data_received(data)
         return self.protocol.state is State.OPEN and not self._fragments
 
@@ -208,7 +209,7 @@ class Wire(ClientConnection):
 
 
 class _Connect(connect):
-    """``connect`` that goes where it was told to: a redirect is a refusal."""
+    """``connect`` without redirects: a redirect counts as a refusal."""
 
     def process_redirect(self, exc: Exception) -> Exception | str:
         return exc
@@ -224,12 +225,12 @@ async def dial(
     timeout_s: float = 10.0,
     close_timeout_s: float = 2.0,
     max_message: int = MAX_MESSAGE,
-) -> Wire:
+) -> WebSocket:
     """Open a websocket. ``now_s``: our wall clock, for a Retry-After that is a date. Raises DialError."""
     try:
-        wire = await _Connect(
+        socket = await _Connect(
             url,
-            create_connection=functools.partial(Wire, receiver),  # type: ignore[arg-type] # a factory is all it calls
+            create_connection=functools.partial(WebSocket, receiver),  # type: ignore[arg-type] # a factory is all it calls
             compression=None,
             additional_headers=headers,
             user_agent_header="detour",
@@ -248,8 +249,8 @@ async def dial(
         raise DialError("timed out while opening") from error
     except (WebSocketException, OSError, EOFError, ValueError) as error:
         raise DialError(plain(f"{type(error).__name__}: {error}")) from error
-    assert isinstance(wire, Wire)
-    return wire
+    assert isinstance(socket, WebSocket)
+    return socket
 
 
 def _refused(error: InvalidStatus, now_s: float) -> DialError:

@@ -1,7 +1,7 @@
-"""Websocket frames cut out of a byte stream: whole unfragmented messages at once, everything else left to a library.
+"""Cuts whole, unfragmented messages out of a byte stream; all other frames are left to the library.
 
-Nearly all that venues send is one final text or binary frame (RFC 6455, 5.2). A general parser in Python costs a
-tenth of our whole work on such a message, from socket to book; this one next to nothing. Pure.
+Nearly all that venues send is one final text or binary frame (RFC 6455, 5.2). For such a message a general parser in
+Python costs a tenth of all our work from socket to book, this one next to nothing. Pure.
 """
 
 from __future__ import annotations

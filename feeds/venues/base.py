@@ -152,7 +152,10 @@ class Session(Protocol):
         """What to send to get a fresh snapshot of one channel (unsubscribe, subscribe)."""
 
     def receive(self, raw: bytes, received_ns: int) -> Sequence[Event]:
-        """Payload of one websocket message (text as UTF-8 bytes) -> events, in order. Never raises."""
+        """Payload of one websocket message (text as UTF-8 bytes) -> events, in order. Never raises.
+
+        ``received_ns`` is our monotonic clock: sessions take intervals from it, such as when to ask again.
+        """
 
     def ping(self, token: int) -> Payload | None:
         """The venue's application-level ping. None: it has none."""

@@ -1,11 +1,11 @@
-"""``make bench``: what Detour costs beside other clients, whether it loses anything, how fast it starts.
+"""``make bench``: what Detour costs compared with other clients, whether it loses messages, how fast it starts.
 
     python -m tests.bench [--quick] [pipeline] [venues] [load] [start] [screen]
 
 All of it runs on this machine in one go of a few minutes, over loopback. CPU is user and system time of the whole
-client process. "Flood": the socket is always full; "paced": a message now and then, as live feeds are, so that
-most of the cost is being woken up. Exit code 1 when something could not be run at all, 0 otherwise: a target that is
-missed on a busy machine is printed, and no failure.
+client process. "Flood": the socket is always full; "paced": a message now and then, as on live feeds, so that most of
+the cost is waking up. Exit code 1 when something could not be run at all, else 0: a missed target is printed but is no
+failure, since the machine may be busy.
 """
 
 from __future__ import annotations

@@ -7,24 +7,24 @@ from pathlib import Path
 from typing import Any
 
 from feeds.collector.collector import Collector
-from feeds.config import load as config
+from feeds.config.load import Config, load_config
 from feeds.frame import Frame
 from feeds.samples import FeedSample, Sample
 from tests.bench import rounds
 
 
 class Listening(Collector):
-    """Keeps what is told of our own lag."""
+    """Records our own lag from the samples."""
 
-    def __init__(self, configuration: config.Config) -> None:
+    def __init__(self, configuration: Config) -> None:
         super().__init__(configuration)
         self.own_lag_ms: list[float] = []
         """Socket readable to handler end, p99 of each second and route."""
 
-    def _emit(self, sample: Sample) -> None:
+    def _observe(self, sample: Sample) -> None:
         if isinstance(sample, FeedSample) and sample.own_lag_ms is not None:
             self.own_lag_ms.append(sample.own_lag_ms)
-        super()._emit(sample)
+        super()._observe(sample)
 
 
 class Whole:
@@ -38,7 +38,7 @@ class Whole:
 
     async def open(self, place: dict[str, Any]) -> None:
         self._symbols = place["symbols"]
-        self._collector = Listening(config.load(Path(place["config"])))
+        self._collector = Listening(load_config(Path(place["config"])))
         self._collector.sinks.append(self._keep)
         self._running = asyncio.create_task(self._collector.run())
         while not self._live():
@@ -59,9 +59,9 @@ class Whole:
 
     def _boards(self) -> dict[str, Any]:
         assert self._collector is not None
-        watched = self._collector._watched  # counting to the message needs more than frames tell
-        assert watched is not None
-        return {route: watched.routes[route].books for route in self._symbols}
+        running = self._collector._running  # counting to the message needs more than frames tell
+        assert running is not None
+        return {route: running.session.routes[route].books for route in self._symbols}
 
     def done(self, marks: dict[str, float]) -> bool:
         boards = self._boards()
@@ -73,9 +73,9 @@ class Whole:
     def counters(self) -> dict[str, float]:
         boards = self._boards().values()
         return {
-            "applied": sum(board.book_updates for board in boards),
-            "gaps": sum(board.gaps for board in boards),
-            "garbled": sum(board.garbled + board.unknown for board in boards),
+            "applied": sum(books.book_updates for books in boards),
+            "gaps": sum(books.gaps for books in boards),
+            "garbled": sum(books.garbled + books.unknown for books in boards),
             "frames": self._frames,
         }
 

@@ -1,6 +1,6 @@
-"""What stands behind the benchmark's server: one market a route, and a door to it, a port of its own, for each client.
+"""Behind the benchmark's server: one market a route, and for each client a port of its own to it (a door).
 
-All clients of a route are sent what one twin writes of one world, each what it has subscribed to.
+All clients of a route get what one simulated venue writes about one market, each what it has subscribed to.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Line:
         self._waiting: list[bytes] = []
 
     def send(self, data: bytes) -> None:
-        """At once; after the replay while there is one, whose frames must not be broken up."""
+        """At once, or after the replay where one is going on: its frames must not be interrupted."""
         if self._replaying:
             self._waiting.append(data)
         elif not self.transport.is_closing():
@@ -48,7 +48,7 @@ class Line:
             self.send(data)
 
     async def begin(self) -> None:
-        while self.transport.get_write_buffer_size():  # noqa: ASYNC110  # a transport that writes to us alone tells of no empty buffer
+        while self.transport.get_write_buffer_size():  # noqa: ASYNC110  # such a transport has no event for an empty buffer
             await asyncio.sleep(0.001)
         self._replaying = True
 

@@ -64,7 +64,7 @@ def _measure(host: Child, child: Child, place: dict[str, object], seconds: float
         ready = host.ask({"do": "prepare", "routes": ROUTES, "clients": [CLIENT], "levels": LEVELS, "count": count})
         child.ask({"do": "arm", "marks": ready["marks"], "poll_s": POLL_S})
         gone = host.ask({"do": "go", "routes": ROUTES, "client": CLIENT, "rate": RATE})
-        answer = child.hear()
+        answer = child.receive()
         sent = ready["messages"][CLIENT]
     grew, took_s = answer["grew"], answer["end_s"] - gone["start_s"]
     if took_s <= 0:

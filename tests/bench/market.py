@@ -25,8 +25,8 @@ _BOTH: Mapping[str, int] = {
 
 
 def depth_of(venue: str) -> int:
-    """Levels a side of a book that fits into the windows of our own channel and of ccxt.pro's. Real books are deeper
-    than either, and what a client does with a level depends on how many it holds."""
+    """Levels a side of a book that fits into the windows of our own channel and of ccxt.pro's. Real books are deeper;
+    the cost of a level depends on how many a client holds."""
     return _BOTH.get(venue, NARROW)
 
 
@@ -34,7 +34,7 @@ STEP_NS = 10_000_000_000
 """Between two batches, on the venue's clock: longer than any push interval, so that every batch is a message."""
 REMOVED_SHARE = 0.05
 LEAST_SIZE = 0.001
-"""Or a lot where that is more: smaller numbers are written with exponents, which not all clients write alike."""
+"""Or a lot where that is more. Smaller numbers get an exponent, which clients write in different ways."""
 SIZES = 5_000
 """The largest size is so many times the smallest."""
 FUNDING_S = 3_600

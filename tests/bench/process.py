@@ -1,4 +1,4 @@
-"""A child process that is told what to do a JSON object a line, and answers likewise."""
+"""A child process that gets commands and gives answers, one JSON object a line."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TAIL_CHARS = 300
 
 
 class ChildError(Exception):
-    """It said so, died or fell silent; the text is for people."""
+    """The child reported an error, has ended or does not answer; the text is for people."""
 
 
 class Child:
@@ -53,14 +53,14 @@ class Child:
         self._process.stdout.close()
         self._talk.close()
 
-    def tell(self, message: Mapping[str, Any]) -> None:
+    def send(self, message: Mapping[str, Any]) -> None:
         assert self._process.stdin is not None
         try:
             self._process.stdin.write(json.dumps(message).encode() + b"\n")
         except BrokenPipeError as error:
             raise self._failed("died") from error
 
-    def hear(self, timeout_s: float = ANSWER_S) -> dict[str, Any]:
+    def receive(self, timeout_s: float = ANSWER_S) -> dict[str, Any]:
         """Its next answer. Raises ChildError."""
         assert self._process.stdout is not None
         while b"\n" not in self._kept:
@@ -77,8 +77,8 @@ class Child:
         return answer
 
     def ask(self, message: Mapping[str, Any]) -> dict[str, Any]:
-        self.tell(message)
-        return self.hear()
+        self.send(message)
+        return self.receive()
 
     def _failed(self, what: str) -> ChildError:
         self._talk.seek(0)

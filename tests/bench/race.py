@@ -1,4 +1,4 @@
-"""Several clients on the same frames from the same server, in turns, several times over."""
+"""Several clients in turn on the same frames from the same server, repeated several times."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Run(NamedTuple):
     msgs_s: float
     bytes_per_message: float
     messages_per_batch: float
-    """1 unless the client has subscribed to a channel that tells level by level."""
+    """1 unless the client has subscribed to a channel with one message a level."""
 
 
 class Results:
@@ -130,7 +130,7 @@ class Field:
         return True
 
     def _round(self, route: str, running: dict[str, Child], course: Course, results: Results) -> dict[str, Run]:
-        """The same batches for each in turn; whoever fails stops running."""
+        """The same batches for each client in turn. A client that fails takes no further part."""
         runs: dict[str, Run] = {}
         if not running:
             return runs
@@ -159,7 +159,7 @@ class Field:
         poll_s = FLOOD_POLL_S if course.rate is None else PACED_POLL_S
         child.ask({"do": "arm", "marks": ready["marks"], "poll_s": poll_s})
         gone = self._host.ask({"do": "go", "routes": [route], "client": name, "rate": course.rate})
-        answer = child.hear()
+        answer = child.receive()
         if name == OURS and (answer["grew"]["messages"] < messages or any(answer["grew"][bad] for bad in FAULTS)):
             raise ChildError(f"{answer['grew']} of {messages} messages: {answer['said']}")
         if answer["book"] not in (None, ready["books"][route]):

@@ -1,4 +1,4 @@
-"""Figures as lines of text: medians with their range, ratios, and what was to be reached."""
+"""Figures as lines of text: medians with their range, ratios, targets."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PACED_TARGETS = {BARE: 1.3, CCXT: 0.4, CRYPTOFEED: 0.55}
 
 
 class Sheet:
-    """Prints as it goes and remembers what was met, missed, or could not be run."""
+    """Prints at once; counts the targets met and missed and what could not be run."""
 
     def __init__(self) -> None:
         self.met = 0

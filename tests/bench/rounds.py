@@ -1,9 +1,9 @@
-"""A client under measurement: it is told over stdin what to do, and answers on stdout, one JSON object a line.
+"""A client under measurement: commands over stdin, answers on stdout, one JSON object a line.
 
 Only the standard library: clients of other people's environments use it too. What happens:
 
     {"do": "open", "place": {...}}   connects and subscribes; answers when the book is there
-    {"do": "close"}                  hangs up, for another "open"
+    {"do": "close"}                  disconnects; another "open" may follow
     {"do": "arm", "marks": {...}}    answers at once and again when every marked best bid has been seen: CPU seconds
                                      in between (user and system), the end on the machine's monotonic clock, the book
 """
@@ -36,17 +36,17 @@ class Contestant(Protocol):
         """Best 20 bids and asks as [price, size], to be compared; None where the client keeps no whole book."""
 
     def counters(self) -> dict[str, float]:
-        """Whatever grows; reported as what it grew by in a round."""
+        """Counters; a round reports by how much each has grown."""
 
     def notes(self) -> dict[str, Any]:
         """Anything else worth telling after a round."""
 
     async def close(self) -> None:
-        """Hang up, and do nothing more."""
+        """Disconnect and stop."""
 
 
 class Plain:
-    """What most contestants need not say."""
+    """Defaults for clients that have nothing to report."""
 
     def counters(self) -> dict[str, float]:
         return {}
@@ -135,4 +135,4 @@ def main(make: Callable[[], Contestant]) -> None:
     pin(sys.argv[1] if len(sys.argv) > 1 else "")
     uvloop.run(serve(make))
     sys.stdout.flush()
-    os._exit(0)  # no client's orderly farewell is measured
+    os._exit(0)  # how a client closes its connections is not measured

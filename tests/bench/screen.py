@@ -1,4 +1,4 @@
-"""The command as a user starts it: how long until it answers, until there is something on screen, and what it costs.
+"""The command as a user starts it: time to its answer, time to the first screen, and what it costs.
 
 The screen runs in a pseudo terminal of 160x45.
 """

@@ -1,6 +1,6 @@
 """The loopback server of the benchmark: replays frames encoded beforehand, as the venues' twins write them.
 
-It is told over stdin what to do and answers on stdout, one JSON object a line; see ``Server.obey``.
+Commands come over stdin, answers go to stdout, one JSON object a line; see ``Server.carry_out``.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Server:
     def __init__(self) -> None:
         self._markets: dict[str, Market] = {}
 
-    async def obey(self, asked: dict[str, Any]) -> dict[str, Any]:
+    async def carry_out(self, asked: dict[str, Any]) -> dict[str, Any]:
         """By ``do``:
 
         ``open`` route depth client: where that client finds the route. ``prime`` route on: small changes now and then.
@@ -94,7 +94,7 @@ def replay(items: Sequence[Item], rate: float | None) -> float:
         return start_s
     start_s = time.monotonic()
     for n, (fd, data) in enumerate(items):
-        # from the start, not from the last one: what was late is made up for
+        # counted from the start and not from the last one: late messages are caught up with
         early_s = start_s + n / rate - time.monotonic()
         if early_s > 0:
             time.sleep(early_s)
@@ -120,7 +120,7 @@ async def serve() -> None:
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     while line := await reader.readline():
         try:
-            say(await server.obey(json.loads(line)))
+            say(await server.carry_out(json.loads(line)))
         except Exception as error:
             say({"error": f"{type(error).__name__}: {error}"})
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from feeds.config import load as config
+from feeds.config.load import load_config
 from tests.bench import screen
 from tests.bench.home import Home
 from tests.bench.load import RATE, ROUTES, load
@@ -29,7 +29,7 @@ def test_a_measurement_has_folders_and_a_config_file_of_its_own(tmp_path: Path) 
     assert {Path(place).parent for place in home.environment().values()} == {tmp_path}
     hosts = {route: {"rest": "http://127.0.0.1:1", "ws": "ws://127.0.0.1:1"} for route in ROUTES}
     path = home.configure(ROUTES, ("BTC/USDT", "BTC/USDT:USDT"), hosts)
-    read = config.load(path)
+    read = load_config(path)
     assert set(read.chosen().routes) == set(ROUTES)
     assert read.witnesses == ("127.0.0.1:1",)
     assert read.endpoints[ROUTES[0]].ws == "ws://127.0.0.1:1"

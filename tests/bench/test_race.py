@@ -41,7 +41,7 @@ def test_a_client_that_cannot_join_is_left_out_with_its_reason(monkeypatch: pyte
 def test_a_child_that_dies_says_its_last_words() -> None:
     crashing = Child("crashing", [sys.executable, "-c", "import sys; sys.exit('out of luck')"])
     with crashing as child, pytest.raises(ChildError, match="crashing died: out of luck"):
-        child.hear(10)
+        child.receive(10)
 
 
 def test_a_childs_error_is_raised_with_its_name() -> None:

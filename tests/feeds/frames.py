@@ -95,7 +95,7 @@ def frame(number: int = 1, t_ns: int = T0_NS, **changed: object) -> Frame:
                 excluded=(Excluded(route="htx.linear", why="silent 8.4 s"),),
             ),
         ),
-        "own": SelfRow(loop_lag_ms=Spread2(0.1, 0.4), backlog=0, witness="up", clock="within 3 ms"),
+        "own": SelfRow(loop_lag_ms=Spread2(0.1, 0.4), witness="up", clock="within 3 ms"),
         "events": (EventRow(t_ns=t_ns, level="info", code="state", route=None, text="begun", seq=number),),
     }
     return Frame(**(fields | changed))  # type: ignore[arg-type]  # a test's own keyword table

@@ -321,12 +321,13 @@ class Collected:
     def __init__(self) -> None:
         self.got: list[Event] = []
         self.times: list[tuple[int, int]] = []
+        """When each message came: wall clock, monotonic clock."""
         self.links: list[LinkSample] = []
         self._changed = asyncio.Event()
 
-    def events(self, stream: Stream, events: Sequence[Event], readable_ns: int, start_ns: int) -> None:
+    def events(self, stream: Stream, events: Sequence[Event], wall_ns: int, mono_ns: int) -> None:
         self.got += events
-        self.times.append((readable_ns, start_ns))
+        self.times.append((wall_ns, mono_ns))
         self._changed.set()
 
     def link(self, sample: LinkSample) -> None:

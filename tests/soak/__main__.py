@@ -1,4 +1,4 @@
-"""The twelve offshore venues, two products each, five coins, on the calm simulator for minutes: nothing may happen.
+"""Twelve offshore venues, two products each, five coins, on the calm simulator for minutes: no events may come.
 
 ``python -m tests.soak [--minutes N]`` runs ``detour log --sim calm`` with a screen of 200x60 attached, and prints gaps,
 resyncs, reconnects, refusals, and what collector, screen and simulator cost. Exit code 1 when something happened or a
@@ -30,7 +30,7 @@ OFFSHORE = (
 )  # fmt: skip
 COINS = ("BTC", "ETH", "SOL", "XRP", "DOGE")
 WARM_S = 20.0
-"""Reading markets and syncing come before the steady state whose cost is limited."""
+"""Instruments are loaded and books synced in this time; cost is measured after it."""
 CPU_SHARE, RSS_MB = 0.60, 250.0
 SCREEN_SHARE = 0.15
 COLUMNS, ROWS = 200, 60
@@ -94,7 +94,7 @@ def soak(folder: Path, for_s: float) -> int:
 
 
 def report(rows: Sequence[dict[str, Any]], routes: Sequence[str], for_s: float, costs: Costs) -> int:
-    """Prints it; the exit code."""
+    """Prints the report and returns the exit code."""
     print(
         f"{len(routes)} routes of {len({r.partition('.')[0] for r in routes})} venues, {for_s:g} s in the steady state"
     )

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 
-from feeds.config import load as config
+from feeds import child_process
 from feeds.config import paths
+from feeds.config.checks import ConfigError
+from feeds.config.known import everything_known
+from feeds.config.load import Config, load_config
 from feeds.publish import link
-
-LOG_TAIL_BYTES = 2000
 
 
 def live(options: argparse.Namespace) -> int:
@@ -44,8 +42,7 @@ def live(options: argparse.Namespace) -> int:
         arguments += ["--watchlist", watchlist]
     if simulated is not None:
         arguments += ["--sim", simulated]
-    log = paths.state_dir() / "collector.log"
-    with _collector(arguments, log):
+    with child_process.logged("feeds.collector.main", arguments, paths.state_dir() / "collector.log"):
         return _screen(address, configuration)
 
 
@@ -54,25 +51,25 @@ def attach(options: argparse.Namespace) -> int:
     try:
         address = link.parse_address(options.address) if options.address else _only_collector()
         configuration = _configuration(None)
-    except (link.LinkError, config.ConfigError) as error:
+    except (link.LinkError, ConfigError) as error:
         print(f"detour: {error}", file=sys.stderr)
         return 2
     return _screen(address, configuration)
 
 
-def _configuration(path: Path | None) -> config.Config:
+def _configuration(path: Path | None) -> Config:
     """The user's file, checked for the screen's own words too. Raises ConfigError."""
-    known = config.everything_known()
-    read = config.load(path, known)
+    known = everything_known()
+    read = load_config(path, known)
     if read.theme is None and not read.keys:
         return read  # nothing of the screen's to check: do not load it before the collector has started
     from tui.bindings import ACTIONS
     from tui.theme import PALETTES
 
-    return config.load(path, msgspec.structs.replace(known, actions=ACTIONS, themes=PALETTES))
+    return load_config(path, msgspec.structs.replace(known, actions=ACTIONS, themes=PALETTES))
 
 
-def _screen(address: link.Address, configuration: config.Config) -> int:
+def _screen(address: link.Address, configuration: Config) -> int:
     from tui.app import run  # Textual: only once it is needed
 
     try:
@@ -89,32 +86,3 @@ def _only_collector() -> link.Address:
     if not found:
         raise link.LinkError("no collector runs here: start one with 'detour log --serve'")
     raise link.LinkError("several collectors run here, name one: " + ", ".join(str(path) for path in found))
-
-
-@contextlib.contextmanager
-def _collector(arguments: list[str], log: Path) -> Iterator[None]:
-    """Runs the collector while the block runs. Its end is ours: it watches its standard input."""
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("wb") as sink:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "feeds.collector.main", *arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=sink,
-            start_new_session=True,  # Ctrl-C belongs to the screen
-        )
-    try:
-        yield
-    finally:
-        early = process.poll()
-        assert process.stdin is not None
-        process.stdin.close()
-        try:
-            process.wait(5.0)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        if early:
-            with log.open("rb") as said:
-                said.seek(max(0, log.stat().st_size - LOG_TAIL_BYTES))
-                print(said.read().decode(errors="replace").strip(), file=sys.stderr)

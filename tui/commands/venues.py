@@ -8,7 +8,8 @@ import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from feeds.config import load as config
+from feeds.config.checks import ConfigError
+from feeds.config.load import load_config
 from feeds.model import Channel, Product
 from feeds.venues import failure_domains
 from feeds.venues.base import ProductFacts, RateLimit, Venue
@@ -43,8 +44,8 @@ _WIDEST = 44
 def run(options: argparse.Namespace) -> int:
     """A table on stdout, or JSON lines with ``--json``."""
     try:
-        own = config.load(getattr(options, "config", None)).domains
-    except config.ConfigError as error:
+        own = load_config(getattr(options, "config", None)).domains
+    except ConfigError as error:
         print(f"detour: {error}", file=sys.stderr)
         return 2
     rows = list(rows_of(VENUES.values(), own))

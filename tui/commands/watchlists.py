@@ -16,20 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from feeds.config import save
-from feeds.config.load import (
-    Config,
-    ConfigError,
-    Known,
-    check_watchlist,
-    known_routes,
-    load,
-    parse,
-    read_text,
-    routes_by_name,
-)
+from feeds.config.checks import ConfigError
+from feeds.config.known import Known, known_routes, routes_by_name
+from feeds.config.load import Config, load_config, parse, read_text
 from feeds.config.paths import cache_dir
 from feeds.config.paths import config_file as user_file
 from feeds.config.sample import documented_defaults
+from feeds.config.watchlist_reader import check_watchlist
 from feeds.config.watchlists import Watchlist
 from feeds.instruments.cache import LIVE, listed
 from feeds.model import venue_of
@@ -92,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
         if args.action in actions:
             return actions[args.action](args, given if given is not None else user_file(), known)
         # a listing from the cache must not stand in the way of looking at one's own file
-        config = load(given, _unlisted(known))
+        config = load_config(given, _unlisted(known))
         return _list(config) if args.action == "list" else _show(config, args.name)
     except ConfigError as error:
         _say(str(error))

@@ -89,7 +89,7 @@ def test_an_old_delta_changes_nothing() -> None:
     book.apply(snapshot(10), 1)
     book.apply(delta(11, 12, [(99.0, 4.0)]), 2)
     assert book.apply(delta(11, 12, [(99.0, 9.0)]), 3) is Outcome.SKIPPED
-    assert book.bids[99.0] == 4.0 and book.received_ns == 2
+    assert book.bids[99.0] == 4.0 and book.received_mono_ns == 2
 
 
 def test_a_new_snapshot_replaces_everything() -> None:
@@ -136,12 +136,12 @@ def test_a_book_cannot_grow_without_bound_and_admits_what_it_cut(monkeypatch: py
 
 
 def clocks(book: Book) -> tuple[int | None, ...]:
-    return book.engine_ns, book.gateway_ns, book.received_ns, book.changed_ns
+    return book.engine_ns, book.gateway_ns, book.received_mono_ns, book.changed_mono_ns
 
 
 def test_clocks_are_those_of_the_last_message_and_a_heartbeat_is_no_change() -> None:
     book = Book(LINEAR, PrevEquals())
-    assert book.received_ns is None and book.changed_ns is None
+    assert book.received_mono_ns is None and book.changed_mono_ns is None
     book.apply(snapshot(10, engine_ns=5), 100)
     assert clocks(book) == (5, None, 100, 100)
     version = book.version
@@ -308,6 +308,6 @@ def test_rows_as_decoded_make_the_book_that_pairs_make(sides: tuple[list[tuple[f
         book = Book(LINEAR, Unsequenced())
         book.apply(snapshot(1, first_bids, first_asks), 1)
         book.apply(delta(2, 2, bids, asks), 2)
-        books.append((book.bids, book.asks, book.version, book.changed_ns))
+        books.append((book.bids, book.asks, book.version, book.changed_mono_ns))
     assert books[0] == books[1]
     assert 0.0 not in {*books[1][0].values(), *books[1][1].values()}

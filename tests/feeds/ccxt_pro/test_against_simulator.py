@@ -6,12 +6,12 @@ import asyncio
 import json
 import os
 import signal
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
+from feeds import child_process
 from feeds.ccxt_pro.route import CcxtProRoute
 from feeds.clock import SystemClock
 from feeds.measure.clock_offset import OffsetEstimator
@@ -119,15 +119,13 @@ async def test_routes_named_in_a_watchlist_are_measured_like_any_other(tmp_path:
                 lines += [f'[endpoints."{name}"]', *(f'{kind} = "{hosts[kind]}"' for kind in ("rest", "ws"))]
         lines += ["[witness]", f'targets = ["{at.endpoints["okx.spot"]["rest"].removeprefix("http://")}"]']
         (tmp_path / "config.toml").write_text("\n".join(lines))
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "tui.commands.main", "log", "--config", str(tmp_path / "config.toml"), "--out", "-",
-            "--for", "16s",
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env={**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache"), "XDG_STATE_HOME": str(tmp_path / "state")},
-        )  # fmt: skip
-        out, said = await asyncio.wait_for(process.communicate(), 60)
-    assert process.returncode == 0, said.decode()
+        child = await child_process.start(
+            "tui.commands.main",
+            ["log", "--config", str(tmp_path / "config.toml"), "--out", "-", "--for", "16s"],
+            environment={"XDG_CACHE_HOME": str(tmp_path / "cache"), "XDG_STATE_HOME": str(tmp_path / "state")},
+        )
+        code, out, err = await child.outcome(60)
+    assert code == 0, err.decode()
     rows = [json.loads(line) for line in out.decode().splitlines()]
     events = [row for row in rows if row["kind"] == "event"]
     assert not [row for row in events if row["level"] not in ("info",)], events

@@ -28,7 +28,9 @@ from feeds.ccxt_pro.messages import (
     read_message,
 )
 
-BOOK = BookNow(symbol="BTC/USDT", bids=[(1.0, 2.0)], asks=[(1.5, 3.0)], nonce=7, venue_ms=5, received_ns=9)
+BOOK = BookNow(
+    symbol="BTC/USDT", bids=[(1.0, 2.0)], asks=[(1.5, 3.0)], nonce=7, venue_ms=5, received_ns=9, received_mono_ns=9
+)
 MESSAGES: list[ChildMessage] = [
     BOOK,
     Lost(symbol=None, text="cut"),

@@ -11,7 +11,7 @@ from feeds.ccxt_pro.outbox import KEPT_MESSAGES, Outbox, book_now
 
 
 def book(symbol: str, price: float) -> BookNow:
-    return BookNow(symbol=symbol, bids=[(price, 1.0)], asks=[], received_ns=1)
+    return BookNow(symbol=symbol, bids=[(price, 1.0)], asks=[], received_ns=1, received_mono_ns=1)
 
 
 def test_the_latest_book_wins_and_tells_how_many_it_stands_for() -> None:
@@ -29,7 +29,7 @@ def test_the_latest_book_wins_and_tells_how_many_it_stands_for() -> None:
 def test_nothing_grows_without_bound() -> None:
     outbox = Outbox()
     for n in range(10_000):
-        outbox.trade(TradeNow(symbol="A/B", price=1.0 + n, size=1.0, side="buy", received_ns=1))
+        outbox.trade(TradeNow(symbol="A/B", price=1.0 + n, size=1.0, side="buy", received_ns=1, received_mono_ns=1))
         outbox.add(Beat(lag_ms=float(n)))
     taken = outbox.take()
     assert len(taken) == MAX_TRADES + KEPT_MESSAGES
@@ -52,7 +52,7 @@ def test_ccxts_book_is_copied_and_cut_to_its_best_levels() -> None:
         "nonce": 12,
         "timestamp": 1_700_000_000_000,
     }
-    mine = book_now("A/B", theirs, 5, own_stamp=False)
+    mine = book_now("A/B", theirs, 5, 6, own_stamp=False)
     theirs["bids"].clear()
     assert len(mine.bids) == LEVELS and mine.bids[0] == (100.0, 1.0)
     assert mine.asks == [(101.0, 2.0), (102.0, 2.0), (103.0, 2.0)]
@@ -61,10 +61,10 @@ def test_ccxts_book_is_copied_and_cut_to_its_best_levels() -> None:
 
 def test_a_time_that_is_our_own_is_not_the_venues() -> None:
     theirs: dict[str, Any] = {"bids": [], "asks": [], "nonce": None, "timestamp": 1_700_000_000_000}
-    mine = book_now("A/B", theirs, 5, own_stamp=True)
+    mine = book_now("A/B", theirs, 5, 6, own_stamp=True)
     assert mine.venue_ms is None and mine.nonce is None
 
 
 def test_a_book_that_is_none_raises() -> None:
     with pytest.raises((TypeError, ValueError, KeyError)):
-        book_now("A/B", {"bids": [["x", None]], "asks": []}, 5, own_stamp=False)
+        book_now("A/B", {"bids": [["x", None]], "asks": []}, 5, 6, own_stamp=False)

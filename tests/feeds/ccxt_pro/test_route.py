@@ -24,6 +24,7 @@ from feeds.ccxt_pro.messages import (
 )
 from feeds.ccxt_pro.process import ChildLostError, Pipe
 from feeds.ccxt_pro.route import CcxtProRoute
+from feeds.collector.rows import channel_row
 from feeds.measure.clock_offset import OffsetEstimator
 from feeds.measure.contract import Hosts, Meters
 from feeds.model import Fault
@@ -111,7 +112,14 @@ class Rig:
     def book(self, symbol: str = BTC, bid: float = 100.0, **changes: Any) -> BookNow:
         levels = [(bid - n / 10, 1.0) for n in range(30)]
         asks = [(bid + 0.1 + n / 10, 1.0) for n in range(30)]
-        book = BookNow(symbol=symbol, bids=levels, asks=asks, nonce=5, received_ns=self.clock.time_ns())
+        book = BookNow(
+            symbol=symbol,
+            bids=levels,
+            asks=asks,
+            nonce=5,
+            received_ns=self.clock.time_ns(),
+            received_mono_ns=self.clock.monotonic_ns(),
+        )
         return msgspec.structs.replace(book, **changes)
 
     def synced(self) -> dict[str, bool]:
@@ -133,7 +141,14 @@ async def test_books_and_trades_become_samples_and_what_cannot_be_known_is_none(
     pipe = await rig.begin()
     assert rig.sampled() == [] and rig.watch.sockets_up == 0, "before the first book nothing is known"
     stamp_ms = rig.clock.time_ns() // 1_000_000
-    trade = TradeNow(symbol=BTC, price=100.0, size=1.0, side="buy", received_ns=rig.clock.time_ns())
+    trade = TradeNow(
+        symbol=BTC,
+        price=100.0,
+        size=1.0,
+        side="buy",
+        received_ns=rig.clock.time_ns(),
+        received_mono_ns=rig.clock.monotonic_ns(),
+    )
     await pipe.say(Beat(lag_ms=2.0), rig.book(), rig.book(bid=101.0, updates=9, venue_ms=stamp_ms - 40), trade)
     assert rig.watch.sockets_up == rig.watch.sockets == 1
     assert rig.watch.carries(BTC) and not rig.watch.carries(ETH)
@@ -205,10 +220,10 @@ async def test_a_refused_symbol_is_said_once_and_is_forgiven_when_it_comes() -> 
     assert [text for code, text in rig.journal if code == "refused"] == [
         "ETH/USDT: subscription refused: BadSymbol no ETH"
     ]
-    states = {row.channel: row.state for row in rig.watch.channel_rows()}
+    states = {row.channel: row.state for row in map(channel_row, rig.watch.channels())}
     assert (states[f"book:{BTC}"], states[f"book:{ETH}"]) == ("live", "refused")
     await pipe.say(rig.book(ETH))
-    assert {row.channel: row.state for row in rig.watch.channel_rows()}[f"book:{ETH}"] == "live"
+    assert {row.channel: row.state for row in map(channel_row, rig.watch.channels())}[f"book:{ETH}"] == "live"
     await rig.watch.stop()
 
 

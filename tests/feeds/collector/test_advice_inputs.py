@@ -1,4 +1,4 @@
-"""What is told of suggestions: changes, and nothing of how they came about at the start."""
+"""Which changes of a suggestion become events, and that those of the start do not."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from feeds.advise.basis import NO_RATES
 from feeds.advise.costs import AdviceSettings
 from feeds.books.route_books import RouteBooks
 from feeds.collector.advice_inputs import SETTLED_AT_MOST_NS, Advising
+from feeds.collector.listing import RouteListing
 from feeds.config.watchlists import Watchlist
 from feeds.frame import Order
 from feeds.judge.figures import RouteSignals
@@ -47,9 +48,6 @@ class Route:
         bids, asks = levels(99_999.0, -1.0, 50.0, 20), levels(100_001.0, 1.0, 50.0, 20)
         self.books.rest_book(BookSnapshot(symbol=SYMBOL, bids=list(bids.items()), asks=list(asks.items())), 1)
 
-    def actual(self, symbol: str) -> str:
-        return symbol
-
     def carries(self, symbol: str) -> bool:
         return True
 
@@ -57,7 +55,15 @@ class Route:
 class Session:
     def __init__(self) -> None:
         self.advising = Advising(AdviceSettings())
-        self.routes: dict[str, Any] = {HOME: Route(HOME, 0.001), CHEAP: Route(CHEAP, 0.0002)}
+        self.routes = {HOME: Route(HOME, 0.001), CHEAP: Route(CHEAP, 0.0002)}
+        self.session: Any = SimpleNamespace(  # as far as advice reads a session
+            watchlist=LIST,
+            order=Order(side="buy", notional=100_000.0),
+            routes=self.routes,
+            listings={route: RouteListing(LIST.symbols) for route in self.routes},
+            transfers=SimpleNamespace(by_venue={}),
+            pair=lambda route, symbol: self.routes[route].books.pairs[symbol],
+        )
         self.second = 0
 
     def second_with(
@@ -67,8 +73,7 @@ class Session:
         self.second += 1
         judged = {HOME: verdict(HOME, *home), CHEAP: verdict(CHEAP, *cheap)}
         signals = {route: RouteSignals(route=route) for route in self.routes}
-        order = Order(side="buy", notional=100_000.0)
-        (row,) = self.advising.advise(self.second * SECOND, LIST, order, self.routes, judged, signals, NO_RATES, {})
+        (row,) = self.advising.advise(self.second * SECOND, self.session, judged, signals, NO_RATES)
         return row.best, self.advising.news()
 
 

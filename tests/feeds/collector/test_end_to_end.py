@@ -1,17 +1,19 @@
-"""The whole product, headless, on the simulator: what a trader's log would have said on 10 October 2025, and what it
-must not say when the fault is ours. Real processes, real sockets on loopback."""
+"""The whole product, headless, on the simulator, in real processes with real sockets on loopback.
+
+Scenario 1011 must be blamed on the right venue; a fault of our own must be blamed on none."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from feeds import child_process
 
 ROUTES = ("binance.linear", "okx.linear", "bybit.linear", "binance.spot", "okx.spot", "bybit.spot")
 WATCHLIST = f"""
@@ -30,22 +32,14 @@ async def logged(folder: Path, config: str, arguments: Sequence[str]) -> tuple[i
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.toml").write_text(config)
     out = folder / "rows.jsonl"
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
+    child = await child_process.start(
         "tui.commands.main",
-        "log",
-        "--config",
-        str(folder / "config.toml"),
-        "--out",
-        str(out),
-        *arguments,
-        stderr=asyncio.subprocess.PIPE,
-        env={**os.environ, "XDG_CACHE_HOME": str(folder / "cache"), "XDG_STATE_HOME": str(folder / "state")},
+        ["log", "--config", str(folder / "config.toml"), "--out", str(out), *arguments],
+        environment={"XDG_CACHE_HOME": str(folder / "cache"), "XDG_STATE_HOME": str(folder / "state")},
     )
-    _, said = await asyncio.wait_for(process.communicate(), 150)
+    code, _, err = await child.outcome(150)
     rows = [json.loads(line) for line in out.read_text().splitlines()]
-    return process.returncode or 0, rows, said.decode()
+    return code, rows, err.decode()
 
 
 def of(rows: Sequence[Row], kind: str, **fields: object) -> list[Row]:
@@ -103,25 +97,15 @@ async def test_when_nothing_can_be_reached_our_uplink_is_said_to_be_down_and_no_
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 async def test_an_interrupt_ends_the_log_with_its_last_rows_written(tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text(WATCHLIST)
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
+    child = await child_process.start(
         "tui.commands.main",
-        "log",
-        "--config",
-        str(tmp_path / "config.toml"),
-        "--sim",
-        "calm",
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env={**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")},
-        limit=1 << 20,
+        ["log", "--config", str(tmp_path / "config.toml"), "--sim", "calm"],
+        environment={"XDG_CACHE_HOME": str(tmp_path / "cache")},
     )
-    assert process.stdout is not None
-    header = json.loads(await asyncio.wait_for(process.stdout.readline(), 60))
+    header = json.loads(await asyncio.wait_for(child.stdout.readline(), 60))
     assert header["kind"] == "header"
-    process.terminate()
-    rest, said = await asyncio.wait_for(process.communicate(), 30)
-    assert process.returncode == 0, said.decode()
+    child.terminate()
+    code, rest, err = await child.outcome(30)
+    assert code == 0, err.decode()
     assert all(json.loads(line)["kind"] for line in rest.splitlines())
-    assert b"Traceback" not in said
+    assert b"Traceback" not in err

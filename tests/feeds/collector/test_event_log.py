@@ -1,10 +1,11 @@
-"""The events log says each thing once, in words fit for a terminal."""
+"""The event log holds each event once, as text that is safe for a terminal."""
 
 from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from feeds.clock import SystemClock
 from feeds.collector.event_log import EventLog, clean
 from feeds.model import Cause, Evidence, Reason, State, Verdict
 
@@ -23,15 +24,15 @@ def test_text_from_the_network_cannot_steer_a_terminal(text: str) -> None:
     assert "\n" not in cleaned and "\x1b" not in cleaned and "\u202e" not in cleaned and "\x07" not in cleaned
 
 
-def test_a_change_of_state_is_said_with_its_grounds_and_level() -> None:
-    journal = EventLog()
-    journal.state_change(S, None, verdict(State.UNKNOWN, Cause.WARMING))
-    journal.state_change(2 * S, verdict(State.OK), verdict(State.SUSPECT, Cause.GATEWAY, "slow"))
-    journal.state_change(3 * S, verdict(State.SUSPECT, Cause.GATEWAY), verdict(State.DOWN, Cause.ENGINE, "silent"))
-    journal.state_change(4 * S, verdict(State.DOWN, Cause.ENGINE), verdict(State.DOWN, Cause.ENGINE, "still"))
-    journal.state_change(5 * S, verdict(State.DOWN, Cause.ENGINE), verdict(State.OK))
-    said = [(r.level, r.text) for r in journal.rows()]
-    assert said == [
+def test_a_change_of_state_is_logged_with_its_grounds_and_level() -> None:
+    events = EventLog(SystemClock())
+    events.state_change(S, None, verdict(State.UNKNOWN, Cause.WARMING))
+    events.state_change(2 * S, verdict(State.OK), verdict(State.SUSPECT, Cause.GATEWAY, "slow"))
+    events.state_change(3 * S, verdict(State.SUSPECT, Cause.GATEWAY), verdict(State.DOWN, Cause.ENGINE, "silent"))
+    events.state_change(4 * S, verdict(State.DOWN, Cause.ENGINE), verdict(State.DOWN, Cause.ENGINE, "still"))
+    events.state_change(5 * S, verdict(State.DOWN, Cause.ENGINE), verdict(State.OK))
+    logged = [(r.level, r.text) for r in events.rows()]
+    assert logged == [
         ("warning", "ok -> suspect, gateway: slow"),
         ("alarm", "suspect -> down, engine: silent"),
         ("info", "down -> ok: "[:-2]),
@@ -39,8 +40,8 @@ def test_a_change_of_state_is_said_with_its_grounds_and_level() -> None:
 
 
 def test_the_same_words_are_not_repeated_at_once_but_are_later() -> None:
-    journal = EventLog()
+    events = EventLog(SystemClock())
     for t in (0, 1, 9, 11):
-        journal.say(t * S, "info", "gap", "a.spot", "sequence gap")
-    assert [r.t_ns // S for r in journal.rows()] == [0, 11]
-    assert [r.seq for r in journal.rows()] == [0, 1]
+        events.add(t * S, "info", "gap", "a.spot", "sequence gap")
+    assert [r.t_ns // S for r in events.rows()] == [0, 11]
+    assert [r.seq for r in events.rows()] == [0, 1]

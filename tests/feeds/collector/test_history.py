@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from feeds.collector.history import HistoryKeeper
+from feeds.collector.history import FrameHistory
 from feeds.frame import HISTORY_S
 from tests.feeds.frames import SECOND_NS, T0_NS, frame, pair_row
 
 
-def keeper_of(*seconds: float) -> HistoryKeeper:
-    keeper = HistoryKeeper()
+def keeper_of(*seconds: float) -> FrameHistory:
+    keeper = FrameHistory()
     for n, at in enumerate(seconds):
         one = frame(n, T0_NS + int(at * SECOND_NS), pairs=(pair_row(spread_bps=float(at)),))
         if keeper.due(one.t_ns):

@@ -8,22 +8,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from feeds.config.checks import ConfigError
+from feeds.config.known import Known, known_routes
 from feeds.config.load import (
     ENDPOINT_KEYS,
     FEE_KEYS,
     SCREEN_KEYS,
     TOP_KEYS,
-    WATCHLIST_KEYS,
     WITNESS_KEYS,
     Config,
-    ConfigError,
     Endpoint,
-    Known,
-    known_routes,
-    load,
+    load_config,
     parse,
 )
 from feeds.config.sample import documented_defaults
+from feeds.config.watchlist_reader import WATCHLIST_KEYS
 
 ROUTES = ("binance.spot", "binance.linear", "okx.spot", "okx.linear", "bybit.spot", "bybit.linear")
 KNOWN = Known(routes=ROUTES, actions={"freeze", "filter"}, themes={"nord", "textual-dark"})
@@ -189,23 +188,23 @@ def test_a_watchlist_asked_for_by_a_wrong_name_is_a_complaint_too() -> None:
 
 def test_a_missing_file_is_fine_unless_it_was_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("feeds.config.load.config_file", lambda: tmp_path / "none.toml")
-    assert load().watchlist == "default"
+    assert load_config().watchlist == "default"
     with pytest.raises(ConfigError, match=r"none\.toml: there is no such file"):
-        load(tmp_path / "none.toml")
+        load_config(tmp_path / "none.toml")
 
 
 def test_bytes_that_are_no_text_are_named_by_line(tmp_path: Path) -> None:
     file = tmp_path / "config.toml"
     file.write_bytes(b'vantage = "x"\n# \xff\n')
     with pytest.raises(ConfigError, match="line 2: is not UTF-8"):
-        load(file, KNOWN)
+        load_config(file, KNOWN)
     file.write_bytes(b'\xef\xbb\xbfvantage = "x"\r\n')
-    assert load(file, KNOWN).vantage == "x"
+    assert load_config(file, KNOWN).vantage == "x"
     file.write_bytes(b"#" * 1_000_001)
     with pytest.raises(ConfigError, match="larger than"):
-        load(file, KNOWN)
+        load_config(file, KNOWN)
     with pytest.raises(ConfigError, match="cannot be read"):
-        load(tmp_path, KNOWN)
+        load_config(tmp_path, KNOWN)
 
 
 def test_the_sample_documents_every_key_and_says_what_no_file_says() -> None:

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from feeds.config.load import Config, ConfigError, everything_known, parse
+from feeds.config.checks import ConfigError
+from feeds.config.known import everything_known
+from feeds.config.load import Config, parse
 from feeds.venues.registry import VENUES
 
 

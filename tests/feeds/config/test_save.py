@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from feeds.config.load import Config, ConfigError, Known, load
+from feeds.config.checks import ConfigError
+from feeds.config.known import Known
+from feeds.config.load import Config, load_config
 from feeds.config.save import backup_of, put_watchlist, remove_watchlist, replace_text, use_watchlist
 
 KNOWN = Known(routes=("binance.spot", "binance.linear", "okx.spot"))
@@ -21,7 +23,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def again(file: Path) -> Config:
-    return load(file, KNOWN)
+    return load_config(file, KNOWN)
 
 
 def test_a_watchlist_written_reads_back(file: Path) -> None:

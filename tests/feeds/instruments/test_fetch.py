@@ -1,4 +1,4 @@
-"""ccxt's markets become instruments; its URLs go where they are told."""
+"""ccxt's markets become instruments; its URLs can be redirected."""
 
 from __future__ import annotations
 

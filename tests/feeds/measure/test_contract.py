@@ -51,7 +51,7 @@ async def test_a_route_can_be_read_before_it_is_watched_and_while_nothing_answer
     clock, samples = FakeClock(), list[Sample]()
     route: MonitoredRoute = make(Meters(clock, samples.append, lambda code, route, text: None))
     assert route.route.endswith(".spot") and route.product == "spot" and route.hosts == NOWHERE
-    assert route.books is None and route.channel_rows() == () and not route.carries(SYMBOL)
+    assert route.books is None and route.channels() == () and not route.carries(SYMBOL)
     assert (route.sockets_up, route.reconnects, route.garbled, route.unknown) == (0, 0, 0, 0)
     route.start()
     clock.advance(1.0)
@@ -67,3 +67,5 @@ async def test_a_route_can_be_read_before_it_is_watched_and_while_nothing_answer
     assert route.sockets == 1 and route.sockets_up == 0 and not route.carries(SYMBOL)
     await route.stop()
     route.sample()
+    with pytest.raises(AttributeError):
+        route.books = None

@@ -44,6 +44,12 @@ def test_a_route_row_has_the_fields_of_the_design(tmp_path: Path) -> None:
     assert {k for k in missing if row[k] is None} == missing  # null, never 0
 
 
+def test_our_own_row_says_null_for_what_is_not_measured(tmp_path: Path) -> None:
+    (row,) = (r for r in log_of(tmp_path / "log", frame()) if r["kind"] == "self")
+    assert row.keys() == {"t", "kind", "vantage", "loop_lag_ms", "backlog", "witness", "clock"}
+    assert row["backlog"] is None
+
+
 def test_a_stale_pair_keeps_its_age_and_loses_its_prices(tmp_path: Path) -> None:
     live, stale = (
         r

@@ -1,4 +1,4 @@
-"""A screen can come, see the past, follow, command, stall and go; the collector never waits for it."""
+"""A screen attaches, gets the history, follows, sends commands, stalls and leaves; the collector never waits for it."""
 
 from __future__ import annotations
 

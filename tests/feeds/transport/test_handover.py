@@ -23,9 +23,9 @@ class Rig:
         self.old = self.connection(self.stats, self.tell)
         self.hear(self.old, b"snap A", b"delta A")
         self.told.clear()
-        self.heir = Handover(self.old, self.tell)
-        self.new = self.connection(StreamStats(), self.heir.hold)
-        self.new.on_data = lambda: self.heir.check(self.new)
+        self.handover = Handover(self.old, self.tell)
+        self.new = self.connection(StreamStats(), self.handover.from_new)
+        self.new.on_data = lambda: self.handover.check(self.new)
 
     def connection(self, stats: StreamStats, emit: object) -> Connection:
         return Connection(
@@ -38,7 +38,7 @@ class Rig:
             emit,  # type: ignore[arg-type] # one of our own methods
         )
 
-    def tell(self, events: Sequence[Event], readable_ns: int, start_ns: int) -> None:
+    def tell(self, events: Sequence[Event], wall_ns: int, mono_ns: int) -> None:
         self.told += events
 
     def hear(self, line: Connection, *messages: bytes) -> None:
@@ -48,8 +48,8 @@ class Rig:
         line.burst_ends(sum(map(len, messages)))
 
     def hand_over(self) -> None:
-        self.heir.take_over(self.new, self.stats, self.clock)
-        self.heir.flush(self.new, self.clock)
+        self.handover.take_over(self.new, self.stats, self.clock)
+        self.handover.flush(self.new, self.clock)
 
     @property
     def trades(self) -> list[str | None]:
@@ -72,20 +72,20 @@ async def test_nothing_of_the_successor_is_told_before_it_takes_over_and_everyth
 async def test_it_is_ready_when_it_has_what_was_alive() -> None:
     rig = Rig()
     rig.hear(rig.new, b"trade A 1", b"snap B")
-    assert not rig.heir.ready.done()
+    assert not rig.handover.ready.done()
     rig.hear(rig.new, b"snap A")
-    assert rig.heir.ready.done(), "B and the trades were silent before, too"
+    assert rig.handover.ready.done(), "B and the trades were silent before, too"
 
 
 @pytest.mark.parametrize("word", ["delta A 101", "chained A 100"])
 async def test_a_successor_that_is_ahead_waits_until_the_old_one_has_told_what_came_before(word: str) -> None:
     rig = Rig()
     rig.hear(rig.new, f"{word} 110".encode(), b"delta A 111 120")
-    assert not rig.heir.ready.done()
+    assert not rig.handover.ready.done()
     rig.hear(rig.old, b"delta A 91 99")
-    assert not rig.heir.ready.done()
+    assert not rig.handover.ready.done()
     rig.hear(rig.old, b"delta A 100 104")
-    assert rig.heir.ready.done()
+    assert rig.handover.ready.done()
     rig.hand_over()
     seqs = [e.last_seq for e in rig.told if isinstance(e, BookDelta)]
     assert seqs == [99, 104, 110, 120], "a book that skips what it knows has no gap"
@@ -95,7 +95,7 @@ async def test_a_stalled_predecessor_is_not_waited_for_long(monkeypatch: pytest.
     monkeypatch.setattr(handover, "CATCH_UP_S", 0.01)
     rig = Rig()
     rig.hear(rig.new, b"delta A 101 110")
-    await asyncio.wait_for(rig.heir.ready, 5)
+    await asyncio.wait_for(rig.handover.ready, 5)
 
 
 async def test_trades_that_the_old_one_told_are_left_out_even_when_the_new_one_is_behind() -> None:
@@ -125,8 +125,8 @@ def liquidation(price: float) -> Liquidation:
 
 async def test_equal_events_without_an_id_are_left_out_as_often_as_they_were_told() -> None:
     rig = Rig()
-    rig.heir.tell((liquidation(1.0), liquidation(1.0)), 0, 0)
-    rig.heir.hold((liquidation(1.0), liquidation(1.0), liquidation(1.0), liquidation(2.0)), 0, 0)
+    rig.handover.from_old((liquidation(1.0), liquidation(1.0)), 0, 0)
+    rig.handover.from_new((liquidation(1.0), liquidation(1.0), liquidation(1.0), liquidation(2.0)), 0, 0)
     rig.hand_over()
     prices = [e.price for e in rig.told if isinstance(e, Liquidation)]
     assert prices == [1.0, 1.0, 1.0, 2.0]
@@ -136,24 +136,24 @@ async def test_what_is_held_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     rig = Rig()
     monkeypatch.setattr(handover, "MAX_HELD", 3)
     rig.hear(rig.new, b"delta B", b"delta B")
-    assert not rig.heir.ready.done()
+    assert not rig.handover.ready.done()
     rig.hear(rig.new, b"delta B")
-    assert rig.heir.ready.done()
+    assert rig.handover.ready.done()
 
     rig = Rig()
     monkeypatch.setattr(handover, "MAX_HELD_BYTES", 20)
     rig.hear(rig.new, b"delta B", b"delta B", b"delta B")
-    assert rig.heir.ready.done()
+    assert rig.handover.ready.done()
 
 
 async def test_a_bug_on_a_held_message_does_not_lose_the_others() -> None:
     rig = Rig()
     rig.hear(rig.new, b"trade A 1", b"trade A 2")
 
-    def broken(events: Sequence[Event], readable_ns: int, start_ns: int) -> None:
+    def broken(events: Sequence[Event], wall_ns: int, mono_ns: int) -> None:
         rig.told += events
         raise RuntimeError("a bug of ours")
 
-    rig.heir._emit = broken
+    rig.handover._emit = broken
     rig.hand_over()
     assert rig.trades == ["1", "2"] and rig.stats.handler_errors == 2

@@ -21,7 +21,7 @@ def life(channels: Channels, now_s: float, subscription: Subscription) -> Channe
 
 
 def hear(channels: Channels, kind: type, symbol: str | None, at_s: float) -> None:
-    channels.heard[kind][symbol] = int(at_s * SECOND)
+    channels.last_data_ns[kind][symbol] = int(at_s * SECOND)
 
 
 def test_acknowledged_but_silent_is_noticed_for_that_channel_only() -> None:
@@ -45,9 +45,9 @@ def test_one_that_had_data_is_late_but_not_never() -> None:
 
 def test_snapshots_and_deltas_are_one_channel_and_a_quote_is_another() -> None:
     channels = Channels([BOOK_A, Subscription(Channel.BBO, "A")], QUIET, 0)
-    assert channels.heard[BookSnapshot] is channels.heard[BookDelta]
-    assert channels.heard[Quote] is not channels.heard[BookDelta]
-    assert channels.heard[Mark] == {}, "not subscribed: nothing to be silent"
+    assert channels.last_data_ns[BookSnapshot] is channels.last_data_ns[BookDelta]
+    assert channels.last_data_ns[Quote] is not channels.last_data_ns[BookDelta]
+    assert channels.last_data_ns[Mark] == {}, "not subscribed: nothing to be silent"
 
 
 def test_without_a_published_limit_nothing_is_late() -> None:

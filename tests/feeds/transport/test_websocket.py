@@ -6,7 +6,7 @@ import pytest
 
 from feeds.model import Fault
 from feeds.transport import websocket
-from feeds.transport.websocket import DialError, Wire, dial, plain
+from feeds.transport.websocket import DialError, WebSocket, dial, plain
 from tests.feeds.loopback import frame, head, read_frame, reply, serving, upgrade
 
 
@@ -40,9 +40,9 @@ class Heard:
         self.lost.set()
 
 
-async def shut(wire: Wire) -> None:
-    wire.transport.abort()
-    await wire.wait_closed()
+async def shut(socket: WebSocket) -> None:
+    socket.transport.abort()
+    await socket.wait_closed()
 
 
 async def test_a_burst_is_reported_as_one_with_its_messages_in_between() -> None:
@@ -55,14 +55,14 @@ async def test_a_burst_is_reported_as_one_with_its_messages_in_between() -> None
 
     heard = Heard()
     async with serving(talk) as served:
-        wire = await dial(served.ws, heard, now_s=0)
+        socket = await dial(served.ws, heard, now_s=0)
         heard.calls.clear()
-        assert wire.send_now("go")
+        assert socket.send_now("go")
         await asyncio.wait_for(heard.got.wait(), 5)
         assert heard.calls == ["begins", "message", "message", "pong p", "ends"]
         assert heard.messages == [(b"one", False), (b"two", True)]
-        await shut(wire)
-        assert heard.lost.is_set() and not wire.send_now("late") and not wire.ping_now(b"late")
+        await shut(socket)
+        assert heard.lost.is_set() and not socket.send_now("late") and not socket.ping_now(b"late")
 
 
 async def test_messages_in_the_handshakes_own_packet_are_not_lost() -> None:
@@ -73,9 +73,9 @@ async def test_messages_in_the_handshakes_own_packet_are_not_lost() -> None:
 
     heard = Heard()
     async with serving(eager) as served:
-        wire = await dial(served.ws, heard, now_s=0)
+        socket = await dial(served.ws, heard, now_s=0)
         await asyncio.wait_for(heard.got.wait(), 5)
-        await shut(wire)
+        await shut(socket)
     assert heard.messages == [(b"first", False)]
 
 
@@ -91,10 +91,10 @@ async def test_text_and_bytes_go_out_as_they_are() -> None:
 
     heard = Heard()
     async with serving(listen) as served:
-        wire = await dial(served.ws, heard, now_s=0)
-        assert wire.send_now("é") and wire.send_now(b"\x00") and wire.ping_now(b"x")
+        socket = await dial(served.ws, heard, now_s=0)
+        assert socket.send_now("é") and socket.send_now(b"\x00") and socket.ping_now(b"x")
         await asyncio.wait_for(heard.got.wait(), 5)
-        await shut(wire)
+        await shut(socket)
     assert sent == [(1, "é".encode()), (2, b"\x00"), (9, b"x")]
 
 
@@ -140,10 +140,10 @@ async def test_a_venue_that_does_not_read_costs_bounded_memory(monkeypatch: pyte
 
     heard = Heard()
     async with serving(deaf) as served:
-        wire = await dial(served.ws, heard, now_s=0)
-        assert not all(wire.send_now("x" * 65_000) for _ in range(1000))
+        socket = await dial(served.ws, heard, now_s=0)
+        assert not all(socket.send_now("x" * 65_000) for _ in range(1000))
         await asyncio.wait_for(heard.lost.wait(), 5)
-        await wire.wait_closed()
+        await socket.wait_closed()
 
 
 def test_foreign_text_is_made_plain() -> None:

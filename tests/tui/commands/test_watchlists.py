@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from feeds.config.load import Known, load
+from feeds.config.known import Known
+from feeds.config.load import load_config
 from feeds.config.save import backup_of
 from feeds.instruments import cache
 from tui.commands import watchlists
@@ -66,13 +67,13 @@ def test_add_use_show_remove(detour: Detour, file: Path, capsys: pytest.CaptureF
     assert [line[:9] for line in capsys.readouterr().out.splitlines()] == ["  default", "* alts   "]
     assert detour("use", "default") == 0
     assert detour("remove", "alts") == 0
-    assert load(file, Known(routes=ROUTES)).written == ()
+    assert load_config(file, Known(routes=ROUTES)).written == ()
 
 
 def test_home_follows_the_one_in_use(detour: Detour, file: Path) -> None:
     detour("add", "spot", "--symbols", "SOL/USDT")
     detour(*ADD)
-    config = load(file, Known(routes=ROUTES))
+    config = load_config(file, Known(routes=ROUTES))
     assert config.chosen("spot").home == "binance.spot"
     assert config.chosen("alts").home is None
 
@@ -122,7 +123,7 @@ def test_replacing_says_so_and_mentions_lost_comments(
     assert detour(*ADD, "--replace") == 0
     assert "comments cannot be kept" in capsys.readouterr().err
     assert backup_of(file).read_text(encoding="utf-8").startswith("# mine")
-    assert load(file, Known(routes=ROUTES)).chosen("alts").symbols == ("SOL/USDT", "SOL/USDT:USDT")
+    assert load_config(file, Known(routes=ROUTES)).chosen("alts").symbols == ("SOL/USDT", "SOL/USDT:USDT")
 
 
 def test_a_symbol_is_checked_against_what_the_cache_says_is_listed(
@@ -161,7 +162,7 @@ def test_edit_starts_from_the_documented_sample_and_keeps_comments(
     monkeypatch.setenv("EDITOR", editor(tmp_path, "path.write_text(path.read_text().replace('= 4.0', '= 2.0'))"))
     assert detour("edit") == 0
     assert "# Frames a second" in file.read_text(encoding="utf-8")
-    assert load(file, Known(routes=ROUTES)).frames_per_s == 2.0
+    assert load_config(file, Known(routes=ROUTES)).frames_per_s == 2.0
 
 
 @pytest.mark.usefixtures("no_terminal")
