@@ -121,7 +121,7 @@ class Reason(Struct, frozen=True, kw_only=True):
     """One measured reason of a verdict, with all figures that are needed to check it."""
 
     signal: str
-    """Name with unit, e.g. ``rest_p50_ms``, ``rest_error_share``, ``silence_ms.trades``."""
+    """Name with unit, e.g. ``rest_rtt_last5_ms``, ``channel_silence_ms.trades``: see ``judge.signals``."""
     evidence: Evidence
     value: float | None
     baseline: float | None = None
@@ -130,7 +130,7 @@ class Reason(Struct, frozen=True, kw_only=True):
     points: int = 0
     """What this reason adds to the route's score."""
     text: str = ""
-    """One clause for people, e.g. ``first byte p50 842 ms, baseline 24``."""
+    """One plain clause, e.g. ``feed age, last 5 s: 842 ms, baseline 24``."""
 
 
 class Verdict(Struct, frozen=True, kw_only=True):

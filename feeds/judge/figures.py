@@ -1,6 +1,6 @@
-"""The rolling figures of a route: what a frame shows and what verdicts are made from, so that the two never disagree.
+"""The figures of a route that the board and the log show, over 30 s. Missing is None, never 0.
 
-Missing is None, never 0.
+The judge decides on shorter windows, or it would be late. Its signals have names of their own: see ``signals``.
 """
 
 from __future__ import annotations
@@ -11,9 +11,12 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from feeds.judge.book_history import BookHistory
-from feeds.judge.rolling import Window, ns
-from feeds.judge.route_history import ANSWERED, RouteHistory, Shot, error_text
+from feeds.judge.rest_history import TimedProbe, error_text
+from feeds.judge.rolling import ns
+from feeds.judge.route_history import RouteHistory
 from feeds.quantiles import median, percentile
+
+ERRORS_SHOWN = 8
 
 
 class PhaseMedians(Struct, frozen=True, kw_only=True):
@@ -27,7 +30,7 @@ class PhaseMedians(Struct, frozen=True, kw_only=True):
 
 
 class SymbolSignals(Struct, frozen=True, kw_only=True):
-    """One pair's own normal, and where it is now. Depths within 10 bp of mid, quote currency."""
+    """One pair's depth and spread, medians of 4 s, and their baselines. Depths within 10 bp of mid, quote currency."""
 
     depth_bid: float | None = None
     depth_ask: float | None = None
@@ -73,54 +76,53 @@ class RouteSignals(Struct, frozen=True, kw_only=True):
     symbols: dict[str, SymbolSignals] = {}
 
 
-def route_signals(track: RouteHistory, now_ns: int) -> RouteSignals:
-    """The figures of the trailing window. Own-lag and line failures stay in: they happened."""
-    start_ns = now_ns - ns(track.limits.figures_s)
-    warm = [s for s in track.warm if s.end_ns > start_ns]
-    shots = warm + [s for s in track.cold if s.end_ns > start_ns]
-    good = [s for s in warm if not s.sample.lost and s.sample.fault in ANSWERED]
-    trips = sorted(s.round_trip_ms for s in warm if s.sample.lost or s.sample.fault in ANSWERED)
-    errors = Counter(error_text(s.sample) for s in shots if not s.sample.lost and s.sample.fault not in ANSWERED)
-    maxima = sorted((v for _, v in track.age_max.items), reverse=True)
-    # each maximum stands for a whole interval of bursts: skip as many as one per cent of all bursts
-    rank = min(int(sum(v for _, v in track.bursts.items) * 0.01), len(maxima) - 1)
-    ws = sorted(v for _, v in track.ws.items)
-    kernel = [s.sample.tcp_rtt_ms for s in good if s.sample.tcp_rtt_ms is not None]
+def route_signals(history: RouteHistory, now_ns: int) -> RouteSignals:
+    """The figures of the 30 s up to ``now_ns``. What our own lag and line did to them stays in: it happened."""
+    rest, feed, links = history.rest, history.feed, history.links
+    start_ns = now_ns - ns(history.limits.figures_s)
+    warm = rest.warm_since(start_ns)
+    probes = warm + rest.cold_since(start_ns)
+    good = [p for p in warm if p.answered]
+    trips = sorted(p.round_trip_ms for p in warm if p.sample.lost or p.answered)
+    errors = Counter(error_text(p.sample) for p in probes if not p.sample.lost and not p.answered)
+    pings = links.pings_ms()
+    kernel = [p.sample.tcp_rtt_ms for p in good if p.sample.tcp_rtt_ms is not None]
     return RouteSignals(
-        route=track.route,
+        route=history.route,
         rest_p50_ms=percentile(trips, 0.5),
         rest_p99_ms=percentile(trips, 0.99),
-        rest_lost_share=sum(s.sample.lost for s in shots) / len(shots) if shots else None,
-        error_share=errors.total() / len(shots) if shots else None,
-        errors=tuple(sorted(errors.items(), key=lambda e: (-e[1], e[0]))[:8]),
+        rest_lost_share=sum(p.sample.lost for p in probes) / len(probes) if probes else None,
+        error_share=errors.total() / len(probes) if probes else None,
+        errors=tuple(sorted(errors.items(), key=lambda e: (-e[1], e[0]))[:ERRORS_SHOWN]),
         warm=_phases(good),
-        cold=_phases([s for s in track.cold if not s.sample.lost and s.sample.fault in ANSWERED]),
-        feed_age_p50_ms=median([v for _, v in track.ages.items]),
-        feed_age_p99_ms=maxima[rank] if maxima else None,
-        ws_p50_ms=percentile(ws, 0.5),
-        ws_p99_ms=percentile(ws, 0.99),
-        tcp_ms=median(kernel) if kernel else median([v for _, v in track.link_kernel.items]),
-        engine_lag_ms=median([v for _, v in track.engine_lags.items]),
-        silence_ms=track.feed.silence_ms if track.feed is not None else None,
-        msgs_s=_mean_rate(track.rates),
-        weight_share=track.weight_share,
-        offset_ms=min(((e, o) for _, o, e in track.offsets), default=(0.0, None))[1],
-        offset_err_ms=track.feed.offset_err_ms if track.feed is not None else None,
-        baseline_rest_ms=track.base_rest.value,
-        baseline_age_ms=track.base_age.value,
-        baseline_tcp_ms=track.base_kernel.value if kernel else track.base_link_kernel.value,
-        baseline_engine_lag_ms=track.base_engine_lag.value,
-        baseline_msgs_s=track.base_rate.value,
-        symbols={name: symbol_signals(symbol, now_ns) for name, symbol in track.symbols.items()},
+        cold=_phases([p for p in rest.cold() if p.answered]),
+        feed_age_p50_ms=feed.age_p50_ms(),
+        feed_age_p99_ms=feed.age_p99_ms(),
+        ws_p50_ms=percentile(pings, 0.5),
+        ws_p99_ms=percentile(pings, 0.99),
+        tcp_ms=median(kernel) if kernel else links.figures_kernel_ms(),
+        engine_lag_ms=feed.engine_lag_ms(),
+        silence_ms=feed.last.silence_ms if feed.last is not None else None,
+        msgs_s=feed.msgs_s(),
+        weight_share=rest.weight_share,
+        offset_ms=history.offset.best_ms(),
+        offset_err_ms=feed.last.offset_err_ms if feed.last is not None else None,
+        baseline_rest_ms=rest.base_round_trip.value,
+        baseline_age_ms=feed.base_age.value,
+        baseline_tcp_ms=rest.base_kernel.value if kernel else links.base_kernel.value,
+        baseline_engine_lag_ms=feed.base_engine_lag.value,
+        baseline_msgs_s=feed.base_rate.value,
+        symbols={name: symbol_signals(symbol, now_ns) for name, symbol in history.symbols.items()},
     )
 
 
 def symbol_signals(symbol: BookHistory, now_ns: int) -> SymbolSignals:
-    """One pair now and in its normal."""
+    """One pair now and its baselines."""
+    depth_bid, depth_ask, spread_bps = symbol.recent(now_ns)
     return SymbolSignals(
-        depth_bid=symbol.now(symbol.bid, now_ns),
-        depth_ask=symbol.now(symbol.ask, now_ns),
-        spread_bps=symbol.now(symbol.spread, now_ns),
+        depth_bid=depth_bid,
+        depth_ask=depth_ask,
+        spread_bps=spread_bps,
         normal_depth_bid=symbol.base_bid.value,
         normal_depth_ask=symbol.base_ask.value,
         normal_spread_bps=symbol.base_spread.value,
@@ -133,18 +135,11 @@ def _present(values: Iterable[float | None]) -> list[float]:
     return [v for v in values if v is not None]
 
 
-def _phases(shots: list[Shot]) -> PhaseMedians:
+def _phases(probes: list[TimedProbe]) -> PhaseMedians:
     return PhaseMedians(
-        resolve_ms=median(_present(s.sample.resolve_ms for s in shots)),
-        connect_ms=median(_present(s.sample.connect_ms for s in shots)),
-        tls_ms=median(_present(s.sample.tls_ms for s in shots)),
-        first_byte_ms=median(_present(s.sample.first_byte_ms for s in shots)),
-        body_ms=median(_present(s.sample.body_ms for s in shots)),
+        resolve_ms=median(_present(p.sample.resolve_ms for p in probes)),
+        connect_ms=median(_present(p.sample.connect_ms for p in probes)),
+        tls_ms=median(_present(p.sample.tls_ms for p in probes)),
+        first_byte_ms=median(_present(p.sample.first_byte_ms for p in probes)),
+        body_ms=median(_present(p.sample.body_ms for p in probes)),
     )
-
-
-def _mean_rate(rates: Window) -> float | None:
-    """Messages a second over the whole window: counts add up, so a mean is exact here."""
-    if not rates.items:
-        return None
-    return sum(v for _, v in rates.items) / len(rates.items)

@@ -1,91 +1,35 @@
-"""Persistence: what must last before it is said, and stay away longer before it is unsaid."""
+"""Hysteresis of a route's state: it rises at once and falls late, so that it does not flap."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
 
 from msgspec import Struct
 
-from feeds.judge.finding import Finding
 from feeds.judge.rolling import ns
 from feeds.judge.thresholds import Thresholds
 from feeds.model import SEVERITY, Cause, State
 
-ABSENCE_S = 1.2
-"""A finding that has not yet been raised may be absent for this long without starting anew."""
 ALARMS_KEPT = 64
 EXONERATING = frozenset({Cause.SHARED, Cause.MARKET, Cause.PLANNED})
-"""Causes that take blame from a venue replace an accusation at once."""
-
-
-class Standing(Struct, frozen=True, kw_only=True):
-    """A finding that lasted, and since when."""
-
-    finding: Finding
-    since_ns: int
-
-
-class _Latch:
-    __slots__ = ("active", "finding", "first_ns", "last_ns")
-
-    def __init__(self, finding: Finding, now_ns: int) -> None:
-        self.finding = finding
-        self.first_ns = finding.onset_ns if finding.onset_ns is not None else now_ns
-        self.last_ns = now_ns
-        self.active = False
-
-
-class Latches:
-    """All findings of one route through time."""
-
-    def __init__(self, limits: Thresholds) -> None:
-        self._limits = limits
-        self._latches: dict[str, _Latch] = {}
-
-    @property
-    def held(self) -> frozenset[str]:
-        return frozenset(key for key, latch in self._latches.items() if latch.active)
-
-    def step(self, now_ns: int, found: Mapping[str, Finding]) -> list[Standing]:
-        """Findings of this moment -> findings that stand, oldest first."""
-        limits = self._limits
-        for key, finding in found.items():
-            latch = self._latches.get(key)
-            if latch is None:
-                latch = self._latches[key] = _Latch(finding, now_ns)
-            latch.finding, latch.last_ns = finding, now_ns
-            needed_s = limits.raise_s if finding.raise_s is None else finding.raise_s
-            latch.active = latch.active or now_ns - latch.first_ns >= ns(needed_s)
-        for key in [k for k in self._latches if k not in found]:
-            latch = self._latches[key]
-            patience_s = limits.finding_clear_s if latch.active else ABSENCE_S
-            if now_ns - latch.last_ns >= ns(patience_s):
-                del self._latches[key]
-        standing = [Standing(finding=x.finding, since_ns=x.first_ns) for x in self._latches.values() if x.active]
-        return sorted(standing, key=lambda s: (s.since_ns, s.finding.key))
-
-    def drop(self) -> None:
-        """Forget everything: what was seen was our own fault."""
-        self._latches.clear()
+"""Causes that take the blame from a venue replace an accusation at once."""
+QUIET_STATES = frozenset({State.OK, State.SUSPECT})
+"""States that are no alarm."""
 
 
 class Candidate(Struct, frozen=True, kw_only=True):
-    """What the standing findings alone would say."""
+    """State and cause that the standing findings alone would give."""
 
     state: State
     cause: Cause | None
     since_ns: int
     points: int = 0
-    """What the findings weigh together."""
+    """Points of all findings together."""
 
 
-QUIET_STATES = frozenset({State.OK, State.SUSPECT})
-
-
-class Stance:
-    """The state on show. Rises at once (findings have lasted already), falls only after the evidence has stayed away,
-    and later each time it happens again."""
+class StateHysteresis:
+    """The state and cause that are shown. Rises at once, since findings have lasted already. Falls only after the
+    evidence has stayed away; each further alarm makes that time longer."""
 
     def __init__(self, limits: Thresholds) -> None:
         self._limits = limits
@@ -94,7 +38,7 @@ class Stance:
         self.since_ns: int | None = None
         self.lower_since_ns: int | None = None
         self._clear_since_ns: int | None = None
-        self._recause_ns: int | None = None
+        self._other_cause_ns: int | None = None
         self._points = 0
         self._alarms: deque[int] = deque(maxlen=ALARMS_KEPT)
         self._suspicions: deque[int] = deque(maxlen=ALARMS_KEPT)
@@ -118,6 +62,7 @@ class Stance:
         return len(self._alarms)
 
     def step(self, now_ns: int, wanted: Candidate) -> None:
+        """Takes what the findings give now, and changes what is shown if it is time."""
         if self.since_ns is None:
             self.since_ns = wanted.since_ns
         rank, now_rank = SEVERITY[wanted.state], SEVERITY[self.state]
@@ -128,33 +73,33 @@ class Stance:
                 self._suspicions.append(now_ns)
             self._show(wanted)
         elif rank == now_rank:
-            # trouble that comes back before it was cleared is another alarm, only not a new one to the reader
+            # trouble that comes back before it was cleared is another alarm, though the state shown stays the same
             away_ns = now_ns - self.lower_since_ns if self.lower_since_ns is not None else 0
             if self.state not in QUIET_STATES and away_ns >= ns(self._limits.clear_s):
                 self._alarms.append(now_ns)
             self._clear_since_ns = self.lower_since_ns = None
-            self._recause(now_ns, wanted)
+            self._change_cause(now_ns, wanted)
         else:
             self._fall(now_ns, wanted)
 
-    def forgive(self) -> None:
-        """What was a mere suspicion when our own trouble began was its beginning."""
+    def drop_suspicion(self) -> None:
+        """Our own trouble has begun: a mere suspicion just before it was its first sign."""
         if self.state is State.SUSPECT:
             self.state, self.cause = State.OK, None
-            self._clear_since_ns = self.lower_since_ns = self._recause_ns = None
+            self._clear_since_ns = self.lower_since_ns = self._other_cause_ns = None
 
-    def _recause(self, now_ns: int, wanted: Candidate) -> None:
+    def _change_cause(self, now_ns: int, wanted: Candidate) -> None:
         if wanted.cause is self.cause:
-            self._recause_ns, self._points = None, wanted.points
+            self._other_cause_ns, self._points = None, wanted.points
             return
-        self._recause_ns = now_ns if self._recause_ns is None else self._recause_ns
+        self._other_cause_ns = now_ns if self._other_cause_ns is None else self._other_cause_ns
         needed_s = self._limits.recause_s if wanted.points >= self._points else self._limits.remainder_s
-        if wanted.cause in EXONERATING or now_ns - self._recause_ns >= ns(needed_s):
+        if wanted.cause in EXONERATING or now_ns - self._other_cause_ns >= ns(needed_s):
             self._show(wanted)
 
     def _fall(self, now_ns: int, wanted: Candidate) -> None:
-        self._recause_ns = None
-        # findings are held a little after they end: what ends now ended then
+        self._other_cause_ns = None
+        # findings stand for finding_clear_s after they end: what goes now ended then
         ended_ns = now_ns - ns(self._limits.finding_clear_s)
         self.lower_since_ns = ended_ns if self.lower_since_ns is None else self.lower_since_ns
         if wanted.state is State.OK:
@@ -167,8 +112,8 @@ class Stance:
             self._show(ended if wanted.state is State.OK else wanted)
 
     def _show(self, wanted: Candidate) -> None:
-        # worse for the same cause is the same trouble: it began when it began
+        # a worse state with the same cause is the same trouble: it keeps its beginning
         same = wanted.cause is self.cause and self.state is not State.OK and wanted.state is not State.OK
         self.since_ns = min(self.since_ns, wanted.since_ns) if same and self.since_ns is not None else wanted.since_ns
         self.state, self.cause, self._points = wanted.state, wanted.cause, wanted.points
-        self._clear_since_ns = self.lower_since_ns = self._recause_ns = None
+        self._clear_since_ns = self.lower_since_ns = self._other_cause_ns = None

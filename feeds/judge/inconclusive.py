@@ -1,11 +1,11 @@
-"""What keeps a route from being judged: our own line, loop and clock, or that we have watched it too briefly."""
+"""When no verdict on a route is possible: trouble of our own line, loop or clock, or still warming up."""
 
 from __future__ import annotations
 
 import msgspec
 from msgspec import Struct
 
-from feeds.judge.attribution import Opinion
+from feeds.judge.attribution import Assessment
 from feeds.judge.finding import figure
 from feeds.judge.hysteresis import Candidate
 from feeds.judge.own_side import OwnSide
@@ -14,77 +14,77 @@ from feeds.judge.route_history import RouteHistory
 from feeds.model import Cause, Evidence, Reason, State
 
 SEVERE = frozenset({State.STALLED, State.DOWN, State.HALTED, State.BLOCKED})
-"""Seen without any baseline."""
+"""States that need no baseline."""
 CERTAIN = frozenset({State.BLOCKED, State.HALTED})
 """The venue itself said so: no witness is needed."""
 
 
-class Excuse(Struct, frozen=True, kw_only=True):
-    """Why the verdict is ``unknown``; speaks of us and never of a venue."""
+class Inconclusive(Struct, frozen=True, kw_only=True):
+    """Why the verdict is ``unknown``. The reasons are about us, never about a venue."""
 
     cause: Cause
     since_ns: int
     reasons: tuple[Reason, ...]
 
 
-def excuse_of(cause: Cause, since_ns: int, signal: str, words: str, value: float | None = None) -> Excuse:
+def inconclusive(cause: Cause, since_ns: int, words: str, value: float | None = None, *, signal: str) -> Inconclusive:
     reason = Reason(signal=signal, evidence=Evidence.OWN, value=value, since_ns=since_ns, text=words)
-    return Excuse(cause=cause, since_ns=since_ns, reasons=(reason,))
+    return Inconclusive(cause=cause, since_ns=since_ns, reasons=(reason,))
 
 
-def recovering(track: RouteHistory, own: OwnSide, now_ns: int) -> bool:
+def recovering(history: RouteHistory, own: OwnSide, now_ns: int) -> bool:
     """Our line is back, and this route has not had the time to come back with it."""
     since_ns = own.recovered_ns
-    if since_ns is None or now_ns - since_ns >= ns(track.limits.recover_s):
+    if since_ns is None or now_ns - since_ns >= ns(history.limits.recover_s):
         return False
-    data = track.feed is None or (track.data_ns is not None and track.data_ns > since_ns)
-    return not (data and track.contact_ns is not None and track.contact_ns > since_ns)
+    data = history.feed.last is None or (history.feed.data_ns is not None and history.feed.data_ns > since_ns)
+    return not (data and history.contact_ns is not None and history.contact_ns > since_ns)
 
 
-def own_excuse(
-    track: RouteHistory, own: OwnSide, opinion: Opinion, slow_line_ns: int | None, now_ns: int
-) -> Excuse | None:
-    """None: nothing about ourselves stands in the way. ``slow_line_ns``: since when every venue's kernel round trip
+def own_trouble(
+    history: RouteHistory, own: OwnSide, assessment: Assessment, slow_line_ns: int | None, now_ns: int
+) -> Inconclusive | None:
+    """None: nothing of ours prevents a verdict. ``slow_line_ns``: since when every venue's kernel round trip
     is up."""
-    candidate, limits = opinion.candidate, track.limits
+    candidate, limits = assessment.candidate, history.limits
     accused = candidate.state is not State.OK and candidate.cause is not Cause.MARKET
     if own.uplink == "down" and own.uplink_since_ns is not None:
         words = "no venue can be reached: our uplink"
         words += ", the witness does not answer either" if own.witness == "down" else ""
-        return excuse_of(Cause.UPLINK, own.uplink_since_ns, "uplink", words)
-    if recovering(track, own, now_ns) and own.recovered_ns is not None:
-        return excuse_of(Cause.UPLINK, own.recovered_ns, "uplink", "our uplink is back, this route not yet")
+        return inconclusive(Cause.UPLINK, own.uplink_since_ns, words, signal="uplink")
+    if recovering(history, own, now_ns) and own.recovered_ns is not None:
+        return inconclusive(Cause.UPLINK, own.recovered_ns, "our uplink is back, this route not yet", signal="uplink")
     if own.witness_failed and accused and candidate.state not in CERTAIN:
         words = "the witness does not answer: inconclusive"
-        excuse = excuse_of(Cause.UPLINK, own.witness_since_ns or now_ns, "witness", words)
-        seen = tuple(msgspec.structs.replace(r, points=0) for r in opinion.reasons)
-        return msgspec.structs.replace(excuse, reasons=excuse.reasons + seen)
+        result = inconclusive(Cause.UPLINK, own.witness_since_ns or now_ns, words, signal="witness")
+        seen = tuple(msgspec.structs.replace(r, points=0) for r in assessment.reasons)
+        return msgspec.structs.replace(result, reasons=result.reasons + seen)
     if slow_line_ns is not None and now_ns - slow_line_ns >= ns(limits.raise_s):
         words = "kernel round trips are up at every venue: our own line"
-        return excuse_of(Cause.UPLINK, slow_line_ns, "uplink", words)
-    if own.late_since_ns is not None and not accused:
+        return inconclusive(Cause.UPLINK, slow_line_ns, words, signal="uplink")
+    if own.loop_late_since_ns is not None and not accused:
         lag_ms = own.worst_lag_ms(now_ns) or 0.0
-        words = f"our own loop is late by up to {figure(lag_ms)} ms: ages and round trips not counted"
-        return excuse_of(Cause.SELF, own.late_since_ns, "loop_lag_ms", words, lag_ms)
+        words = f"our own loop is late by up to {figure(lag_ms)} ms, last 6 s: ages and round trips not counted"
+        return inconclusive(Cause.SELF, own.loop_late_since_ns, words, lag_ms, signal="loop_lag_max_last6s_ms")
     clock_ns = own.clock_since_ns(now_ns)
     if clock_ns is not None and not accused:
-        return excuse_of(Cause.SELF, clock_ns, "clock", own.clock_text() + ": ages not counted")
-    paused = candidate.state in CERTAIN  # who is refused does not go on asking
-    if not paused and track.measured_ns is not None and now_ns - track.measured_ns > ns(limits.unmeasured_s):
-        return excuse_of(Cause.SELF, track.measured_ns, "unmeasured", "this route is not being measured")
+        return inconclusive(Cause.SELF, clock_ns, own.clock_text() + ": ages not counted", signal="clock")
+    paused = candidate.state in CERTAIN  # while the venue refuses us we ask seldom
+    if not paused and history.measured_ns is not None and now_ns - history.measured_ns > ns(limits.unmeasured_s):
+        return inconclusive(Cause.SELF, history.measured_ns, "this route is not being measured", signal="unmeasured")
     return None
 
 
-def warming(track: RouteHistory, candidate: Candidate, now_ns: int) -> tuple[bool, Excuse | None]:
-    """(is warmed up for good, excuse). What needs no baseline is said before that."""
-    limits = track.limits
-    first_ns = track.first_ns if track.first_ns is not None else now_ns
-    rest, data = track.base_rest.value is not None, track.data_ns is not None
+def warming(history: RouteHistory, candidate: Candidate, now_ns: int) -> tuple[bool, Inconclusive | None]:
+    """(is warmed up for good, why no verdict is possible). What needs no baseline is judged before that."""
+    limits = history.limits
+    first_ns = history.first_ns if history.first_ns is not None else now_ns
+    rest, data = history.rest.base_round_trip.value is not None, history.feed.data_ns is not None
     age_s = (now_ns - first_ns) / 1e9
-    ready = rest and (data or track.feed is None)
+    ready = rest and (data or history.feed.last is None)
     warm = (ready and age_s >= limits.warm_s) or ((rest or data) and age_s >= limits.warm_at_most_s)
     early = candidate.state in SEVERE or (candidate.state is not State.OK and age_s >= limits.warm_s)
     if warm or early:
         return warm, None
     words = "no baseline yet" if rest or data else "nothing measured yet"
-    return False, excuse_of(Cause.WARMING, first_ns, "warming", words)
+    return False, inconclusive(Cause.WARMING, first_ns, words, signal="warming")

@@ -1,4 +1,4 @@
-"""What can be said about ourselves: our line, our event loop, our clock. Excluded before any venue is judged."""
+"""Our own side: our line, our event loop, our clock. Our own trouble is excluded before any venue is judged."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ Reach: TypeAlias = Literal["up", "down", "unknown"]
 PROBE_TURNS = 2
 """A probe passes the event loop this often between write and read, and may be late each time."""
 TOGETHER_S = 10.0
-VOIDS_KEPT = 64
+"""Venues that are lost within this time of each other are lost together."""
+OUTAGES_KEPT = 64
 LONGEST_LAG_MS = 3.6e6
 
 
@@ -36,7 +37,7 @@ class OwnState(Struct, frozen=True, kw_only=True):
     clock: Literal["ok", "stepped", "unknown"]
     clock_since_ns: int | None
     text: str
-    """One plain clause: what is wrong with us, or that nothing is."""
+    """One plain clause: what is wrong on our side, or that nothing is."""
 
 
 class _Target:
@@ -64,7 +65,7 @@ class OwnSide:
         self._late: deque[tuple[int, int, float]] = deque(maxlen=400)
         self._self_ns: int | None = None
         self._first_self_ns: int | None = None
-        self._voids: deque[tuple[int, int]] = deque(maxlen=VOIDS_KEPT)
+        self._outages: deque[tuple[int, int]] = deque(maxlen=OUTAGES_KEPT)
         self._step_ns: int | None = None
         self._step_ms = 0.0
         self._shift_ns: int | None = None
@@ -75,10 +76,10 @@ class OwnSide:
         self.uplink: Reach = "unknown"
         self.uplink_since_ns: int | None = None
         self.recovered_ns: int | None = None
-        self.doubted = False
+        self.line_in_doubt = False
         """Most venues have just gone out of reach: it may be us."""
-        self.late_since_ns: int | None = None
-        self._on_time_ns: int | None = None
+        self.loop_late_since_ns: int | None = None
+        self._loop_on_time_ns: int | None = None
 
     def observe_self(self, sample: SelfSample, t_ns: int) -> None:
         lags = (sample.loop_lag_p99_ms, sample.loop_lag_max_ms)
@@ -93,10 +94,10 @@ class OwnSide:
         if lag_ms is not None and lag_ms >= self._limits.own_noise_ms:
             self._late.append((min(start_ns, t_ns - ns(lag_ms / 1e3)), t_ns, lag_ms))
         if finite(sample.clock_step_ms) and abs(sample.clock_step_ms) >= self._limits.clock_step_ms:
-            self.stepped(t_ns, sample.clock_step_ms)
+            self.note_clock_step(t_ns, sample.clock_step_ms)
 
-    def stepped(self, t_ns: int, step_ms: float) -> None:
-        """Our clock stepped, by our own monotonic clock or by all venues' word."""
+    def note_clock_step(self, t_ns: int, step_ms: float) -> None:
+        """Our clock stepped: our monotonic clock shows it, or the clocks of most venues do."""
         self._step_ns, self._step_ms = t_ns, step_ms
 
     def observe_witness(self, sample: WitnessSample, t_ns: int) -> None:
@@ -111,9 +112,9 @@ class OwnSide:
             target.ms = None
             target.first_failure_ns = t_ns if target.first_failure_ns is None else target.first_failure_ns
 
-    def asleep(self, start_ns: int, end_ns: int) -> None:
-        """Nothing at all was measured in between: what was under way then says nothing about a venue."""
-        self._voids.append((start_ns, end_ns))
+    def note_sleep(self, start_ns: int, end_ns: int) -> None:
+        """Nothing at all was measured in this time: a probe that was under way says nothing about a venue."""
+        self._outages.append((start_ns, end_ns))
 
     def judge(self, now_ns: int, contacts: Mapping[str, int], seen_ns: int) -> None:
         """``contacts``: by venue, when bytes last came from it (or when we first asked)."""
@@ -131,16 +132,16 @@ class OwnSide:
         stood_s = sum(lag for _, lag in recent) / 1e3
         late = len(recent) >= limits.own_late_min and stood_s >= limits.own_late_share * limits.own_late_window_s
         late = late or any(lag >= limits.own_late_at_once_ms for _, lag in recent)
-        if late and self.late_since_ns is None:
-            self.late_since_ns, self._on_time_ns = recent[0][0], None
-        elif not late and self.late_since_ns is not None:
-            self.late_since_ns, self._on_time_ns = None, now_ns
+        if late and self.loop_late_since_ns is None:
+            self.loop_late_since_ns, self._loop_on_time_ns = recent[0][0], None
+        elif not late and self.loop_late_since_ns is not None:
+            self.loop_late_since_ns, self._loop_on_time_ns = None, now_ns
 
     def _judge_line(self, now_ns: int, contacts: Mapping[str, int], seen_ns: int) -> None:
         limits = self._limits
         out = [last for last in contacts.values() if seen_ns - last >= ns(limits.contact_s)]
         wavering = sum(seen_ns - last >= ns(limits.doubt_s) for last in contacts.values())
-        self.doubted = wavering >= 2 and 2 * wavering > len(contacts)
+        self.line_in_doubt = wavering >= 2 and 2 * wavering > len(contacts)
         all_out = bool(contacts) and len(out) == len(contacts)
         self._judge_witness(now_ns, reached=len(out) < len(contacts))
         lost_ns = max(contacts.values(), default=now_ns)
@@ -149,13 +150,13 @@ class OwnSide:
             for t in self._targets.values()
         )
         together = lost_ns - min(contacts.values(), default=now_ns) <= ns(TOGETHER_S)
-        excused = answered_since and (len(contacts) == 1 or not together)
-        if all_out and not excused:
+        line_works = answered_since and (len(contacts) == 1 or not together)
+        if all_out and not line_works:
             if self.uplink != "down":
                 self.uplink, self.uplink_since_ns, self.recovered_ns = "down", lost_ns, None
         elif len(out) < len(contacts) or answered_since:
             if self.uplink == "down" and self.uplink_since_ns is not None:
-                self._voids.append((self.uplink_since_ns - ns(0.5), now_ns))
+                self._outages.append((self.uplink_since_ns - ns(0.5), now_ns))
                 self.recovered_ns = now_ns
             if self.uplink != "up":
                 self.uplink, self.uplink_since_ns = "up", now_ns
@@ -182,11 +183,16 @@ class OwnSide:
         """A witness that used to answer does not: nothing bad about a venue can be concluded."""
         return self.witness == "down" and any(t.ever_ok for t in self._targets.values())
 
-    def void(self, start_ns: int, end_ns: int) -> bool:
+    @property
+    def undisturbed(self) -> bool:
+        """Nothing of ours can have spoilt any probe that is kept: no lag, no outage of our line, no sleep."""
+        return not self._late and not self._outages and self.uplink != "down"
+
+    def unreachable(self, start_ns: int, end_ns: int) -> bool:
         """Was our line down, or were we asleep, in any part of this time?"""
         if self.uplink == "down" and self.uplink_since_ns is not None and end_ns >= self.uplink_since_ns - ns(0.5):
             return True
-        return any(start_ns < until and end_ns > begin for begin, until in self._voids)
+        return any(start_ns < until and end_ns > begin for begin, until in self._outages)
 
     def lag_ms(self, start_ns: int, end_ns: int) -> float:
         """The worst lag of our event loop in this time; 0 where it is only noise."""
@@ -195,14 +201,10 @@ class OwnSide:
         return max((lag for start, end, lag in self._late if start < end_ns and end > start_ns), default=0.0)
 
     def lag_of_probe_ms(self, start_ns: int, end_ns: int) -> float:
+        """The most that our event loop can have added to a probe in this time."""
         return PROBE_TURNS * self.lag_ms(start_ns, end_ns)
 
-    def late_within(self, now_ns: int, seconds: float) -> bool:
-        return self.late_since_ns is not None or (
-            self._on_time_ns is not None and now_ns - self._on_time_ns < ns(seconds)
-        )
-
-    def shifted(self, now_ns: int, shift_ms: float | None) -> None:
+    def note_age_shift(self, now_ns: int, shift_ms: float | None) -> None:
         """All venues' ages moved by this much at once while round trips did not; None: they did not."""
         if shift_ms is not None:
             self._shift_ns = now_ns if self._shift_ns is None else self._shift_ns
@@ -228,6 +230,7 @@ class OwnSide:
         return median([t.ms for t in self._targets.values() if t.ms is not None])
 
     def worst_lag_ms(self, now_ns: int) -> float | None:
+        """The worst lag of our event loop in the last 6 s."""
         horizon = now_ns - ns(self._limits.own_late_window_s)
         return max((lag for _, end, lag in self._late if end > horizon), default=None)
 
@@ -242,8 +245,8 @@ class OwnSide:
             witness_since_ns=self.witness_since_ns,
             uplink=self.uplink,
             uplink_since_ns=self.uplink_since_ns,
-            loop="unknown" if not measured else "late" if self.late_since_ns is not None else "ok",
-            loop_since_ns=self.late_since_ns or self._on_time_ns or self._first_self_ns,
+            loop="unknown" if not measured else "late" if self.loop_late_since_ns is not None else "ok",
+            loop_since_ns=self.loop_late_since_ns or self._loop_on_time_ns or self._first_self_ns,
             loop_lag_p50_ms=p50,
             loop_lag_p99_ms=p99,
             clock="unknown" if not measured else "ok" if clock_ns is None else "stepped",
@@ -254,7 +257,7 @@ class OwnSide:
     def _text(self, now_ns: int, clock_ns: int | None) -> str:
         if self.uplink == "down":
             return "our uplink is down: no verdicts"
-        if self.late_since_ns is not None:
+        if self.loop_late_since_ns is not None:
             return f"our own loop is late by up to {self.worst_lag_ms(now_ns) or 0:.0f} ms"
         if clock_ns is not None:
             return self.clock_text()

@@ -7,6 +7,7 @@ from bisect import bisect_left, insort
 from collections import deque
 from typing import TypeGuard
 
+from feeds.judge.thresholds import Thresholds
 from feeds.quantiles import median
 
 NS = 1_000_000_000
@@ -15,11 +16,12 @@ WINDOW_LIMIT = 2_000
 
 
 def ns(seconds: float) -> int:
+    """Seconds -> nanoseconds."""
     return int(seconds * NS)
 
 
 def finite(value: float | None) -> TypeGuard[float]:
-    """A number that can be reckoned with: not missing, not NaN, not infinite."""
+    """Is it a usable number: not missing, not NaN, not infinite?"""
     return value is not None and math.isfinite(value)
 
 
@@ -49,6 +51,13 @@ class Window:
             found.append(value)
         return found
 
+    def median_since(self, start_ns: int) -> float | None:
+        return median(self.since(start_ns))
+
+    def values(self) -> list[float]:
+        """All values kept, oldest first."""
+        return [value for _, value in self.items]
+
 
 class Baseline:
     """What is normal for one signal: median and MAD of accepted values over minutes.
@@ -70,6 +79,7 @@ class Baseline:
         self._abnormal_ns: int | None = None
 
     def offer(self, t_ns: int, value: float | None, abnormal: bool = False) -> None:
+        """Takes a value if its turn has come. ``abnormal``: it shows evidence of trouble right now."""
         if value is None:
             return
         if abnormal:
@@ -89,6 +99,7 @@ class Baseline:
         self._mad = None
 
     def forget(self) -> None:
+        """Starts anew: what was normal is unknown again."""
         self._kept.clear()
         self._ordered.clear()
         self._mad = None
@@ -112,3 +123,8 @@ class Baseline:
         if self._mad is None:
             self._mad = median([abs(v - middle) for v in self._ordered])
         return self._mad
+
+
+def usual_baseline(limits: Thresholds) -> Baseline:
+    """A baseline with the span and pace that most signals have."""
+    return Baseline(limits.baseline_s, limits.baseline_pace_s, limits.baseline_min_count, limits.adopt_s)

@@ -33,7 +33,7 @@ def route_row(route: str = "binance.linear", **changed: object) -> RouteRow:
         "since_ns": T0_NS,
         "reasons": (
             Reason(
-                signal="rest_p50_ms",
+                signal="rest_rtt_last5_ms",
                 evidence=Evidence.REST,
                 value=842.0,
                 baseline=24.0,

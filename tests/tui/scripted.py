@@ -182,7 +182,7 @@ def _reasons(
         return ()
     made = [
         Reason(
-            signal="rest_p50_ms",
+            signal="rest_rtt_last5_ms",
             evidence=Evidence.REST,
             value=rest,
             baseline=rest0,
@@ -195,7 +195,7 @@ def _reasons(
     if state is not State.SUSPECT:
         made += [
             Reason(
-                signal="rest_error_share",
+                signal="rest_error_last30s_share",
                 evidence=Evidence.REST,
                 value=0.12,
                 since_ns=since_ns + SECOND,
@@ -203,7 +203,7 @@ def _reasons(
                 text='12 % of probes answered 503 "Service Unavailable"',
             ),
             Reason(
-                signal="feed_age_p50_ms",
+                signal="feed_age_last5s_ms",
                 evidence=Evidence.FEED,
                 value=age,
                 baseline=25.0,

@@ -51,7 +51,7 @@ def _ms(value: float | None, bright: bool) -> Cell:
 
 def _rest50(row: RouteRow, now_ns: int) -> Cell:
     value = row.rest_ms.p50
-    return _ms(value, departed(value, row.baseline_rest_ms) or accused(row, "rest_p50"))
+    return _ms(value, departed(value, row.baseline_rest_ms) or accused(row, "rest_rtt"))
 
 
 def _rest99(row: RouteRow, now_ns: int) -> Cell:

@@ -21,7 +21,7 @@ BINANCE, OKX, BYBIT = "binance.linear", "okx.linear", "bybit.linear"
 BUY = Order(side="buy", notional=100_000.0)
 SETTINGS = AdviceSettings()
 SLOW = Reason(
-    signal="rest_p50_ms",
+    signal="rest_rtt_last5_ms",
     evidence=Evidence.REST,
     value=842.0,
     baseline=24.0,

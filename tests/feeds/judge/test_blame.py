@@ -6,9 +6,8 @@ from dataclasses import replace
 
 from feeds.judge.judge import Judge
 from feeds.judge.own_side import OwnSide
-from feeds.judge.recent import recent
+from feeds.judge.rest_history import RestHistory
 from feeds.judge.rolling import ns
-from feeds.judge.route_history import RouteHistory
 from feeds.judge.thresholds import Thresholds
 from feeds.model import Cause, State, venue_of
 from feeds.samples import (
@@ -231,15 +230,16 @@ def test_a_suspicion_that_was_the_beginning_of_our_own_trouble_is_dropped() -> N
 
 def test_handshakes_made_while_our_line_was_down_are_not_counted() -> None:
     limits = Thresholds()
-    own, track = OwnSide(limits), RouteHistory("okx.spot", limits)
-    own.asleep(50 * SECOND, 70 * SECOND)
+    own, rest = OwnSide(limits), RestHistory(limits)
+    own.note_sleep(50 * SECOND, 70 * SECOND)
     for start_s, connect_ms in ((10, 5.0), (40, 6.0), (68, 3_050.0), (69, 3_010.0)):
         end_ns = start_s * SECOND + ns(connect_ms / 1e3)
         sample = ProbeSample(
             route="okx.spot", t_ns=0, name="time", cold=True, total_ms=connect_ms + 1, connect_ms=connect_ms
         )
-        track.observe_probe(sample, start_s * SECOND, end_ns)
-    assert recent(track, own, 75 * SECOND).connect_ms == 5.5
+        rest.observe(sample, start_s * SECOND, end_ns)
+    rest.update(own, 75 * SECOND)
+    assert rest.recent.connect_ms == 5.5
 
 
 def test_where_the_kernel_tells_nothing_handshakes_do() -> None:

@@ -246,13 +246,13 @@ def test_since_stays_while_the_trouble_lasts() -> None:
 def test_reasons_can_be_argued_with() -> None:
     verdicts = play(World(GATEWAY), 70).verdicts[45:70]
     by_signal = {r.signal: r for v in verdicts for r in v["binance.linear"].reasons}
-    rest = by_signal["rest_p50_ms"]
+    rest = by_signal["rest_rtt_last5_ms"]
     assert rest.evidence is Evidence.REST
     assert rest.value is not None and 350 < rest.value < 450
     assert rest.baseline is not None and 20 < rest.baseline < 28
     assert rest.ratio is not None and 14 < rest.ratio < 20
     assert "baseline 24" in rest.text or "baseline 23" in rest.text or "baseline 25" in rest.text
-    assert "503 Service Unavailable" in by_signal["rest_error_share"].text
+    assert "503 Service Unavailable" in by_signal["rest_error_last30s_share"].text
     assert by_signal["peers_unmoved"].evidence is Evidence.PEERS
 
 

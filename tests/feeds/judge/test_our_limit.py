@@ -24,7 +24,7 @@ def cut_every_10_s(fault: Fault | None) -> Callable[[str, float], Condition]:
 @pytest.mark.parametrize(("fault", "counted"), [(None, True), (Fault.OUR_LIMIT, False)])
 def test_closes_for_our_limit_are_no_reconnects_of_the_venues(fault: Fault | None, counted: bool) -> None:
     reasons = play(World(cut_every_10_s(fault)), 130).at(128, ROUTE).reasons
-    assert any(r.signal == "reconnects" for r in reasons) is counted
+    assert any(r.signal == "reconnects_last120s" for r in reasons) is counted
 
 
 def test_sockets_that_stay_closed_for_our_limit_are_our_fault_and_not_fine() -> None:

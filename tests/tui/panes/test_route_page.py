@@ -24,9 +24,9 @@ def page(shown: Frame, width: int = 160, **changes: object) -> list[str]:
 
 def test_every_reason_has_value_normal_ratio_since_and_points() -> None:
     text = "\n".join(page(frame("1011", 45)))
-    assert "+32 rest_p50_ms           781       24    33x  21:03:21  rest" in text
-    assert "+20 rest_error_share     12 %        –      –  21:03:22  rest" in text
-    assert "feed_age_p50_ms" in text
+    assert "+32 rest_rtt_last5_ms             781       24    33x  21:03:21  rest" in text
+    assert "+20 rest_error_last30s_share     12 %        –      –  21:03:22  rest" in text
+    assert "feed_age_last5s_ms" in text
 
 
 @pytest.mark.parametrize("width", [80, 123, 124, 160, 200])

@@ -13,7 +13,7 @@ async def test_a_route_page_lives_on_new_frames() -> None:
         before = seen.text("page")
         await seen.hear(Shown(frame("1011", 45)))
         assert seen.text("page") != before
-        assert "+20 rest_error_share" in seen.text("page")
+        assert "+20 rest_error_last30s_share" in seen.text("page")
 
 
 async def test_a_small_route_page_scrolls() -> None:
