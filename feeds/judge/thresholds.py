@@ -1,6 +1,6 @@
-"""What is called slow, late, thin or silent: every number that health judges by, in one place.
+"""What counts as slow, late, thin or silent: the numbers that the judge decides by, in one place.
 
-Ratios are against the route's own baseline; floors keep a jump from 2 to 6 ms from being called anything. None of
+Ratios are against the route's own baseline; floors keep a jump from 2 to 6 ms from counting as slow. None of
 these is published by a venue: they are ours, chosen so that the past incidents are found and calm days are not accused.
 """
 
@@ -15,7 +15,7 @@ class Thresholds(Struct, frozen=True, kw_only=True):
     step_s: float = 0.5
     """Judging goes in steps of this, however often verdicts are asked for."""
     figures_s: float = 30.0
-    """Trailing window of the figures a frame shows."""
+    """Window of the figures on the board and in the log."""
 
     # warming up and baselines
     warm_s: float = 10.0
@@ -23,7 +23,7 @@ class Thresholds(Struct, frozen=True, kw_only=True):
     warm_at_most_s: float = 20.0
     """From here one of REST and feed is enough to leave warm-up."""
     settle_s: float = 2.0
-    """Our own start-up: what is measured before this never enters a baseline."""
+    """Our own start-up: what is measured before this enters no baseline."""
     baseline_s: float = 600.0
     baseline_pace_s: float = 3.0
     baseline_min_count: int = 6
@@ -37,7 +37,7 @@ class Thresholds(Struct, frozen=True, kw_only=True):
     recause_s: float = 3.0
     """A new cause must lead for this long before it replaces the one on show."""
     remainder_s: float = 15.0
-    """The same where less evidence is left than before: what outlasts the rest is seldom another trouble."""
+    """The same where less evidence is left than before: what ends later than the rest is seldom new trouble."""
     flap_window_s: float = 1800.0
     alarm_clear_growth: float = 4.0
     """Each further alarm within the flap window multiplies the time to clear by this."""
@@ -49,11 +49,11 @@ class Thresholds(Struct, frozen=True, kw_only=True):
     rest_ratio: float = 3.0
     rest_floor_ms: float = 55.0
     rest_raise_s: float = 5.0
-    """A REST that is only a little slow must be so for this long."""
+    """REST that is only a little slow must be so for this long."""
     rest_strong_ratio: float = 5.0
     rest_strong_floor_ms: float = 120.0
     rest_ceiling_ms: float = 2_000.0
-    """Slow whatever the baseline."""
+    """Slower than this is slow, whatever the baseline."""
     rest_recent: int = 5
     """Probes that the recent median is taken over."""
     rest_recent_max_s: float = 20.0
@@ -71,7 +71,7 @@ class Thresholds(Struct, frozen=True, kw_only=True):
     failing_window_s: float = 30.0
     refused_min: int = 2
     refused_pause_s: float = 5.0
-    """After one refusal and no further question for this long, we are holding back because of it."""
+    """After one refusal and no further request for this long, we have stopped asking because of it."""
     limit_hold_s: float = 600.0
     """How long a refusal stands while we do not ask again."""
 
@@ -93,11 +93,11 @@ class Thresholds(Struct, frozen=True, kw_only=True):
     engine_lag_floor_ms: float = 100.0
     engine_lag_strong_ms: float = 1_000.0
     silence_min_s: float = 7.0
-    """A venue that says goodbye and stops sending before it cuts is done before this."""
+    """Some venues stop sending before a planned cut: that is over before this."""
     silence_failing_s: float = 4.0
     """The same while its API fails too."""
     trickle_share: float = 0.05
-    """Of the usual message rate: repeats of what is known, not news."""
+    """At or below this share of the usual message rate, a route only repeats what is known."""
     trickle_s: float = 6.0
     trickle_rate: float = 10.0
     """Usual messages a second from which a trickle can be told."""
@@ -113,17 +113,17 @@ class Thresholds(Struct, frozen=True, kw_only=True):
     channel_silence_gaps: float = 8.0
     """Times the longest silence the channel had on normal days."""
     channel_gaps_known: int = 20
-    """So many ended silences make a history to go by; before, the venue's facts must do."""
+    """From so many ended silences on, a channel is judged by its own past; before, by the venue's facts."""
     channel_first_data_s: float = 20.0
     """How long a channel may take to its first data where the same channel of other venues is busy."""
     silence_peaks: float = 4.0
     doubt_s: float = 1.5
-    """Most venues out of reach for this long: whatever starts now may be our own line."""
+    """Most venues out of reach for this long: trouble that starts now may be our own line's."""
     doubt_lasts_s: float = 8.0
     trading_s: float = 5.0
     """A trade within this makes a silent book of the same symbol strange."""
     link_down_s: float = 6.0
-    """A daily cut is over before this."""
+    """A planned daily cut is over before this."""
     reconnects_min: int = 4
     reconnects_window_s: float = 120.0
     unsynced_s: float = 10.0
@@ -146,7 +146,7 @@ class Thresholds(Struct, frozen=True, kw_only=True):
     """The odd one out must be this many times further away than the others are from each other."""
     price_mads: float = 8.0
 
-    # together
+    # other routes
     excess_over_peers: float = 2.0
     """A route is accused alone only when it is this many times worse than its peers have become."""
     storm_depth_ratio: float = 0.35
@@ -163,7 +163,7 @@ class Thresholds(Struct, frozen=True, kw_only=True):
     own_late_window_s: float = 6.0
     own_late_min: int = 2
     own_late_share: float = 0.1
-    """Of the window that the loop must have stood still: a hiccup or two leave the verdicts alone."""
+    """Share of the window in which the loop stood still: one or two short stops change no verdict."""
     own_late_at_once_ms: float = 1_000.0
     own_noise_ms: float = 20.0
     """Own lag below this is not subtracted from anything."""
@@ -180,6 +180,6 @@ class Thresholds(Struct, frozen=True, kw_only=True):
     contact_s: float = 3.0
     """Every venue out of reach for this long at the same time is our own line."""
     recover_s: float = 10.0
-    """After our line came back, venues get this long to reconnect before anything is held against them."""
+    """After our line came back, venues get this long to reconnect before anything counts against them."""
     unmeasured_s: float = 15.0
     asleep_s: float = 5.0
