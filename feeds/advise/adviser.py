@@ -11,11 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 from msgspec import Struct
 
-from feeds.advise.costs import AdviceSettings, Lane, View, conditions, lane, measured, reference_mid
+from feeds.advise.costs import AdviceSettings, Lane, View, conditions, lane, measured
 from feeds.advise.split import Split, best_split, by_venue, hhi
-from feeds.books.ladder import BPS
+from feeds.consensus import Gap, reference_mid
 from feeds.frame import AdviceRow, Cost, Excluded, Order, Share, Without
-from feeds.model import USABLE, Cause, State, Verdict, venue_of
+from feeds.model import USABLE, Cause, State, Verdict, quote_of, venue_of
 
 MISTRUSTED = frozenset({Cause.BOOK, Cause.PRICE})
 """Causes that say the prices themselves are wrong: whatever they promise, it is not there."""
@@ -77,13 +77,11 @@ def assess(
     home: str | None = None,
 ) -> Assessment:
     """Price the order everywhere. ``now_ns`` is only read to say for how long a route has been out."""
-    currency = symbol.partition("/")[2].partition(":")[0]
+    currency = quote_of(symbol)
     names = sorted(views)
     why = {name: text for name in names if (text := _why_not(views[name], symbol, currency, settings, now_ns))}
-    mids = _mids({name: views[name] for name in names if name not in why}, currency)
-    why |= _odd_ones(mids, settings.odd_bps)
     usable = {name: views[name] for name in names if name not in why}
-    reference = reference_mid(mid for name, mid in mids.items() if name not in why)
+    reference = reference_mid(_mids(usable, currency).values())
     common = conditions(usable.values(), settings)
     lanes: list[Lane] = []
     for name, view in usable.items():
@@ -249,7 +247,17 @@ def _why_not(view: View, symbol: str, currency: str, settings: AdviceSettings, n
         return "a side of its book is empty"
     if instrument.quote != currency and view.basis_bps is None:
         return f"quoted in {instrument.quote}, and what that costs in {currency} is not known"
-    return None
+    return _odd_price(view.gap, settings)
+
+
+def _odd_price(gap: Gap | None, settings: AdviceSettings) -> str | None:
+    """Whether its price stands apart from the others', which agree."""
+    if gap is None or not gap.judgeable:
+        return None
+    off_bps = abs(gap.gap_bps)
+    if off_bps <= settings.odd_bps or off_bps < settings.others_agree * gap.apart_bps:
+        return None
+    return f"its price is {off_bps:.0f} bp {'above' if gap.gap_bps > 0 else 'below'} the others"
 
 
 def _judged(verdict: Verdict, now_ns: int) -> str:
@@ -274,19 +282,6 @@ def _mids(views: Mapping[str, View], currency: str) -> dict[str, float]:
         and view.instrument.quote == currency
         and view.ladder is not None
         and (mid := view.ladder.mid) is not None
-    }
-
-
-def _odd_ones(mids: Mapping[str, float], limit_bps: float) -> dict[str, str]:
-    """Routes whose price stands apart from the median of at least three: of two nobody can tell which is wrong."""
-    middle = reference_mid(mids.values())
-    if middle is None or len(mids) < 3:
-        return {}
-    gaps = {name: (mid / middle - 1) * BPS for name, mid in mids.items()}
-    return {
-        name: f"its price is {abs(gap):.0f} bp {'above' if gap > 0 else 'below'} the others"
-        for name, gap in gaps.items()
-        if abs(gap) > limit_bps
     }
 
 

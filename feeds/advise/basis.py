@@ -52,6 +52,15 @@ class Rates(Struct, frozen=True):
                 )
         return None
 
+    def table(self) -> dict[str, float]:
+        """By pair (``USDC/USDT``): every rate between ``CURRENCIES`` that is known, directly or over a third."""
+        return {
+            f"{source}/{target}": rate.rate
+            for source in CURRENCIES
+            for target in CURRENCIES
+            if source != target and (rate := self.of(source, target)) is not None
+        }
+
 
 NO_RATES = Rates({})
 
@@ -89,10 +98,6 @@ def stand_in(symbol: str, listed: Collection[str]) -> str | None:
             if candidate in listed:
                 return candidate
     return None
-
-
-def quote_of(symbol: str) -> str:
-    return symbol.partition("/")[2].partition(":")[0]
 
 
 def converted(ladder: Ladder, rate: float) -> Ladder:

@@ -29,6 +29,7 @@ import numpy as np
 from msgspec import Struct
 
 from feeds.books.ladder import BPS, Floats, Ladder
+from feeds.consensus import Gap
 from feeds.frame import Cost
 from feeds.model import Instrument, Side, State, Verdict
 
@@ -62,13 +63,17 @@ class View(Struct, frozen=True, kw_only=True, eq=False):
     basis_bps: float | None = None
     """What changing the order's quote currency into this route's costs. A ladder that is already converted comes with
     an instrument in the order's currency; one that is not is comparable only in what this says."""
+    gap: Gap | None = None
+    """Mid against the other routes', as the judge computed it; None: with nothing to compare."""
 
 
 class AdviceSettings(Struct, frozen=True, kw_only=True):
     fees: Mapping[str, float] = {}
     """The user's own taker fee by route, a fraction; replaces the instrument's."""
     odd_bps: float = 50.0
-    """A route further than this from the median mid of three or more is not used."""
+    """A route whose gap is larger than this is not used ..."""
+    others_agree: float = 3.0
+    """... where it is at least so many times what the other routes lie apart, as the judge asks for too."""
     favour_bps: float = 2.0
     """How much of a better price than everybody else's is believed."""
     max_age_ms: float = 5_000.0
@@ -174,12 +179,6 @@ class Lane(Struct, frozen=True, kw_only=True, eq=False):
             gap_bps=self.gap_bps,
             filled=self.quote_of(lots),
         )
-
-
-def reference_mid(mids: Iterable[float]) -> float | None:
-    """The median of the usable routes' mids: what every route's prices are measured against."""
-    found = list(mids)
-    return statistics.median(found) if found else None
 
 
 class Conditions(Struct, frozen=True):

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Iterator, Mapping
 
 import msgspec
 
 from feeds.advise.adviser import Adviser
 from feeds.advise.announcements import AdviceNews
-from feeds.advise.basis import Rates, converted, quote_of
+from feeds.advise.basis import Rates, converted
 from feeds.advise.costs import AdviceSettings, View
 from feeds.advise.volatility import Volatility
 from feeds.collector import row_figures
 from feeds.config.watchlists import Watchlist
+from feeds.consensus import reference_mid
 from feeds.frame import AdviceRow, Excluded, Order, RailRow
 from feeds.judge.figures import RouteSignals
 from feeds.measure.contract import MonitoredRoute
 from feeds.measure.transfers import warning
-from feeds.model import Cause, Verdict, venue_of
+from feeds.model import Cause, Verdict, quote_of, venue_of
 
 SETTLED_AT_MOST_NS = 60_000_000_000
 """After that long suggestions count, whoever is still not there."""
@@ -38,7 +38,9 @@ class Advising:
         for (_, symbol), mid in mids.items():
             by_symbol.setdefault(symbol, []).append(mid)
         for symbol, values in by_symbol.items():
-            self._volatility.setdefault(symbol, Volatility()).add(now_ns, statistics.median(values))
+            middle = reference_mid(values)
+            if middle is not None:
+                self._volatility.setdefault(symbol, Volatility()).add(now_ns, middle)
 
     def advise(
         self,
@@ -91,6 +93,7 @@ class Advising:
             if rate is not None:  # without one the adviser leaves the route out, and says why
                 instrument = msgspec.structs.replace(instrument, quote=quote_of(symbol))
                 ladder, basis_bps = converted(ladder, rate.rate), rate.half_spread_bps
+        figures = signals.symbols.get(actual)
         volatility = self._volatility.get(symbol)
         failures = [s for s in (signals.error_share, signals.rest_lost_share) if s is not None]
         return View(
@@ -104,6 +107,7 @@ class Advising:
             fresh=watch.carries(actual) and not row_figures.known_silent(verdict),
             synced=pair is not None and pair.book.synced,
             basis_bps=basis_bps,
+            gap=figures.gap if figures is not None else None,
         )
 
 

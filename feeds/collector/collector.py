@@ -43,8 +43,8 @@ from feeds.measure.route import Hosts, Meters, RouteMonitor
 from feeds.measure.transfers import RailsWatch
 from feeds.measure.venue_status import StatusWatch
 from feeds.measure.witness import Witness, parse_target
-from feeds.model import Instrument, StatusNotice, product_in, venue_of
-from feeds.samples import Sample, SelfSample, StatusSample
+from feeds.model import Instrument, StatusNotice, product_in, quote_of, venue_of
+from feeds.samples import RatesSample, Sample, SelfSample, StatusSample
 from feeds.transport.http import trust
 from feeds.transport.rate_limit import ConnectLimits
 from feeds.venues import failure_domains
@@ -132,7 +132,7 @@ class Collector:
             across=any(
                 set(w.facts.quotes) != {quote}
                 for w in routes.values()
-                for quote in {basis.quote_of(s) for s in watchlist.symbols}
+                for quote in {quote_of(s) for s in watchlist.symbols}
             ),
             home=watchlist.home,
             order=Order(side=watchlist.side, notional=watchlist.notionals[0]),
@@ -140,9 +140,7 @@ class Collector:
         for watch in routes.values():
             watch.start()
         instruments.start()
-        coins = tuple(
-            dict.fromkeys(coin for s in watchlist.symbols for coin in (s.partition("/")[0], basis.quote_of(s)))
-        )
+        coins = tuple(dict.fromkeys(coin for s in watchlist.symbols for coin in (s.partition("/")[0], quote_of(s))))
         for venue in dict.fromkeys(venue_of(route) for route in routes):
             own = [w for r, w in routes.items() if venue_of(r) == venue]
             tasks: list[StatusWatch | RailsWatch] = [StatusWatch(venue, own, self._clock, self._notices)]
@@ -296,6 +294,8 @@ class Collector:
                 clock_step_ms=step_ns / 1e6,
             )
         )
+        watched.rates = rows.rates(watched)
+        watched.judge.observe(RatesSample(t_ns=now_ns, rates=watched.rates.table()))
         for watch in watched.routes.values():
             watch.sample()
             await asyncio.sleep(0)
@@ -311,7 +311,6 @@ class Collector:
             if ladder.mid is not None
         }
         watched.advising.observe(now_ns, mids)
-        watched.rates = rows.rates(watched)
         advice = watched.advising.advise(
             now_ns,
             watched.watchlist,

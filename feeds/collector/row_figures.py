@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Mapping
 from typing import Literal
 
@@ -11,7 +10,7 @@ from feeds.books.route_books import PairState
 from feeds.config.watchlists import product_of
 from feeds.frame import ChannelRow, Depth, PairRow, Phases, RailRow, RestMs, RouteRow, Spread2
 from feeds.judge.figures import PhaseMedians, RouteSignals, SymbolSignals
-from feeds.model import Instrument, Product, State, Verdict, venue_of
+from feeds.model import Instrument, Product, State, Verdict, quote_of, venue_of
 
 BANDS_BPS = (10, 25, 50, 100)
 MS = 1e6
@@ -118,7 +117,6 @@ def pair_row(
     now_ns: int,
     offset_ns: int | None,
     offset_err_ms: float | None,
-    gap_bps: float | None,
     depth: Mapping[str, Depth],
     stands_for: str | None,
 ) -> PairRow:
@@ -143,7 +141,7 @@ def pair_row(
         depth=dict(depth),
         normal_depth=Depth(signals.normal_depth_bid, signals.normal_depth_ask) if signals and normal else None,
         normal_spread_bps=signals.normal_spread_bps if signals else None,
-        gap_bps=gap_bps,
+        gap_bps=signals.gap.gap_bps if signals is not None and signals.gap is not None else None,
         age_ms=shown_age(age_ms, offset_err_ms),
         quiet_ms=None if received is None else max(0.0, (now_ns - received) / MS),
         mark=mark.mark if mark else None,
@@ -155,12 +153,11 @@ def pair_row(
 
 def unlisted_row(route: str, symbol: str, kind: Literal["absent", "waiting"]) -> PairRow:
     """A watched symbol without an instrument: the venue does not list it, or has not been asked yet."""
-    base, _, rest = symbol.partition("/")
     return PairRow(
         route=route,
         symbol=symbol,
-        base=base,
-        quote=rest.partition(":")[0],
+        base=symbol.partition("/")[0],
+        quote=quote_of(symbol),
         product=product_of(symbol) or "spot",
         state=kind,
     )
@@ -176,15 +173,6 @@ def _latest_stamp(pair: PairState) -> int | None:
 
 def bands(ladder: Ladder) -> dict[str, Depth]:
     return {str(band): Depth(*ladder.depth(band)) for band in BANDS_BPS}
-
-
-def gaps_bps(mids: Mapping[str, float]) -> dict[str, float | None]:
-    """Each route's mid against the median of the *other* routes' mids, signed bp; None where there is no other."""
-    result: dict[str, float | None] = {}
-    for route, mid in mids.items():
-        others = [m for r, m in mids.items() if r != route]
-        result[route] = (mid / statistics.median(others) - 1.0) * 10_000.0 if others else None
-    return result
 
 
 def known_silent(verdict: Verdict | None) -> bool:

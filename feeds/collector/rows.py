@@ -92,22 +92,11 @@ def pair_rows(
     watched: WatchSession, taken: Mapping[tuple[str, str], Taken], now_ns: Callable[[], int]
 ) -> Iterator[PairRow]:
     """One at a time, of the ladders ``taken``; a row's ages are those of the moment in which it is made."""
-    by_symbol: dict[str, dict[str, float]] = {}
-    for (route, symbol), (pair, ladder) in taken.items():
-        if row_figures.known_silent(watched.verdicts.get(route)):
-            continue
-        rate = watched.rates.of(basis.quote_of(pair.book.instrument.symbol), basis.quote_of(symbol))
-        if ladder.mid is not None and rate is not None:
-            by_symbol.setdefault(symbol, {})[route] = ladder.mid * rate.rate
-    gaps = {symbol: row_figures.gaps_bps(mids) for symbol, mids in by_symbol.items()}
     for route, symbol in watched.watchlist.pairs:
-        watch, gap_bps = watched.routes[route], gaps.get(symbol, {}).get(route)
-        yield _pair_row(watched, watch, symbol, taken.get((route, symbol)), gap_bps, now_ns())
+        yield _pair_row(watched, watched.routes[route], symbol, taken.get((route, symbol)), now_ns())
 
 
-def _pair_row(
-    watched: WatchSession, watch: MonitoredRoute, wanted: str, taken: Taken | None, gap_bps: float | None, now_ns: int
-) -> PairRow:
+def _pair_row(watched: WatchSession, watch: MonitoredRoute, wanted: str, taken: Taken | None, now_ns: int) -> PairRow:
     symbol = watch.actual(wanted)
     if taken is None:
         known = watch.listed is not None and symbol not in watch.listed
@@ -135,7 +124,6 @@ def _pair_row(
         now_ns=now_ns,
         offset_ns=watch.offset.fine_offset_ns,
         offset_err_ms=watch.offset.error_ms,
-        gap_bps=gap_bps,
         depth=kept[1],
         stands_for=wanted if wanted != symbol else None,
     )

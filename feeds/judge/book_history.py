@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from feeds.consensus import Gap
 from feeds.judge.rolling import Baseline, Window, finite, ns
 from feeds.judge.thresholds import Thresholds
 from feeds.quantiles import median
@@ -27,7 +28,7 @@ class BookHistory:
         "bid",
         "crossed_ns",
         "disagrees_ns",
-        "gap_bps",
+        "gap",
         "last",
         "mid",
         "mid_ns",
@@ -46,7 +47,8 @@ class BookHistory:
         self.mid_ns = 0
         self.moved_ns: int | None = None
         """Since when the mid stands where it is."""
-        self.gap_bps: float | None = None
+        self.gap: Gap | None = None
+        """Against the other routes, as of the last step."""
         self.crossed_ns: int | None = None
         self.disagrees_ns: int | None = None
         self.unsynced_ns: int | None = None
@@ -69,6 +71,11 @@ class BookHistory:
         self.crossed_ns = _since(self.crossed_ns, sample.crossed, t_ns)
         self.disagrees_ns = _since(self.disagrees_ns, sample.disagrees, t_ns)
         self.unsynced_ns = _since(self.unsynced_ns, not sample.synced, t_ns)
+
+    @property
+    def judgeable_gap_bps(self) -> float | None:
+        """The gap its usual one is learnt from: None while it is not known well enough to judge by."""
+        return self.gap.gap_bps if self.gap is not None and self.gap.judgeable else None
 
     def now(self, window: Window, now_ns: int) -> float | None:
         return median(window.since(now_ns - ns(BOOK_RECENT_S)))

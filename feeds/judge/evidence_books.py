@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
+from feeds.consensus import Gap
 from feeds.judge.book_history import BookHistory
 from feeds.judge.finding import LET_GO, THIN_SPACE, Finding, against, figure, percent, ratio_of
 from feeds.judge.rolling import Baseline, ns
@@ -131,21 +132,19 @@ def signed(bps: float) -> str:
     return f"{round(bps):+,}".replace(",", THIN_SPACE) if round(bps) else "0"
 
 
-def price_finding(
-    track: RouteHistory, name: str, gap_bps: float, others_bps: float, count: int, storm: bool, held: bool
-) -> Finding | None:
-    """``gap_bps`` against the leave-one-out median; ``others_bps`` is how far the ``count`` others lie apart."""
+def price_finding(track: RouteHistory, name: str, gap: Gap, storm: bool, held: bool) -> Finding | None:
+    """A mid that lies further from the other routes' than is usual for it, while the others agree."""
     limits, symbol = track.limits, track.symbols[name]
     base: Baseline = symbol.base_gap
     usual, spread = base.value, base.mad
     if usual is None or spread is None or symbol.last is None:
         return None
-    off_bps = abs(gap_bps - usual)
+    off_bps = abs(gap.gap_bps - usual)
     floor_bps = limits.price_floor_bps * (PRICE_STORM if storm else 1.0)
     # half its own spread each way is where its mid may wander without any trade being odd
     needed_bps = max(floor_bps, limits.price_mads * spread, symbol.last.spread_bps or 0.0)
     ease = LET_GO if held else 1.0
-    if off_bps < ease * needed_bps or off_bps < ease * limits.price_peers_agree * others_bps:
+    if off_bps < ease * needed_bps or off_bps < ease * limits.price_peers_agree * gap.apart_bps:
         return None
     return Finding(
         key=f"price.{name}",
@@ -153,9 +152,9 @@ def price_finding(
         evidence=Evidence.PRICE,
         cause=Cause.PRICE,
         weight=2 if off_bps >= limits.price_strong_bps else 1,
-        value=gap_bps,
+        value=gap.gap_bps,
         baseline=usual,
-        text=f"{name}: mid {signed(gap_bps)} bp from {count} other books, usually {signed(usual)}",
+        text=f"{name}: mid {signed(gap.gap_bps)} bp from {gap.others} other books, usually {signed(usual)}",
     )
 
 

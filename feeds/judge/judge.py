@@ -11,7 +11,9 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from feeds.consensus import market_of
 from feeds.judge.attribution import Circumstances, Opinion, compose
+from feeds.judge.consensus import Consensus
 from feeds.judge.evidence_books import book_findings, refusal_finding, status_findings
 from feeds.judge.evidence_feed import feed_findings
 from feeds.judge.evidence_latency import age_findings, kernel_findings, rest_findings
@@ -20,7 +22,7 @@ from feeds.judge.finding import Finding, figure
 from feeds.judge.hysteresis import Latches, Stance, Standing
 from feeds.judge.inconclusive import Excuse, excuse_of, own_excuse, recovering, warming
 from feeds.judge.own_side import OwnSide, OwnState
-from feeds.judge.peers import NETWORK_KEYS, Consensus, Together, base_of, moves
+from feeds.judge.peers import NETWORK_KEYS, Together, moves
 from feeds.judge.recent import Recent, learn, recent
 from feeds.judge.rolling import ns
 from feeds.judge.route_history import RouteHistory
@@ -31,6 +33,7 @@ from feeds.samples import (
     FeedSample,
     LinkSample,
     ProbeSample,
+    RatesSample,
     Sample,
     SelfSample,
     StatusSample,
@@ -118,6 +121,9 @@ class Judge:
             self._own.observe_self(sample, t_ns)
             if -LONGEST_STEP_MS < sample.clock_step_ms < 0:
                 self._shift_ns += ns(-sample.clock_step_ms / 1e3)
+            return
+        if isinstance(sample, RatesSample):
+            self._consensus.observe_rates(sample, t_ns)
             return
         if isinstance(sample, WitnessSample):
             self._own.observe_witness(sample, t_ns)
@@ -235,7 +241,7 @@ class Judge:
             self._conclude(known, now_ns)
             abnormal = _abnormal(found[route])
             if self._consensus.disturbed:
-                odd = (n for n in known.track.symbols if base_of(n) in self._consensus.disturbed)
+                odd = (n for n in known.track.symbols if market_of(n) in self._consensus.disturbed)
                 abnormal |= {f"price.{name}" for name in odd}
             learn(known.track, known.latest, now_ns, abnormal, self._frozen(known))
 

@@ -203,7 +203,7 @@ def learn(track: RouteHistory, now: Recent, now_ns: int, abnormal: frozenset[str
         symbol.base_bid.offer(now_ns, symbol.now(symbol.bid, now_ns), strange)
         symbol.base_ask.offer(now_ns, symbol.now(symbol.ask, now_ns), strange)
         symbol.base_spread.offer(now_ns, symbol.now(symbol.spread, now_ns), strange)
-        symbol.base_gap.offer(now_ns, symbol.gap_bps, frozen or f"price.{symbol.last.symbol}" in abnormal)
+        symbol.base_gap.offer(now_ns, symbol.judgeable_gap_bps, frozen or f"price.{symbol.last.symbol}" in abnormal)
     silences_s = channel_silences_s(track)
     engine_s = [s for channel, s in silences_s.items() if channel in ENGINE_CHANNELS]
     if engine_s:

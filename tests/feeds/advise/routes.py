@@ -8,6 +8,7 @@ import msgspec
 
 from feeds.advise.costs import View
 from feeds.books.ladder import derive
+from feeds.consensus import RouteMid, gaps
 from feeds.model import Cause, Instrument, Reason, State, Verdict
 
 SYMBOL = "BTC/USDT:USDT"
@@ -34,6 +35,17 @@ def verdict(
     route: str, state: State = State.OK, cause: Cause | None = None, reasons: tuple[Reason, ...] = ()
 ) -> Verdict:
     return Verdict(route=route, state=state, cause=cause, score=0, since_ns=0, reasons=reasons)
+
+
+def with_gaps(views: dict[str, View]) -> dict[str, View]:
+    """The same views, each with the gap the judge would have found between their mids."""
+    mids = [
+        RouteMid(route=route, symbol=SYMBOL, mid=mid)
+        for route, each in views.items()
+        if each.ladder is not None and not each.ladder.crossed and each.synced and (mid := each.ladder.mid) is not None
+    ]
+    found = gaps(mids, {})
+    return {route: msgspec.structs.replace(each, gap=found.get((route, SYMBOL))) for route, each in views.items()}
 
 
 def levels(best: float, step: float, size: float, count: int) -> dict[float, float]:

@@ -15,7 +15,7 @@ from feeds.advise.adviser import Adviser, advise
 from feeds.advise.costs import AdviceSettings, View
 from feeds.frame import AdviceRow, Order
 from feeds.model import Cause, Evidence, Reason, State
-from tests.feeds.advise.routes import SECOND, SYMBOL, view
+from tests.feeds.advise.routes import SECOND, SYMBOL, view, with_gaps
 
 BINANCE, OKX, BYBIT = "binance.linear", "okx.linear", "bybit.linear"
 BUY = Order(side="buy", notional=100_000.0)
@@ -42,7 +42,7 @@ def three(**changes: View) -> dict[str, View]:
 
 
 def ask(views: dict[str, View], order: Order = BUY, home: str | None = BINANCE, symbol: str = SYMBOL) -> AdviceRow:
-    return advise(order, symbol, views, SETTINGS, 60 * SECOND, home=home)
+    return advise(order, symbol, with_gaps(views), SETTINGS, 60 * SECOND, home=home)
 
 
 def out(row: AdviceRow) -> dict[str, str]:
@@ -265,7 +265,7 @@ class WatchSession:
 
     def ask(self, views: dict[str, View], order: Order = BUY) -> AdviceRow:
         self.second += 1
-        return self.adviser.advise(order, SYMBOL, views, self.second * SECOND, home=BINANCE)
+        return self.adviser.advise(order, SYMBOL, with_gaps(views), self.second * SECOND, home=BINANCE)
 
 
 def dear(fee_bps: float) -> View:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from feeds.collector.row_figures import gaps_bps, shown_age
+from feeds.collector.row_figures import shown_age
 
 
 @pytest.mark.parametrize(
@@ -21,10 +21,3 @@ def test_an_age_below_zero_by_less_than_the_error_is_nothing(
     age_ms: float | None, error_ms: float | None, shown: float | None
 ) -> None:
     assert shown_age(age_ms, error_ms) == shown
-
-
-def test_a_gap_is_against_the_others_and_a_lone_route_has_none() -> None:
-    assert gaps_bps({"a": 100.0}) == {"a": None}
-    gaps = gaps_bps({"a": 101.0, "b": 100.0, "c": 100.0})
-    assert gaps["a"] == pytest.approx(100.0)
-    assert gaps["b"] is not None and gaps["b"] < 0
