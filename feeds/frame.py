@@ -202,12 +202,32 @@ class AdviceRow(Struct, frozen=True, kw_only=True):
     """Usable routes with something to know before going there: coins that come out slowly or not at all."""
     n_minus_1: tuple[Without, ...] = ()
     hhi: float | None = None
+    """Herfindahl-Hirschman index of the split by venue: 1 / n to 1."""
+    effective_venues: float | None = None
+    """1 / ``hhi``: how many equal venues would be as concentrated."""
     costs: tuple[Cost, ...] = ()
     """Every usable route, cheapest first."""
     since_ns: int | None = None
     """Since when ``best`` has been the suggestion."""
     why: str = ""
     """One clause: what speaks against home, empty when nothing does."""
+
+
+class Concentration(Struct, frozen=True, kw_only=True):
+    """How concentrated an amount is among venues."""
+
+    hhi: float | None
+    """Herfindahl-Hirschman index: 1 / n to 1; None when there is nothing to share."""
+    effective_venues: float | None
+    """1 / HHI: how many equal venues would be as concentrated."""
+
+
+class DepthConcentration(Struct, frozen=True, kw_only=True):
+    """How the depth of a watched symbol is divided among the venues with a live book."""
+
+    symbol: str
+    bands: dict[str, Concentration]
+    """By band in bp, as ``PairRow.depth``: bid and ask together, of books that reach that far on both sides."""
 
 
 class BasisRow(Struct, frozen=True, kw_only=True):
@@ -265,6 +285,8 @@ class Frame(Struct, frozen=True, kw_only=True, eq=False):
     routes: tuple[RouteRow, ...]
     pairs: tuple[PairRow, ...]
     advice: tuple[AdviceRow, ...]
+    concentration: tuple[DepthConcentration, ...] = ()
+    """One a watched symbol."""
     basis: tuple[BasisRow, ...] = ()
     own: SelfRow
     events: tuple[EventRow, ...]
@@ -281,7 +303,8 @@ class History(Struct, frozen=True, kw_only=True, eq=False):
     step_s: float
     series: dict[str, list[float | None]]
     """By ``rest:ROUTE`` (p50 ms), ``lost:ROUTE`` (share), ``age:ROUTE`` (p50 ms), ``score:ROUTE``, ``state:ROUTE``
-    (SEVERITY), ``spread:ROUTE:SYMBOL`` (bp), ``bid10:ROUTE:SYMBOL``, ``ask10:ROUTE:SYMBOL`` (quote currency)."""
+    (SEVERITY), ``spread:ROUTE:SYMBOL`` (bp), ``bid10:ROUTE:SYMBOL``, ``ask10:ROUTE:SYMBOL`` (quote currency),
+    ``effective10:SYMBOL`` (effective venues by depth within 10 bp)."""
 
 
 HISTORY_S = 1800

@@ -99,6 +99,9 @@ def _figures(frame: Frame) -> Iterable[tuple[str, float | None]]:
         yield f"spread:{pair.route}:{pair.symbol}", pair.spread_bps if live else None
         yield f"bid10:{pair.route}:{pair.symbol}", band.bid if live and band is not None else None
         yield f"ask10:{pair.route}:{pair.symbol}", band.ask if live and band is not None else None
+    for symbol in frame.concentration:
+        share = symbol.bands.get("10")
+        yield f"effective10:{symbol.symbol}", share.effective_venues if share is not None else None
 
 
 def buckets(values: list[float | None], first_s: int, width_s: int, *, peaks: bool = True) -> list[tuple[int, float]]:

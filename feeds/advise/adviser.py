@@ -11,8 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 from msgspec import Struct
 
+from feeds.advise.concentration import effective_venues, hhi
 from feeds.advise.costs import AdviceSettings, Lane, View, conditions, lane, measured
-from feeds.advise.split import Split, best_split, by_venue, hhi
+from feeds.advise.split import Split, best_split, by_venue
 from feeds.consensus import Gap, reference_mid
 from feeds.frame import AdviceRow, Cost, Excluded, Order, Share, Without
 from feeds.model import USABLE, Cause, State, Verdict, quote_of, venue_of
@@ -114,7 +115,7 @@ def assess(
         excluded=tuple(Excluded(route=name, why=why[name]) for name in sorted(why)),
         split=split,
         n_minus_1=tuple(_without(lanes, split, settings.domains)),
-        hhi=hhi(by_venue(split)),
+        hhi=hhi(by_venue(split).values()),
         home_verdict=views[home].verdict if home is not None and home in views else None,
     )
 
@@ -140,6 +141,7 @@ def row(assessment: Assessment, best: str | None, since_ns: int | None = None) -
         excluded=assessment.excluded,
         n_minus_1=assessment.n_minus_1,
         hhi=assessment.hhi,
+        effective_venues=effective_venues(assessment.hhi),
         costs=assessment.costs,
         since_ns=since_ns,
         why=_against_home(assessment, at_home, there),

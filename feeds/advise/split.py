@@ -64,17 +64,6 @@ def best_split(lanes: Iterable[Lane], requested: float) -> Split:
     return min([_merged(active, requested), *alone], key=lambda split: _total(split, unplaced_bps))
 
 
-def hhi(amounts: Mapping[str, float]) -> float | None:
-    """Herfindahl-Hirschman index of shares, 1 / n to 1; None when there is nothing to share."""
-    total = math.fsum(amounts.values())
-    return math.fsum((amount / total) ** 2 for amount in amounts.values()) if total > 0 else None
-
-
-def effective_venues(concentration: float | None) -> float | None:
-    """How many equal venues would be as concentrated: 1 / HHI."""
-    return None if concentration is None else 1 / concentration
-
-
 def by_venue(split: Split) -> dict[str, float]:
     """Quote currency by venue: what fails together counts together."""
     amounts: dict[str, float] = {}

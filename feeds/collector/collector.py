@@ -15,6 +15,7 @@ from feeds.ccxt_pro.route import CcxtProRoute
 from feeds.clock import Clock, SystemClock
 from feeds.collector import rows
 from feeds.collector.advice_inputs import Advising
+from feeds.collector.depth_concentration import depth_concentration
 from feeds.collector.event_log import EventLog
 from feeds.collector.history import HistoryKeeper
 from feeds.collector.process_usage import Usage
@@ -347,6 +348,7 @@ class Collector:
             routes=watched.rows,
             pairs=tuple(pairs),
             advice=watched.advice,
+            concentration=depth_concentration(watched.watchlist.symbols, pairs),
             basis=rows.basis_rows(watched),
             own=self._own,
             events=self._journal.rows(),

@@ -27,6 +27,9 @@ def points(frame: Frame) -> dict[str, float | None]:
         values[f"spread:{key}"] = pair.spread_bps if live else None
         values[f"bid10:{key}"] = near.bid if live and near is not None else None
         values[f"ask10:{key}"] = near.ask if live and near is not None else None
+    for symbol in frame.concentration:
+        share = symbol.bands.get("10")
+        values[f"effective10:{symbol.symbol}"] = share.effective_venues if share is not None else None
     return values
 
 

@@ -11,6 +11,7 @@ from typing import Literal, TypeAlias
 
 from msgspec import structs
 
+from feeds.collector.depth_concentration import depth_concentration
 from feeds.frame import (
     HISTORY_S,
     ChannelRow,
@@ -72,6 +73,7 @@ def frame(scenario: Scenario = "calm", t_s: float = 60.0, **changes: object) -> 
         routes=routes,
         pairs=pairs,
         advice=tuple(advice(scenario, s, routes, pairs, order, t_ns) for s in symbols) if scenario != "warmup" else (),
+        concentration=depth_concentration(symbols, pairs),
         own=own(scenario, t_s),
         events=events(scenario, t_s),
     )

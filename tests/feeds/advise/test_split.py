@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from feeds.advise.costs import AdviceSettings, Conditions, Lane, lane
-from feeds.advise.split import _spend_rest, best_split, by_venue, effective_venues, hhi
+from feeds.advise.split import _spend_rest, best_split, by_venue
 from feeds.model import Side
 from tests.feeds.advise.routes import view
 
@@ -95,12 +95,6 @@ def test_a_lot_too_many_is_given_back_where_it_is_dearest() -> None:
     lots = {"okx.linear": 500, "bybit.linear": 500}
     _spend_rest([cheap, dear], lots, cheap.quote_of(500) + dear.quote_of(500) - 0.001)
     assert lots == {"okx.linear": 500, "bybit.linear": 499}
-
-
-def test_concentration_counts_equal_venues() -> None:
-    assert hhi({"a": 1.0, "b": 1.0, "c": 1.0, "d": 1.0}) == pytest.approx(0.25)
-    assert effective_venues(hhi({"a": 3.0, "b": 3.0})) == pytest.approx(2.0)
-    assert hhi({}) is None and effective_venues(None) is None
 
 
 ROUTES = ("binance.linear", "okx.linear", "bybit.linear", "kraken.linear")
