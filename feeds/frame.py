@@ -178,8 +178,9 @@ class Cost(Struct, frozen=True, kw_only=True):
     """Allowance for rejects and staleness."""
     basis_bps: float
     """Stablecoin basis where the quote currency differs from the order's."""
-    gap_bps: float = 0.0
-    """The route's mid against the common reference mid, as charged; part of ``total_bps`` like the rest."""
+    price_bps: float = 0.0
+    """The route's mid against the reference mid of all usable routes, as charged (``feeds.consensus`` says how this
+    differs from ``PairRow.gap_bps``)."""
     filled: float
     """Quote currency the book could take, at most the notional."""
 

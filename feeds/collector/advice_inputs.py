@@ -1,4 +1,4 @@
-"""Advice for every watched symbol, once a second: what the adviser needs is gathered here, what it says kept."""
+"""Advice for every watched symbol, once a second: gathers what the adviser needs and notes what it suggests."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping
 import msgspec
 
 from feeds.advise.adviser import Adviser
-from feeds.advise.announcements import AdviceNews
 from feeds.advise.basis import Rates, converted
-from feeds.advise.costs import AdviceSettings, View
+from feeds.advise.route_view import RouteView
+from feeds.advise.settings import AdviceSettings
+from feeds.advise.suggestion_changes import SuggestionChanges
 from feeds.advise.volatility import Volatility
 from feeds.collector import row_figures
 from feeds.config.watchlists import Watchlist
@@ -21,7 +22,7 @@ from feeds.measure.transfers import warning
 from feeds.model import Cause, Verdict, quote_of, venue_of
 
 SETTLED_AT_MOST_NS = 60_000_000_000
-"""After that long suggestions count, whoever is still not there."""
+"""So long after the start suggestions count, even if some routes are still warming up."""
 
 
 class Advising:
@@ -30,7 +31,7 @@ class Advising:
         self._volatility: dict[str, Volatility] = {}
         self._begun_ns: dict[str, int] = {}
         self._settled: set[str] = set()
-        self._news = AdviceNews()
+        self._changes = SuggestionChanges()
 
     def observe(self, now_ns: int, mids: Mapping[tuple[str, str], float]) -> None:
         """``mids`` by (route, symbol). A symbol's volatility is that of the median of its routes."""
@@ -53,7 +54,8 @@ class Advising:
         rates: Rates,
         rails: Mapping[str, tuple[RailRow, ...]],
     ) -> Iterator[AdviceRow]:
-        """A row a symbol, one at a time: dozens of milliseconds in all where much is watched. ``rails`` by venue."""
+        """A row for each symbol, lazily: all of them take dozens of milliseconds where much is watched, and the caller
+        lets the read loop run in between. ``rails`` by venue."""
         for symbol in watchlist.symbols:
             views = {
                 route: self._view(symbol, routes[route], verdicts[route], signals[route], rates)
@@ -63,16 +65,16 @@ class Advising:
             settling = self._settling(symbol, views, now_ns)
             row = self._adviser.advise(order, symbol, views, now_ns, home=watchlist.home_for(symbol))
             row = msgspec.structs.replace(row, flags=_flags(row, rails))
-            self._news.note(row, aloud=not settling)
+            self._changes.observe(row, silent=settling)
             yield row
 
-    def news(self) -> list[str]:
-        """Changes of a suggestion since the last call, in words."""
-        return self._news.take()
+    def changes(self) -> list[str]:
+        """Changes of suggestions since the last call, in sentences."""
+        return self._changes.take()
 
-    def _settling(self, symbol: str, views: Mapping[str, View], now_ns: int) -> bool:
-        """Whether routes are still warming up after the start: what is found then is no change. Once they are done the
-        suggestion is made afresh, so that it does not rest on who was there first."""
+    def _settling(self, symbol: str, views: Mapping[str, RouteView], now_ns: int) -> bool:
+        """Whether routes are still warming up after the start: a suggestion that changes then is no event. Once they
+        are done the suggestion is made afresh, so that it does not rest on which route was ready first."""
         if symbol in self._settled:
             return False
         begun_ns = self._begun_ns.setdefault(symbol, now_ns)
@@ -82,7 +84,9 @@ class Advising:
         self._adviser.forget(symbol)
         return True
 
-    def _view(self, symbol: str, watch: MonitoredRoute, verdict: Verdict, signals: RouteSignals, rates: Rates) -> View:
+    def _view(
+        self, symbol: str, watch: MonitoredRoute, verdict: Verdict, signals: RouteSignals, rates: Rates
+    ) -> RouteView:
         actual = watch.actual(symbol)
         pair = watch.board.pairs.get(actual) if watch.board is not None else None
         instrument = pair.book.instrument if pair is not None else None
@@ -90,13 +94,13 @@ class Advising:
         basis_bps: float | None = None
         if instrument is not None and ladder is not None and instrument.quote != quote_of(symbol):
             rate = rates.of(instrument.quote, quote_of(symbol))
-            if rate is not None:  # without one the adviser leaves the route out, and says why
+            if rate is not None:  # without one the adviser excludes the route, and says why
                 instrument = msgspec.structs.replace(instrument, quote=quote_of(symbol))
                 ladder, basis_bps = converted(ladder, rate.rate), rate.half_spread_bps
         figures = signals.symbols.get(actual)
         volatility = self._volatility.get(symbol)
         failures = [s for s in (signals.error_share, signals.rest_lost_share) if s is not None]
-        return View(
+        return RouteView(
             instrument=instrument,
             ladder=ladder,
             verdict=verdict,
@@ -112,7 +116,7 @@ class Advising:
 
 
 def _flags(row: AdviceRow, rails: Mapping[str, tuple[RailRow, ...]]) -> tuple[Excluded, ...]:
-    """What to know of the routes that could be used: only of those, the others are out anyway."""
+    """Warnings about coins that come out slowly or not at all, for the routes that could be used."""
     coins = (row.symbol.partition("/")[0], quote_of(row.symbol))
     found = ((cost.route, warning(rails.get(venue_of(cost.route), ()), coins)) for cost in row.costs)
     return tuple(Excluded(route=route, why=why) for route, why in found if why is not None)

@@ -10,7 +10,7 @@ from typing import TypeVar
 import msgspec
 
 from feeds.advise import basis
-from feeds.advise.costs import AdviceSettings
+from feeds.advise.settings import AdviceSettings
 from feeds.ccxt_pro.route import CcxtProRoute
 from feeds.clock import Clock, SystemClock
 from feeds.collector import rows
@@ -323,7 +323,7 @@ class Collector:
             watched.rails,
         )
         watched.advice = tuple([row async for row in _in_turns(advice, at_once=1)])
-        for text in watched.advising.news():
+        for text in watched.advising.changes():
             self._journal.say(now_ns, "info", "advice", None, text)
         self._own = rows.own_row(watched, self._usage, self._offsets.values())
 

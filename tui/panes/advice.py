@@ -19,7 +19,7 @@ _PARTS: tuple[tuple[str, str], ...] = (
     ("fee_bps", "fee"),
     ("spread_bps", "spread"),
     ("walk_bps", "walk"),
-    ("gap_bps", "price"),
+    ("price_bps", "price"),
     ("latency_bps", "latency"),
     ("risk_bps", "risk"),
     ("basis_bps", "basis"),

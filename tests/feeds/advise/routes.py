@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from feeds.advise.costs import View
+from feeds.advise.route_view import RouteView
 from feeds.books.ladder import derive
 from feeds.consensus import RouteMid, gaps
 from feeds.model import Cause, Instrument, Reason, State, Verdict
@@ -37,7 +37,7 @@ def verdict(
     return Verdict(route=route, state=state, cause=cause, score=0, since_ns=0, reasons=reasons)
 
 
-def with_gaps(views: dict[str, View]) -> dict[str, View]:
+def with_gaps(views: dict[str, RouteView]) -> dict[str, RouteView]:
     """The same views, each with the gap the judge would have found between their mids."""
     mids = [
         RouteMid(route=route, symbol=SYMBOL, mid=mid)
@@ -64,13 +64,13 @@ def view(
     reasons: tuple[Reason, ...] = (),
     listing: dict[str, Any] | None = None,
     **changes: Any,
-) -> View:
+) -> RouteView:
     """A route with ``size`` coins every 0.1 bp on each side; quick, quiet and faultless unless told otherwise."""
     half = mid * spread_bps / 2e4
     step = mid * 1e-5
     listed = instrument(route, **(listing or {}))
     ladder = derive(levels(mid - half, -step, size, count), levels(mid + half, step, size, count), listed)
-    base = View(
+    base = RouteView(
         instrument=listed,
         ladder=ladder,
         verdict=verdict(route, state, cause, reasons),

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from feeds.advise.adviser import Adviser, advise
-from feeds.advise.costs import AdviceSettings, View
+from feeds.advise.route_view import RouteView
+from feeds.advise.settings import AdviceSettings
 from feeds.frame import AdviceRow, Order
 from feeds.model import Cause, Evidence, Reason, State
 from tests.feeds.advise.routes import SECOND, SYMBOL, view, with_gaps
@@ -31,7 +32,7 @@ SLOW = Reason(
 )
 
 
-def three(**changes: View) -> dict[str, View]:
+def three(**changes: RouteView) -> dict[str, RouteView]:
     """Three faultless routes; binance is the home and the cheapest by a hair."""
     views = {
         BINANCE: view(BINANCE, size=50.0),
@@ -41,7 +42,7 @@ def three(**changes: View) -> dict[str, View]:
     return views | {f"{name}.linear": changed for name, changed in changes.items()}
 
 
-def ask(views: dict[str, View], order: Order = BUY, home: str | None = BINANCE, symbol: str = SYMBOL) -> AdviceRow:
+def ask(views: dict[str, RouteView], order: Order = BUY, home: str | None = BINANCE, symbol: str = SYMBOL) -> AdviceRow:
     return advise(order, symbol, with_gaps(views), SETTINGS, 60 * SECOND, home=home)
 
 
@@ -126,7 +127,7 @@ def test_an_off_price_route_is_not_cheap_by_accident() -> None:
     off = view(BYBIT, mid=100_100.0, spread_bps=0.05, size=50.0, listing={"taker_fee": 0.0004})
     row = ask(three(bybit=off))
     assert row.costs[-1].route == BYBIT
-    assert row.costs[-1].gap_bps == pytest.approx(10, rel=0.01)
+    assert row.costs[-1].price_bps == pytest.approx(10, rel=0.01)
 
 
 def test_no_route_at_all_leaves_everything_unallocated() -> None:
@@ -203,7 +204,7 @@ def test_a_home_that_is_not_watched_cannot_be_priced() -> None:
     assert (row.home, row.home_cost_bps, row.saving_bps) == ("kraken.linear", None, None)
 
 
-def _takes(given_view: View, order: Order) -> bool:
+def _takes(given_view: RouteView, order: Order) -> bool:
     ladder = given_view.ladder
     assert ladder is not None
     return float((ladder.ask_quote if order.side == "buy" else ladder.bid_quote)[-1]) >= order.notional
@@ -263,12 +264,12 @@ class WatchSession:
         self.adviser = Adviser(SETTINGS)
         self.second = 0
 
-    def ask(self, views: dict[str, View], order: Order = BUY) -> AdviceRow:
+    def ask(self, views: dict[str, RouteView], order: Order = BUY) -> AdviceRow:
         self.second += 1
         return self.adviser.advise(order, SYMBOL, with_gaps(views), self.second * SECOND, home=BINANCE)
 
 
-def dear(fee_bps: float) -> View:
+def dear(fee_bps: float) -> RouteView:
     return view(BINANCE, size=50.0, listing={"taker_fee": fee_bps / 1e4})
 
 

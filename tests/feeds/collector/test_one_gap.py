@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from feeds.advise.basis import rates_of
-from feeds.advise.costs import AdviceSettings
+from feeds.advise.settings import AdviceSettings
 from feeds.books.route_books import RouteBooks
 from feeds.collector.advice_inputs import Advising
 from feeds.collector.row_figures import bands, pair_row
