@@ -171,3 +171,52 @@ def test_one_route_less_never_places_more(sides: list[dict[str, Any]], notional:
     if everything.unallocated < slack and less.unallocated < slack and less.cost_bps is not None:
         assert everything.cost_bps is not None
         assert everything.cost_bps * everything.allocated <= less.cost_bps * less.allocated + 30 * slack
+
+
+fine_books = st.fixed_dictionaries(
+    {
+        "mid": st.floats(99_900, 100_100),
+        "spread_bps": st.floats(0.01, 20),
+        "size": st.floats(0.01, 20),
+        "count": st.integers(1, 30),
+        "listing": st.fixed_dictionaries(
+            {"lot": st.just(1e-6), "min_size": st.none(), "taker_fee": st.floats(-0.0002, 0.001)}
+        ),
+    }
+)
+"""Lots so fine, and no minimums, that rounding costs next to nothing."""
+ROUNDING_BPS = 0.05
+
+
+@settings(deadline=None)
+@given(
+    sides=st.lists(fine_books, min_size=1, max_size=4),
+    notional=st.floats(1_000, 5e6),
+    factor=st.floats(1, 50),
+    side=st.sampled_from(["buy", "sell"]),
+)
+def test_a_larger_order_is_never_cheaper_per_unit(
+    sides: list[dict[str, Any]], notional: float, factor: float, side: Side
+) -> None:
+    routes = [make(route, notional * factor, side, **book) for route, book in zip(ROUTES, sides, strict=False)]
+    small, large = best_split(routes, notional), best_split(routes, notional * factor)
+    assert small.cost_bps is not None and large.cost_bps is not None
+    assert large.cost_bps >= small.cost_bps - ROUNDING_BPS
+
+
+@settings(deadline=None)
+@given(
+    sides=st.lists(fine_books, min_size=2, max_size=4),
+    notional=st.floats(1_000, 5e6),
+    side=st.sampled_from(["buy", "sell"]),
+)
+def test_taking_a_route_away_never_lowers_the_cost(sides: list[dict[str, Any]], notional: float, side: Side) -> None:
+    routes = [make(route, notional, side, **book) for route, book in zip(ROUTES, sides, strict=False)]
+    everything = best_split(routes, notional)
+    for gone in routes:
+        rest = best_split([route for route in routes if route is not gone], notional)
+        assert rest.unallocated >= everything.unallocated - 1.0
+        # where less is placed, what is placed may well be the cheaper part
+        if rest.unallocated <= everything.unallocated + 1.0:
+            assert rest.cost_bps is not None and everything.cost_bps is not None
+            assert rest.cost_bps >= everything.cost_bps - ROUNDING_BPS
