@@ -63,11 +63,11 @@ class RouteCost(Struct, frozen=True, kw_only=True, eq=False):
             size = ample if self.inverse else _passed(self.sum_quote, self.sum_base, ample)
             count = size / self.lot * (1 + slack)
             lots = math.floor(count) - less if count < MAX_LOTS else 0
-            if lots <= 0 or self.quote_of(lots) <= amount:
+            if lots <= 0 or self.amount_of(lots) <= amount:
                 return max(0, lots)
         return 0
 
-    def quote_of(self, lots: int) -> float:
+    def amount_of(self, lots: int) -> float:
         """Quote currency that so many lots cost at the book's prices, rounded down to a whole grain."""
         size = lots * self.lot
         quote = size if self.inverse else _passed(self.sum_base, self.sum_quote, size)
@@ -75,17 +75,17 @@ class RouteCost(Struct, frozen=True, kw_only=True, eq=False):
 
     def average_bps(self, lots: int) -> float:
         """All-in average cost of so many lots; of the first level where there are none."""
-        amount = min(self.quote_of(lots), self.capacity)
+        amount = min(self.amount_of(lots), self.capacity)
         return _passed(self.sum_quote, self.sum_cost, amount) / amount if amount > 0 else float(self.bps[0])
 
     def next_bps(self, lots: int) -> float:
         """All-in cost of the level from which the next lot comes."""
-        level = int(np.searchsorted(self.sum_quote, self.quote_of(lots), side="right"))
+        level = int(np.searchsorted(self.sum_quote, self.amount_of(lots), side="right"))
         return float(self.bps[min(level, len(self.bps) - 1)])
 
     def allowed(self, lots: int) -> bool:
         """Does an order of that size pass the venue's minimums?"""
-        return lots >= self.min_lots and self.quote_of(lots) >= self.min_quote
+        return lots >= self.min_lots and self.amount_of(lots) >= self.min_quote
 
     def cost(self, notional: float) -> Cost:
         """The whole order on this route, or as much of it as the book takes."""
@@ -101,7 +101,7 @@ class RouteCost(Struct, frozen=True, kw_only=True, eq=False):
             risk_bps=self.risk_bps,
             basis_bps=self.basis_bps,
             price_bps=self.price_bps,
-            filled=self.quote_of(lots),
+            filled=self.amount_of(lots),
         )
 
 

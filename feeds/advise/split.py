@@ -94,7 +94,7 @@ def _merged(active: Sequence[RouteCost], requested: float) -> Split:
         if not small:
             return _placed(lots, routes, requested)
         # without the smallest of them the others get more, and may pass their minimums
-        routes.remove(min(small, key=lambda cost: (cost.quote_of(lots[cost.route]), cost.route)))
+        routes.remove(min(small, key=lambda cost: (cost.amount_of(lots[cost.route]), cost.route)))
     return Split(requested=requested, parts=(), unallocated=requested)
 
 
@@ -111,22 +111,22 @@ def _amounts(routes: Sequence[RouteCost], requested: float) -> list[float]:
 
 def _spend_rest(routes: Sequence[RouteCost], lots: dict[str, int], requested: float) -> None:
     """What rounding to lots has left over goes where the next lot is cheapest."""
-    rest = requested - math.fsum(cost.quote_of(lots[cost.route]) for cost in routes)
+    rest = requested - math.fsum(cost.amount_of(lots[cost.route]) for cost in routes)
     if rest < 0:  # rounding of running sums has given a grain too much
         dearest = max((x for x in routes if lots[x.route]), key=lambda cost: cost.next_bps(lots[cost.route]))
         lots[dearest.route] -= 1
         return
     for cost in sorted(routes, key=lambda cost: (cost.next_bps(lots[cost.route]), cost.route)):
-        held = cost.quote_of(lots[cost.route])
+        held = cost.amount_of(lots[cost.route])
         more = cost.lots_for(held + rest)
         if more > lots[cost.route] and cost.allowed(more):
-            rest -= cost.quote_of(more) - held
+            rest -= cost.amount_of(more) - held
             lots[cost.route] = more
 
 
 def _placed(lots: Mapping[str, int], routes: Sequence[RouteCost], requested: float) -> Split:
     parts = [
-        Part(route=cost.route, lots=n, amount=cost.quote_of(n), cost_bps=cost.average_bps(n))
+        Part(route=cost.route, lots=n, amount=cost.amount_of(n), cost_bps=cost.average_bps(n))
         for cost in routes
         if (n := lots[cost.route]) and cost.allowed(n)
     ]

@@ -26,6 +26,8 @@ SETTLED_AT_MOST_NS = 60_000_000_000
 
 
 class Advising:
+    """Advice for one watchlist, from its first second on."""
+
     def __init__(self, settings: AdviceSettings) -> None:
         self._adviser = Adviser(settings)
         self._volatility: dict[str, Volatility] = {}
@@ -34,7 +36,7 @@ class Advising:
         self._changes = SuggestionChanges()
 
     def observe(self, now_ns: int, mids: Mapping[tuple[str, str], float]) -> None:
-        """``mids`` by (route, symbol). A symbol's volatility is that of the median of its routes."""
+        """Once a second: ``mids`` by (route, symbol). A symbol's volatility is that of its routes' median mid."""
         by_symbol: dict[str, list[float]] = {}
         for (_, symbol), mid in mids.items():
             by_symbol.setdefault(symbol, []).append(mid)

@@ -8,7 +8,7 @@ from typing import Literal
 from feeds.books.ladder import Ladder
 from feeds.books.route_books import PairState
 from feeds.config.watchlists import product_of
-from feeds.frame import ChannelRow, Depth, PairRow, Phases, RailRow, RestMs, RouteRow, Spread2
+from feeds.frame import ChannelRow, Depth, PairRow, Percentiles, Phases, RailRow, RestMs, RouteRow
 from feeds.judge.figures import PhaseMedians, RouteSignals, SymbolSignals
 from feeds.model import Instrument, Product, State, Verdict, quote_of, venue_of
 
@@ -47,9 +47,9 @@ def route_row(
         since_ns=verdict.since_ns,
         reasons=verdict.reasons,
         rest_ms=RestMs(signals.rest_p50_ms, signals.rest_p99_ms, signals.rest_lost_share),
-        ws_ms=Spread2(signals.ws_p50_ms, signals.ws_p99_ms),
+        ws_ms=Percentiles(signals.ws_p50_ms, signals.ws_p99_ms),
         tcp_ms=signals.tcp_ms,
-        feed_age_ms=Spread2(
+        feed_age_ms=Percentiles(
             shown_age(signals.feed_age_p50_ms, signals.offset_err_ms),
             shown_age(signals.feed_age_p99_ms, signals.offset_err_ms),
         ),

@@ -12,7 +12,7 @@ from feeds.books.route_books import PairState
 from feeds.collector import row_figures
 from feeds.collector.process_usage import Usage, rss_mb
 from feeds.collector.session import WatchSession
-from feeds.frame import BasisRow, PairRow, RouteRow, SelfRow, Spread2
+from feeds.frame import BasisRow, PairRow, Percentiles, RouteRow, SelfRow
 from feeds.measure.clock_offset import OffsetEstimator
 from feeds.measure.contract import MonitoredRoute
 from feeds.model import venue_of
@@ -48,7 +48,7 @@ def own_row(watched: WatchSession, usage: Usage, offsets: Collection[OffsetEstim
     own = watched.judge.own()
     rates = [s.msgs_s for s in watched.signals.values() if s.msgs_s is not None]
     return SelfRow(
-        loop_lag_ms=Spread2(own.loop_lag_p50_ms, own.loop_lag_p99_ms),
+        loop_lag_ms=Percentiles(own.loop_lag_p50_ms, own.loop_lag_p99_ms),
         backlog=own.backlog,
         witness=own.witness,
         witness_ms=own.witness_ms,

@@ -145,7 +145,7 @@ def test_inverse_contracts_count_quote_currency() -> None:
         notional=12_345.0,
     )
     assert whole.lots_for(12_345.0) == 123
-    assert whole.quote_of(123) == 12_300.0
+    assert whole.amount_of(123) == 12_300.0
 
 
 def test_levels_that_may_be_missing_are_not_counted_on() -> None:
@@ -174,7 +174,7 @@ def test_more_never_costs_less(size: float, spread: float, amounts: list[float],
 
 def test_a_grain_less_than_the_money_is_a_lot_less() -> None:
     found = priced(okx(size=50.0))
-    enough = found.quote_of(700)
+    enough = found.amount_of(700)
     assert found.lots_for(enough) == 700
     assert found.lots_for(math.nextafter(enough, 0)) == 699
 
@@ -207,5 +207,5 @@ def test_a_hostile_lot_is_refused_at_once() -> None:
 def test_whole_lots_never_cost_more_than_the_money(amount: float, lot: float, price: float) -> None:
     found = priced(okx(mid=price, listing={"lot": lot, "min_size": lot}), notional=amount, reference=price)
     lots = found.lots_for(amount)
-    assert found.quote_of(lots) <= amount
-    assert found.quote_of(lots) == found.quote_of(lots) // 2**-20 * 2**-20
+    assert found.amount_of(lots) <= amount
+    assert found.amount_of(lots) == found.amount_of(lots) // 2**-20 * 2**-20

@@ -96,7 +96,7 @@ def test_a_lot_too_many_is_given_back_where_it_is_dearest() -> None:
     """What rounding of running sums could do; the books have to be unlucky for it."""
     cheap, dear = make("okx.linear", 1e5), make("bybit.linear", 1e5, listing={"taker_fee": 0.001})
     lots = {"okx.linear": 500, "bybit.linear": 500}
-    _spend_rest([cheap, dear], lots, cheap.quote_of(500) + dear.quote_of(500) - 0.001)
+    _spend_rest([cheap, dear], lots, cheap.amount_of(500) + dear.amount_of(500) - 0.001)
     assert lots == {"okx.linear": 500, "bybit.linear": 499}
 
 
@@ -142,14 +142,14 @@ def test_money_is_conserved_and_never_wasted(
     for part in split.parts:
         assert by_route[part.route].allowed(part.lots)
         assert part.amount <= by_route[part.route].capacity
-        assert part.amount == by_route[part.route].quote_of(part.lots)
+        assert part.amount == by_route[part.route].amount_of(part.lots)
 
     # never dearer than one route, unless that one leaves more over
     for single in routes:
         lots = single.lots_for(notional)
         if not single.allowed(lots):
             continue
-        left = notional - single.quote_of(lots)
+        left = notional - single.amount_of(lots)
         assert split.cost_bps is not None
         assert split.cost_bps <= single.average_bps(lots) + 1e-6 or split.unallocated < left
 
