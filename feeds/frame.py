@@ -1,7 +1,12 @@
 """The frame: one immutable picture of everything known, made a few times a second.
 
-It is the only thing a screen, log, bus or file receives. ``feeds.publish.jsonl`` writes its rows as
-JSON lines, ``feeds.publish.link`` carries it between processes. Missing is None, never 0.
+It is the only thing a screen, log, bus or file receives. ``feeds.publish.jsonl`` writes its rows as JSON lines,
+``feeds.publish.link`` carries it between processes. Missing is None, never 0. Times (``*_ns``) are nanoseconds since
+the epoch on our clock.
+
+**Windows.** Books (``PairRow``) are read when the frame is made. Figures of routes and advice are made once a second,
+over the trailing window that each field names. Baselines and ``normal_*`` are the route's own normal: the median of
+what was not abnormal over about 10 minutes; None until there is enough.
 """
 
 from __future__ import annotations
@@ -19,18 +24,22 @@ SCHEMA = 1
 Level: TypeAlias = Literal["info", "warning", "alarm"]
 
 
-class Spread2(Struct, frozen=True):
-    """Two percentiles of one figure over the route's window."""
+class Percentiles(Struct, frozen=True):
+    """Two percentiles of one figure, in the unit and over the window that the field names."""
 
     p50: float | None = None
     p99: float | None = None
 
 
 class RestMs(Struct, frozen=True):
+    """Round trips of REST probes on kept-alive connections in the last 30 s, ms, from their scheduled time and without
+    our own lateness. A lost probe counts at its timeout. ``rest_p50_ms`` in a reason is another figure: the median of
+    the last probes, over a shorter window."""
+
     p50: float | None = None
     p99: float | None = None
     lost: float | None = None
-    """Share of probes without an answer, 0 to 1."""
+    """Share of probes without an answer, cold ones included, 0 to 1."""
 
 
 class Phases(Struct, frozen=True, kw_only=True):
@@ -44,11 +53,16 @@ class Phases(Struct, frozen=True, kw_only=True):
 
 
 class ChannelRow(Struct, frozen=True, kw_only=True):
+    """One subscription of a route, as of the last second."""
+
     channel: str
     """``book``, or ``trades:BTC/USDT``."""
     msgs_s: float | None
+    """Messages a second; None where they are not counted by channel."""
     silence_ms: float | None
+    """Since the last data."""
     limit_ms: float | None
+    """Silence that the venue's facts call worth noticing; None: any silence is usual."""
     state: Literal["waiting", "live", "quiet", "silent", "refused"]
 
 
@@ -63,43 +77,65 @@ class RailRow(Struct, frozen=True, kw_only=True):
 
 
 class RouteRow(Struct, frozen=True, kw_only=True):
+    """One route: its verdict, and the figures of the last 30 s unless a field says otherwise."""
+
     route: str
     venue: str
     product: Product
     state: State
     cause: Cause | None
     score: int | None
+    """0 clear to 100 closed; None while nothing is known."""
     since_ns: int
+    """Since when the route is in this state."""
     reasons: tuple[Reason, ...] = ()
     rest_ms: RestMs = RestMs()
-    ws_ms: Spread2 = Spread2()
+    ws_ms: Percentiles = Percentiles()
+    """Websocket ping to pong, ms, last 60 s."""
     tcp_ms: float | None = None
-    feed_age_ms: Spread2 = Spread2()
+    """The kernel's smoothed round trip (``TCP_INFO``), median of the last 30 s: of the probes' connections, else of the
+    websockets'."""
+    feed_age_ms: Percentiles = Percentiles()
+    """Receipt minus the venue's latest time stamp, corrected by the clock offset, ms, per burst, last 30 s. Below zero
+    by no more than the offset's error is shown as 0."""
     engine_lag_ms: float | None = None
+    """Venue-internal: its gateway's time minus its engine's time, median of the last 30 s."""
     silence_ms: float | None = None
+    """Since any byte came on any socket of the route."""
     msgs_s: float | None = None
+    """Messages a second, mean of the last 30 s."""
     gaps: int = 0
+    """Breaks in a book's sequence since the watchlist was chosen."""
     resyncs: int = 0
+    """Books rebuilt since then."""
     reconnects: int = 0
+    """Websocket connections that were made again since then."""
     weight_used: float | None = None
-    """Share of the venue's rate limit in use, 0 to 1."""
+    """Share of the venue's rate limit in use, 0 to 1, by its last answer."""
     offset_ms: float | None = None
+    """Venue's clock minus ours, from the exchange with the smallest error in the last 10 minutes."""
     offset_err_ms: float | None = None
+    """The most that ``offset_ms`` can be wrong by."""
     # what only a screen shows
     connected: bool = False
     sockets_up: int = 0
     sockets: int = 0
     error_share: float | None = None
-    """Share of probes answered with an error, 0 to 1."""
+    """Share of probes answered with an error in the last 30 s, cold ones included, 0 to 1."""
     errors: tuple[tuple[str, int], ...] = ()
     """What the error answers said and how often, most frequent first."""
     warm: Phases = Phases()
+    """Of probes on kept-alive connections, last 30 s."""
     cold: Phases = Phases()
+    """Of probes on new connections, last 15 minutes."""
     baseline_rest_ms: float | None = None
     baseline_age_ms: float | None = None
+    """What is normal for this route's round trip and feed age."""
     channels: tuple[ChannelRow, ...] = ()
     garbled: int = 0
+    """Messages that did not decode, since the watchlist was chosen."""
     unknown: int = 0
+    """Messages of a type we do not know, since then."""
     rails: tuple[RailRow, ...] | None = None
     """By watched coin; None where the venue publishes none without a key, or has not been asked yet."""
     notes: tuple[str, ...] = ()
@@ -107,11 +143,15 @@ class RouteRow(Struct, frozen=True, kw_only=True):
 
 
 class Depth(Struct, frozen=True):
+    """Quote currency on either side; None where it is not known."""
+
     bid: float | None
     ask: float | None
 
 
 class PairRow(Struct, frozen=True, kw_only=True):
+    """A symbol on a route: its book at the moment of the frame."""
+
     route: str
     symbol: str
     """As the route lists it."""
@@ -124,34 +164,45 @@ class PairRow(Struct, frozen=True, kw_only=True):
     """``absent``: the venue does not list it. Only ``live`` figures are current."""
     bid: float | None = None
     ask: float | None = None
+    """Best prices, quote currency."""
     tick: float | None = None
     spread_bps: float | None = None
+    """Ask minus bid, of mid."""
     depth: dict[str, Depth] = {}
     """By band in bp (``"10"``, ``"25"``, ``"50"``, ``"100"``): quote currency within that distance of mid.
     A side that the book does not reach to is None."""
     normal_depth: Depth | None = None
-    """The route's own normal within 10 bp."""
+    """The route's own normal within 10 bp of mid."""
     normal_spread_bps: float | None = None
     gap_bps: float | None = None
-    """Mid against the median of the other routes' mids, signed."""
+    """Mid against the median of the other routes' mids, signed (``feeds.consensus``), as of the judge's last step, at
+    most a second ago. The reason of a price verdict and the advice show the same figure."""
     age_ms: float | None = None
     """By the venue's clock, offset corrected: now minus its last time stamp."""
     quiet_ms: float | None = None
     """By our clock: since its last message."""
     mark: float | None = None
+    """Mark price of a perpetual, quote currency."""
     funding_rate: float | None = None
+    """Fraction of the position's value for each funding interval."""
     next_funding_ns: int | None = None
     liquidated: float | None = None
-    """Quote currency liquidated in the last minute, where the venue tells."""
+    """Quote currency liquidated in the last minute; None where the venue has reported none yet."""
 
 
 class Share(Struct, frozen=True, kw_only=True):
+    """A part of a split order."""
+
     route: str
     share: float
+    """Of the whole order, 0 to 1."""
     cost_bps: float
+    """All-in average cost of this part."""
 
 
 class Excluded(Struct, frozen=True, kw_only=True):
+    """A route, and one clause about it."""
+
     route: str
     why: str
 
@@ -161,7 +212,9 @@ class Without(Struct, frozen=True, kw_only=True):
 
     without: str
     cost_bps: float | None
+    """Average over what can be placed; None when nothing can."""
     unallocated: float
+    """Quote currency."""
 
 
 class Cost(Struct, frozen=True, kw_only=True):
@@ -170,71 +223,117 @@ class Cost(Struct, frozen=True, kw_only=True):
     route: str
     total_bps: float
     fee_bps: float
+    """The user's own taker fee, else the venue's default tier."""
     spread_bps: float
+    """From the route's mid to its best price."""
     walk_bps: float
-    """Beyond the best price."""
+    """From the best price to the average price of the order: what the book's depth costs."""
     latency_bps: float
-    """Volatility x sqrt(feed age + round trip)."""
+    """Volatility x sqrt(feed age + round trip): one standard deviation of the price until the order arrives."""
     risk_bps: float
-    """Allowance for rejects and staleness."""
+    """Allowance for refused requests, stale data and congestion."""
     basis_bps: float
     """Stablecoin basis where the quote currency differs from the order's."""
-    gap_bps: float = 0.0
-    """The route's mid against the common reference mid, as charged; part of ``total_bps`` like the rest."""
+    price_bps: float = 0.0
+    """The route's mid against the reference mid of all usable routes, as charged (``feeds.consensus`` says how this
+    differs from ``PairRow.gap_bps``)."""
     filled: float
     """Quote currency the book could take, at most the notional."""
 
 
 class AdviceRow(Struct, frozen=True, kw_only=True):
+    """Where to trade an order of one symbol now; made once a second. Costs are all-in, bp of the amount."""
+
     symbol: str
     side: Side
     notional: float
+    """Quote currency."""
     home: str | None
     home_cost_bps: float | None
+    """None when home cannot take the whole order, or must not be used."""
     best: str | None
+    """The suggested route: it changes only when another is cheaper by a margin for a while. None: no single route can
+    be suggested."""
     best_cost_bps: float | None
     saving_bps: float | None
-    """Against home; None when home cannot be priced."""
+    """Home's cost minus the suggestion's; None when home cannot be priced."""
     split: tuple[Share, ...] = ()
+    """The cheapest division of the order, the largest part first."""
     split_cost_bps: float | None = None
+    """Average over what the split places."""
     unallocated: float = 0.0
+    """Quote currency the split cannot place."""
     excluded: tuple[Excluded, ...] = ()
+    """Routes that must not be used, and why."""
     flags: tuple[Excluded, ...] = ()
     """Usable routes with something to know before going there: coins that come out slowly or not at all."""
     n_minus_1: tuple[Without, ...] = ()
     hhi: float | None = None
+    """Herfindahl-Hirschman index of the split by venue: 1 / n to 1."""
+    effective_venues: float | None = None
+    """1 / ``hhi``: how many equal venues would be as concentrated."""
     costs: tuple[Cost, ...] = ()
-    """Every usable route, cheapest first."""
+    """Every usable route: those that take the whole order first, then cheapest first."""
     since_ns: int | None = None
     """Since when ``best`` has been the suggestion."""
     why: str = ""
     """One clause: what speaks against home, empty when nothing does."""
 
 
+class Concentration(Struct, frozen=True, kw_only=True):
+    """How concentrated an amount is among venues."""
+
+    hhi: float | None
+    """Herfindahl-Hirschman index: 1 / n to 1; None when there is nothing to share."""
+    effective_venues: float | None
+    """1 / HHI: how many equal venues would be as concentrated."""
+
+
+class DepthConcentration(Struct, frozen=True, kw_only=True):
+    """How the depth of a watched symbol is divided among the venues with a live book."""
+
+    symbol: str
+    bands: dict[str, Concentration]
+    """By band in bp, as ``PairRow.depth``: bid and ask together, of books that reach that far on both sides."""
+
+
 class BasisRow(Struct, frozen=True, kw_only=True):
-    """What one unit of a currency costs in another, from live books; comparisons across the two go through it."""
+    """What one unit of a currency costs in another, from live books; prices in the two are compared through it."""
 
     pair: str
     """``USDC/USDT``: USDT for one USDC."""
     rate: float
+    """The median of the books' mids."""
     half_spread_bps: float
+    """The median of their half spreads: what crossing costs, before fees."""
     routes: int
     """How many books it rests on."""
 
 
 class SelfRow(Struct, frozen=True, kw_only=True):
-    loop_lag_ms: Spread2 = Spread2()
+    """Our own side: this process, its line and its clock."""
+
+    loop_lag_ms: Percentiles = Percentiles()
+    """How late our event loop runs what is due, ms, last 30 s."""
     witness: Literal["up", "down", "unknown"] = "unknown"
+    """Whether a neutral target answers: ours is the fault when it does not."""
     witness_ms: float | None = None
+    """Median over the targets of their last round trips."""
     witness_since_ns: int | None = None
+    """Since when it answers, or does not."""
     clock: str = ""
     """Clock statement: how ours compares with the venues'."""
     cpu_share: float | None = None
+    """Of one core, over the last second."""
     rss_mb: float | None = None
+    """Resident memory now, millions of bytes."""
     msgs_s: float | None = None
+    """Of all routes together, mean of the last 30 s."""
 
 
 class EventRow(Struct, frozen=True, kw_only=True):
+    """Something that happened, as a line of the log."""
+
     t_ns: int
     level: Level
     code: str
@@ -246,25 +345,38 @@ class EventRow(Struct, frozen=True, kw_only=True):
 
 
 class Order(Struct, frozen=True, kw_only=True):
+    """What advice is given for."""
+
     side: Side
     notional: float
+    """Quote currency."""
 
 
 class Frame(Struct, frozen=True, kw_only=True, eq=False):
+    """Everything known at ``t_ns``."""
+
     t_ns: int
     number: int
+    """Counts up by one from the collector's start."""
     vantage: str
+    """The place we measure from: a name the user gives this machine."""
     watchlist: str
+    """The name of the one that is measured."""
     watchlists: tuple[str, ...]
     simulated: str | None
     """Name of the scenario when the venues are simulated, else None."""
     started_ns: int
+    """When the collector started."""
     symbols: tuple[str, ...]
+    """As the watchlist names them."""
     home: str | None
+    """The route the user trades on by default; others are compared with it."""
     order: Order
     routes: tuple[RouteRow, ...]
     pairs: tuple[PairRow, ...]
     advice: tuple[AdviceRow, ...]
+    concentration: tuple[DepthConcentration, ...] = ()
+    """One a watched symbol."""
     basis: tuple[BasisRow, ...] = ()
     own: SelfRow
     events: tuple[EventRow, ...]
@@ -291,7 +403,7 @@ def points(frame: Frame) -> Iterator[tuple[str, float | None]]:
 
     ``rest:ROUTE`` (p50 ms), ``lost:ROUTE`` (share), ``age:ROUTE`` (p50 ms), ``score:ROUTE``, ``state:ROUTE``
     (SEVERITY), ``spread:ROUTE:SYMBOL`` (bp), ``bid10:ROUTE:SYMBOL`` and ``ask10:ROUTE:SYMBOL`` (quote currency within
-    10 bp).
+    10 bp), ``effective10:SYMBOL`` (effective venues by depth within 10 bp).
     """
     for row in frame.routes:
         yield f"rest:{row.route}", row.rest_ms.p50
@@ -305,19 +417,29 @@ def points(frame: Frame) -> Iterator[tuple[str, float | None]]:
         yield f"spread:{pair.route}:{pair.symbol}", pair.spread_bps if live else None
         yield f"bid10:{pair.route}:{pair.symbol}", None if near is None else near.bid
         yield f"ask10:{pair.route}:{pair.symbol}", None if near is None else near.ask
+    for depth in frame.concentration:
+        share = depth.bands.get("10")
+        yield f"effective10:{depth.symbol}", share.effective_venues if share is not None else None
 
 
 class UseWatchlist(Struct, frozen=True, tag=True):
+    """Measure another watchlist."""
+
     name: str
 
 
 class UseHome(Struct, frozen=True, tag=True):
+    """Compare with another route."""
+
     route: str
 
 
 class UseOrder(Struct, frozen=True, tag=True):
+    """Give advice for another order."""
+
     side: Side
     notional: float
+    """Quote currency."""
 
 
 Command: TypeAlias = UseWatchlist | UseHome | UseOrder
@@ -331,6 +453,8 @@ class Shown(Struct, frozen=True, tag=True):
 
 
 class Past(Struct, frozen=True, tag=True):
+    """The history, sent once to a screen that attaches."""
+
     history: History
 
 

@@ -181,6 +181,11 @@ def product_in(route: str) -> Product:
     return PRODUCTS[route.partition(".")[2]]
 
 
+def quote_of(symbol: str) -> str:
+    """The quote currency of a unified symbol: ``BTC/USDC:USDC`` -> ``USDC``."""
+    return symbol.partition("/")[2].partition(":")[0]
+
+
 # What a venue's session emits. Not frozen: creation is on the hot path. gc=False: they hold no cycles.
 
 

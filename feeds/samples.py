@@ -117,6 +117,14 @@ class BookSample(Struct, frozen=True, kw_only=True):
     synced: bool = True
 
 
+class RatesSample(Struct, frozen=True, kw_only=True):
+    """What one currency costs in another, from live books: prices in different currencies are compared through it."""
+
+    t_ns: int
+    rates: dict[str, float]
+    """By pair: ``USDC/USDT`` is the price of one USDC in USDT. Only what a live book gives, both directions."""
+
+
 class StatusSample(Struct, frozen=True, kw_only=True):
     route: str
     t_ns: int
@@ -143,7 +151,9 @@ class WitnessSample(Struct, frozen=True, kw_only=True):
     ms: float | None = None
 
 
-Sample: TypeAlias = ProbeSample | FeedSample | LinkSample | BookSample | StatusSample | SelfSample | WitnessSample
+Sample: TypeAlias = (
+    ProbeSample | FeedSample | LinkSample | BookSample | RatesSample | StatusSample | SelfSample | WitnessSample
+)
 
 CHANNEL_KEY_SEPARATOR = ":"
 

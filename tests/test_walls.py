@@ -13,7 +13,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 LINT = Path(sys.executable).with_name("lint-imports")
 BREACHES = {
     "layers": ("feeds/books/ladder.py", "import feeds.measure.probes"),
-    "independence": ("feeds/advise/costs.py", "import feeds.judge.judge"),
+    "independence": ("feeds/advise/pricing.py", "import feeds.judge.judge"),
     "venues": ("feeds/venues/best_levels.py", "import asyncio"),
     "simulator": ("feeds/sim/market/ladder.py", "import feeds.venues.best_levels"),
     "judge": ("feeds/judge/rolling.py", "import time"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import structs
 
-from feeds.frame import Frame, RestMs, RouteRow, Spread2
+from feeds.frame import Frame, Percentiles, RestMs, RouteRow
 from feeds.model import SEVERITY, State
 from tui.history import Tape
 from tui.view import View
@@ -36,7 +36,7 @@ def _past_row(row: RouteRow, tape: Tape, at_s: int) -> RouteRow:
         score=None if score is None else round(score),
         since_ns=_since_s(tape, row.route, at_s, rank) * _SECOND_NS,
         rest_ms=RestMs(p50=tape.at(f"rest:{row.route}", at_s), lost=tape.at(f"lost:{row.route}", at_s)),
-        feed_age_ms=Spread2(p50=tape.at(f"age:{row.route}", at_s)),
+        feed_age_ms=Percentiles(p50=tape.at(f"age:{row.route}", at_s)),
         baseline_rest_ms=row.baseline_rest_ms,
         baseline_age_ms=row.baseline_age_ms,
         connected=True,

@@ -22,9 +22,10 @@ ROUTES_PER_PAIR = 4
 
 
 class Rate(Struct, frozen=True, kw_only=True):
-    """What one unit of a currency costs in another."""
+    """What one unit of a currency costs in another, from live books."""
 
     rate: float
+    """The median of the books' mids."""
     half_spread_bps: float
     """What crossing the books on the way costs, before fees."""
     routes: int
@@ -37,7 +38,7 @@ class Rates(Struct, frozen=True):
     known: Mapping[tuple[str, str], Rate]
 
     def of(self, source: str, target: str) -> Rate | None:
-        """None while no live book tells: then nothing may be compared across these currencies."""
+        """None while no live book gives it: then nothing may be compared across these currencies."""
         if source == target:
             return Rate(rate=1.0, half_spread_bps=0.0, routes=0)
         if (direct := self.known.get((source, target))) is not None:
@@ -52,12 +53,21 @@ class Rates(Struct, frozen=True):
                 )
         return None
 
+    def table(self) -> dict[str, float]:
+        """By pair (``USDC/USDT``): every rate between ``CURRENCIES`` that is known, directly or over a third."""
+        return {
+            f"{source}/{target}": rate.rate
+            for source in CURRENCIES
+            for target in CURRENCIES
+            if source != target and (rate := self.of(source, target)) is not None
+        }
+
 
 NO_RATES = Rates({})
 
 
 def rates_of(books: Iterable[tuple[str, float, float]]) -> Rates:
-    """From (pair, best bid, best ask) of every live book of ``PAIRS``; crossed and empty ones are passed over."""
+    """From (pair, best bid, best ask) of every live book of ``PAIRS``; crossed and empty ones are left out."""
     by_pair: dict[str, list[tuple[float, float]]] = {}
     for pair, bid, ask in books:
         if 0 < bid < ask:
@@ -89,10 +99,6 @@ def stand_in(symbol: str, listed: Collection[str]) -> str | None:
             if candidate in listed:
                 return candidate
     return None
-
-
-def quote_of(symbol: str) -> str:
-    return symbol.partition("/")[2].partition(":")[0]
 
 
 def converted(ladder: Ladder, rate: float) -> Ladder:

@@ -2,7 +2,7 @@
 
 Costs are linear within a level and grow from level to level, so taking levels in the order of their cost is the best
 division there is; lots and minimums then round it. ``requested == allocated + unallocated`` holds exactly, because
-amounts are multiples of ``feeds.advise.costs.GRAIN``.
+amounts are multiples of ``feeds.advise.route_cost.GRAIN``.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 from msgspec import Struct
 
-from feeds.advise.costs import Lane
+from feeds.advise.route_cost import RouteCost
 from feeds.model import venue_of
 
 UNPLACED_BPS = 100.0
@@ -28,10 +28,14 @@ class Part(Struct, frozen=True, kw_only=True):
     amount: float
     """Quote currency."""
     cost_bps: float
+    """All-in average over this part."""
 
 
 class Split(Struct, frozen=True, kw_only=True):
+    """How an order is divided."""
+
     requested: float
+    """Quote currency."""
     parts: tuple[Part, ...]
     """The largest first; empty when nothing can be placed."""
     unallocated: float
@@ -39,6 +43,7 @@ class Split(Struct, frozen=True, kw_only=True):
 
     @property
     def allocated(self) -> float:
+        """Quote currency."""
         return math.fsum(part.amount for part in self.parts)
 
     @property
@@ -48,31 +53,20 @@ class Split(Struct, frozen=True, kw_only=True):
         return math.fsum(p.amount * p.cost_bps for p in self.parts) / allocated if allocated else None
 
 
-def best_split(lanes: Iterable[Lane], requested: float) -> Split:
-    """The cheapest division of ``requested`` (quote currency) among the lanes, whose order does not matter.
+def best_split(routes: Iterable[RouteCost], requested: float) -> Split:
+    """The cheapest division of ``requested`` (quote currency) among the routes, whose order does not matter.
 
     What the books cannot take, and what is less than a lot or a venue's minimum, stays unallocated. Never dearer than
-    any single lane: unless that lane leaves more of the order over.
+    any single route, unless that one leaves more of the order over.
     """
     # ties are broken by name, so that the same books always give the same answer
-    active = sorted(lanes, key=lambda lane: lane.route)
+    active = sorted(routes, key=lambda cost: cost.route)
     if not active:
         return Split(requested=requested, parts=(), unallocated=requested)
-    unplaced_bps = UNPLACED_BPS + max(0.0, *(float(lane.bps[-1]) for lane in active))
+    unplaced_bps = UNPLACED_BPS + max(0.0, *(float(cost.bps[-1]) for cost in active))
     # the merge is the best division of a divisible order; where lots and minimums spoil it, one route may be better
-    alone = (_placed({lane.route: lane.lots_for(requested)}, [lane], requested) for lane in active)
+    alone = (_placed({cost.route: cost.lots_for(requested)}, [cost], requested) for cost in active)
     return min([_merged(active, requested), *alone], key=lambda split: _total(split, unplaced_bps))
-
-
-def hhi(amounts: Mapping[str, float]) -> float | None:
-    """Herfindahl-Hirschman index of shares, 1 / n to 1; None when there is nothing to share."""
-    total = math.fsum(amounts.values())
-    return math.fsum((amount / total) ** 2 for amount in amounts.values()) if total > 0 else None
-
-
-def effective_venues(concentration: float | None) -> float | None:
-    """How many equal venues would be as concentrated: 1 / HHI."""
-    return None if concentration is None else 1 / concentration
 
 
 def by_venue(split: Split) -> dict[str, float]:
@@ -84,56 +78,57 @@ def by_venue(split: Split) -> dict[str, float]:
 
 
 def _total(split: Split, unplaced_bps: float) -> float:
-    """Bp x quote currency of the whole order."""
+    """Cost of the whole order, bp x quote currency, with a charge for what is left over."""
     return (split.cost_bps or 0.0) * split.allocated + unplaced_bps * split.unallocated
 
 
-def _merged(active: Sequence[Lane], requested: float) -> Split:
-    lanes = list(active)
-    while lanes:
+def _merged(active: Sequence[RouteCost], requested: float) -> Split:
+    """Levels of all books in the order of their cost, rounded to lots, without parts below a venue's minimum."""
+    routes = list(active)
+    while routes:
         lots = {
-            lane.route: lane.lots_for(amount) for lane, amount in zip(lanes, _amounts(lanes, requested), strict=True)
+            cost.route: cost.lots_for(amount) for cost, amount in zip(routes, _amounts(routes, requested), strict=True)
         }
-        _spend_rest(lanes, lots, requested)
-        small = [lane for lane in lanes if lots[lane.route] and not lane.allowed(lots[lane.route])]
+        _spend_rest(routes, lots, requested)
+        small = [cost for cost in routes if lots[cost.route] and not cost.allowed(lots[cost.route])]
         if not small:
-            return _placed(lots, lanes, requested)
+            return _placed(lots, routes, requested)
         # without the smallest of them the others get more, and may pass their minimums
-        lanes.remove(min(small, key=lambda lane: (lane.quote_of(lots[lane.route]), lane.route)))
+        routes.remove(min(small, key=lambda cost: (cost.amount_of(lots[cost.route]), cost.route)))
     return Split(requested=requested, parts=(), unallocated=requested)
 
 
-def _amounts(lanes: Sequence[Lane], requested: float) -> list[float]:
-    """Quote currency for each lane when levels are taken in the order of their cost."""
-    bps = np.concatenate([lane.bps for lane in lanes])
-    quote = np.concatenate([lane.quote for lane in lanes])
-    owner = np.repeat(np.arange(len(lanes)), [len(lane.bps) for lane in lanes])
+def _amounts(routes: Sequence[RouteCost], requested: float) -> list[float]:
+    """Quote currency for each route when levels are taken in the order of their cost."""
+    bps = np.concatenate([cost.bps for cost in routes])
+    quote = np.concatenate([cost.quote for cost in routes])
+    owner = np.repeat(np.arange(len(routes)), [len(cost.bps) for cost in routes])
     order = np.argsort(bps, kind="stable")
     sums = np.cumsum(quote[order])
     taken = np.clip(requested - (sums - quote[order]), 0.0, quote[order])
-    return [float(x) for x in np.bincount(owner[order], weights=taken, minlength=len(lanes))]
+    return [float(x) for x in np.bincount(owner[order], weights=taken, minlength=len(routes))]
 
 
-def _spend_rest(lanes: Sequence[Lane], lots: dict[str, int], requested: float) -> None:
+def _spend_rest(routes: Sequence[RouteCost], lots: dict[str, int], requested: float) -> None:
     """What rounding to lots has left over goes where the next lot is cheapest."""
-    rest = requested - math.fsum(lane.quote_of(lots[lane.route]) for lane in lanes)
+    rest = requested - math.fsum(cost.amount_of(lots[cost.route]) for cost in routes)
     if rest < 0:  # rounding of running sums has given a grain too much
-        dearest = max((x for x in lanes if lots[x.route]), key=lambda lane: lane.next_bps(lots[lane.route]))
+        dearest = max((x for x in routes if lots[x.route]), key=lambda cost: cost.next_bps(lots[cost.route]))
         lots[dearest.route] -= 1
         return
-    for lane in sorted(lanes, key=lambda lane: (lane.next_bps(lots[lane.route]), lane.route)):
-        held = lane.quote_of(lots[lane.route])
-        more = lane.lots_for(held + rest)
-        if more > lots[lane.route] and lane.allowed(more):
-            rest -= lane.quote_of(more) - held
-            lots[lane.route] = more
+    for cost in sorted(routes, key=lambda cost: (cost.next_bps(lots[cost.route]), cost.route)):
+        held = cost.amount_of(lots[cost.route])
+        more = cost.lots_for(held + rest)
+        if more > lots[cost.route] and cost.allowed(more):
+            rest -= cost.amount_of(more) - held
+            lots[cost.route] = more
 
 
-def _placed(lots: Mapping[str, int], lanes: Sequence[Lane], requested: float) -> Split:
+def _placed(lots: Mapping[str, int], routes: Sequence[RouteCost], requested: float) -> Split:
     parts = [
-        Part(route=lane.route, lots=n, amount=lane.quote_of(n), cost_bps=lane.cost_of(n))
-        for lane in lanes
-        if (n := lots[lane.route]) and lane.allowed(n)
+        Part(route=cost.route, lots=n, amount=cost.amount_of(n), cost_bps=cost.average_bps(n))
+        for cost in routes
+        if (n := lots[cost.route]) and cost.allowed(n)
     ]
     parts.sort(key=lambda part: (-part.amount, part.route))
     return Split(

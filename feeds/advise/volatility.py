@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 HALF_LIFE_S = 60.0
+"""Weight of a price step halves in this time."""
 MIN_STEPS = 10
 
 
@@ -18,6 +19,7 @@ class Volatility:
         self._steps = 0
 
     def add(self, t_ns: int, mid: float) -> None:
+        """The symbol's price at ``t_ns``. Times that do not grow are left out."""
         if self._last is not None:
             seconds = (t_ns - self._last[0]) / 1e9
             if seconds <= 0:
@@ -31,7 +33,7 @@ class Volatility:
 
     @property
     def bps_per_sqrt_s(self) -> float | None:
-        """None until there are enough steps to speak of."""
+        """None until there are ``MIN_STEPS`` steps."""
         if self._steps < MIN_STEPS or self._weight <= 0:
             return None
         return math.sqrt(self._variance / self._weight)

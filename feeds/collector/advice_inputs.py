@@ -1,43 +1,48 @@
-"""Advice for every watched symbol, once a second: gathers what the adviser needs and calls it."""
+"""Advice for every watched symbol, once a second: gathers what the adviser needs and notes what it suggests."""
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Iterator, Mapping
 
 import msgspec
 
 from feeds.advise.adviser import Adviser
-from feeds.advise.announcements import AdviceNews
-from feeds.advise.basis import Rates, converted, quote_of
-from feeds.advise.costs import AdviceSettings, View
+from feeds.advise.basis import Rates, converted
+from feeds.advise.route_view import RouteView
+from feeds.advise.settings import AdviceSettings
+from feeds.advise.suggestion_changes import SuggestionChanges
 from feeds.advise.volatility import Volatility
 from feeds.collector.freshness import known_silent, shown_age
 from feeds.collector.session import WatchSession
+from feeds.consensus import reference_mid
 from feeds.frame import AdviceRow, Excluded, RailRow
 from feeds.judge.figures import RouteSignals
 from feeds.measure.transfers import warning
-from feeds.model import Cause, Verdict, venue_of
+from feeds.model import Cause, Verdict, quote_of, venue_of
 
 SETTLED_AT_MOST_NS = 60_000_000_000
 """Suggestions count from this time after the start on, even where routes are still warming up."""
 
 
 class Advising:
+    """Advice for one watchlist, from its first second on."""
+
     def __init__(self, settings: AdviceSettings) -> None:
         self._adviser = Adviser(settings)
         self._volatility: dict[str, Volatility] = {}
         self._begun_ns: dict[str, int] = {}
         self._settled: set[str] = set()
-        self._news = AdviceNews()
+        self._changes = SuggestionChanges()
 
     def observe(self, now_ns: int, mids: Mapping[tuple[str, str], float]) -> None:
-        """``mids`` by (route, symbol). A symbol's volatility is that of the median of its routes."""
+        """Once a second: ``mids`` by (route, symbol). A symbol's volatility is that of its routes' median mid."""
         by_symbol: dict[str, list[float]] = {}
         for (_, symbol), mid in mids.items():
             by_symbol.setdefault(symbol, []).append(mid)
         for symbol, values in by_symbol.items():
-            self._volatility.setdefault(symbol, Volatility()).add(now_ns, statistics.median(values))
+            middle = reference_mid(values)
+            if middle is not None:
+                self._volatility.setdefault(symbol, Volatility()).add(now_ns, middle)
 
     def advise(
         self,
@@ -47,7 +52,8 @@ class Advising:
         signals: Mapping[str, RouteSignals],
         rates: Rates,
     ) -> Iterator[AdviceRow]:
-        """A row a symbol, one at a time: all of them take dozens of milliseconds where much is watched."""
+        """A row for each symbol, lazily: all of them take dozens of milliseconds where much is watched, and the caller
+        lets the sockets be read in between."""
         watchlist = session.watchlist
         for symbol in watchlist.symbols:
             views = {
@@ -58,14 +64,14 @@ class Advising:
             settling = self._settling(symbol, views, now_ns)
             row = self._adviser.advise(session.order, symbol, views, now_ns, home=watchlist.home_for(symbol))
             row = msgspec.structs.replace(row, flags=_flags(row, session.transfers.by_venue))
-            self._news.note(row, aloud=not settling)
+            self._changes.observe(row, silent=settling)
             yield row
 
-    def news(self) -> list[str]:
-        """Sentences about suggestions that have changed since the last call."""
-        return self._news.take()
+    def changes(self) -> list[str]:
+        """Changes of suggestions since the last call, in sentences."""
+        return self._changes.take()
 
-    def _settling(self, symbol: str, views: Mapping[str, View], now_ns: int) -> bool:
+    def _settling(self, symbol: str, views: Mapping[str, RouteView], now_ns: int) -> bool:
         """True while routes still warm up after the start: a change of the suggestion is not logged then.
 
         When they are done the adviser forgets its suggestion once, so that the route that was ready first keeps no
@@ -82,7 +88,7 @@ class Advising:
 
     def _view(
         self, session: WatchSession, route: str, symbol: str, verdict: Verdict, signals: RouteSignals, rates: Rates
-    ) -> View:
+    ) -> RouteView:
         """What the adviser must know of one route: its book in the order's currency, and how far to trust it."""
         pair = session.pair(route, symbol)
         instrument = pair.book.instrument if pair is not None else None
@@ -90,12 +96,13 @@ class Advising:
         basis_bps: float | None = None
         if instrument is not None and ladder is not None and instrument.quote != quote_of(symbol):
             rate = rates.of(instrument.quote, quote_of(symbol))
-            if rate is not None:  # without one the adviser leaves the route out, and says why
+            if rate is not None:  # without one the adviser excludes the route, and says why
                 instrument = msgspec.structs.replace(instrument, quote=quote_of(symbol))
                 ladder, basis_bps = converted(ladder, rate.rate), rate.half_spread_bps
+        figures = signals.symbols.get(session.listings[route].actual(symbol))
         volatility = self._volatility.get(symbol)
         failures = [s for s in (signals.error_share, signals.rest_lost_share) if s is not None]
-        return View(
+        return RouteView(
             instrument=instrument,
             ladder=ladder,
             verdict=verdict,
@@ -106,11 +113,12 @@ class Advising:
             fresh=session.routes[route].carries(session.listings[route].actual(symbol)) and not known_silent(verdict),
             synced=pair is not None and pair.book.synced,
             basis_bps=basis_bps,
+            gap=figures.gap if figures is not None else None,
         )
 
 
 def _flags(row: AdviceRow, rails: Mapping[str, tuple[RailRow, ...]]) -> tuple[Excluded, ...]:
-    """Warnings about the routes that could be used; the others are excluded anyway."""
+    """Warnings about coins that come out slowly or not at all, for the routes that could be used."""
     coins = (row.symbol.partition("/")[0], quote_of(row.symbol))
     found = ((cost.route, warning(rails.get(venue_of(cost.route), ()), coins)) for cost in row.costs)
     return tuple(Excluded(route=route, why=why) for route, why in found if why is not None)

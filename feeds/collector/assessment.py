@@ -18,6 +18,7 @@ from feeds.frame import AdviceRow, RouteRow
 from feeds.judge.figures import RouteSignals
 from feeds.judge.judge import Judge
 from feeds.model import Verdict, venue_of
+from feeds.samples import RatesSample
 
 
 class Assessment(Struct, frozen=True, kw_only=True):
@@ -40,6 +41,8 @@ class Assessor:
     async def second(self, now_ns: int) -> None:
         """The sockets are read in between: see ``in_turns``."""
         session = self._session
+        rates = basis_books.rates(session.routes, self.latest.verdicts)
+        self._judge.observe(RatesSample(t_ns=now_ns, rates=rates.table()))
         for route in session.routes.values():
             route.sample()
             await asyncio.sleep(0)
@@ -54,10 +57,9 @@ class Assessor:
             if ladder.mid is not None
         }
         self._advising.observe(now_ns, mids)
-        rates = basis_books.rates(session.routes, verdicts)
         advice = self._advising.advise(now_ns, session, verdicts, signals, rates)
         advice_rows = tuple([row async for row in in_turns(advice, at_once=1)])
-        for text in self._advising.news():
+        for text in self._advising.changes():
             self._events.add(now_ns, "info", "advice", None, text)
         self.latest = Assessment(verdicts=verdicts, signals=signals, rates=rates, routes=rows, advice=advice_rows)
 

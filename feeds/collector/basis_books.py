@@ -8,12 +8,12 @@ from feeds.advise import basis
 from feeds.collector.freshness import known_silent
 from feeds.frame import BasisRow
 from feeds.measure.contract import MonitoredRoute
-from feeds.model import Verdict
+from feeds.model import Verdict, quote_of
 
 
 def needed(symbols: Sequence[str], routes: Iterable[MonitoredRoute]) -> bool:
     """Some route quotes in another dollar currency than some watched symbol."""
-    quotes = {basis.quote_of(symbol) for symbol in symbols}
+    quotes = {quote_of(symbol) for symbol in symbols}
     return any(set(route.facts.quotes) != {quote} for route in routes for quote in quotes)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
-from feeds.advise.costs import AdviceSettings
+from feeds.advise.settings import AdviceSettings
 from feeds.clock import Clock, SystemClock
 from feeds.collector.advice_inputs import Advising
 from feeds.collector.assessment import Assessor

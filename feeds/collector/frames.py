@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from feeds.advise import basis
 from feeds.books.ladder import Ladder
 from feeds.clock import Clock
 from feeds.collector import basis_books
 from feeds.collector.assessment import Assessment
+from feeds.collector.depth_concentration import depth_concentration
 from feeds.collector.event_log import EventLog
 from feeds.collector.freshness import known_silent
 from feeds.collector.in_turns import in_turns
-from feeds.collector.rows import bands, gaps_bps, pair_kind, pair_row, unlisted_row
+from feeds.collector.rows import bands, pair_kind, pair_row, unlisted_row
 from feeds.collector.session import BookView, WatchSession
 from feeds.frame import Depth, Frame, PairRow, SelfRow
 
@@ -50,6 +50,7 @@ class FrameMaker:
             routes=assessment.routes,
             pairs=tuple(pairs),
             advice=assessment.advice,
+            concentration=depth_concentration(session.watchlist.symbols, pairs),
             basis=basis_books.rows(assessment.rates),
             own=own,
             events=events.rows(),
@@ -59,7 +60,6 @@ class FrameMaker:
         self, session: WatchSession, assessment: Assessment, books: Mapping[tuple[str, str], BookView]
     ) -> Iterator[PairRow]:
         """One at a time; a row's ages are those of the moment in which it is made."""
-        gaps = _gaps_bps(assessment, books)
         for route, symbol in session.watchlist.pairs:
             view = books.get((route, symbol))
             if view is None:
@@ -67,8 +67,7 @@ class FrameMaker:
                 own_symbol = listing.actual(symbol)
                 yield unlisted_row(route, own_symbol, "absent" if listing.absent(own_symbol) else "waiting")
             else:
-                gap_bps = gaps.get(symbol, {}).get(route)
-                yield self._pair_row(session, assessment, route, symbol, view, gap_bps)
+                yield self._pair_row(session, assessment, route, symbol, view)
 
     def _pair_row(
         self,
@@ -77,7 +76,6 @@ class FrameMaker:
         route: str,
         symbol: str,
         view: BookView,
-        gap_bps: float | None,
     ) -> PairRow:
         pair, ladder = view
         measured, instrument = session.routes[route], pair.book.instrument
@@ -96,7 +94,6 @@ class FrameMaker:
             mono_ns=self._clock.monotonic_ns(),
             offset_ns=measured.offset.fine_offset_ns,
             offset_err_ms=measured.offset.error_ms,
-            gap_bps=gap_bps,
             depth=self._depth((route, instrument.symbol), ladder),
             stands_for=symbol if symbol != instrument.symbol else None,
         )
@@ -106,15 +103,3 @@ class FrameMaker:
         if kept is None or kept[0] is not ladder:
             kept = self._depths[key] = (ladder, bands(ladder))
         return kept[1]
-
-
-def _gaps_bps(assessment: Assessment, books: Mapping[tuple[str, str], BookView]) -> dict[str, dict[str, float | None]]:
-    """Watched symbol -> route -> gap of its mid, at the basis rates; without routes that are silent."""
-    mids: dict[str, dict[str, float]] = {}
-    for (route, symbol), (pair, ladder) in books.items():
-        if known_silent(assessment.verdicts.get(route)):
-            continue
-        rate = assessment.rates.of(basis.quote_of(pair.book.instrument.symbol), basis.quote_of(symbol))
-        if ladder.mid is not None and rate is not None:
-            mids.setdefault(symbol, {})[route] = ladder.mid * rate.rate
-    return {symbol: gaps_bps(by_route) for symbol, by_route in mids.items()}

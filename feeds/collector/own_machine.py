@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 from feeds.clock import MS, Clock
 from feeds.collector.process_usage import Usage, rss_mb
-from feeds.frame import SelfRow, Spread2
+from feeds.frame import Percentiles, SelfRow
 from feeds.judge.figures import RouteSignals
 from feeds.judge.judge import Judge
 from feeds.measure.clock_offset import OffsetEstimator
@@ -50,7 +50,7 @@ class OwnMachine:
         own = judge.own()
         rates = [s.msgs_s for s in signals if s.msgs_s is not None]
         return SelfRow(
-            loop_lag_ms=Spread2(own.loop_lag_p50_ms, own.loop_lag_p99_ms),
+            loop_lag_ms=Percentiles(own.loop_lag_p50_ms, own.loop_lag_p99_ms),
             witness=own.witness,
             witness_ms=own.witness_ms,
             witness_since_ns=own.witness_since_ns,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Mapping
 from typing import Literal
 
@@ -12,7 +11,7 @@ from feeds.clock import MS
 from feeds.collector.freshness import shown_age
 from feeds.collector.listing import RouteListing
 from feeds.config.watchlists import product_of
-from feeds.frame import ChannelRow, Depth, PairRow, Phases, RailRow, RestMs, RouteRow, Spread2
+from feeds.frame import ChannelRow, Depth, PairRow, Percentiles, Phases, RailRow, RestMs, RouteRow
 from feeds.judge.figures import PhaseMedians, RouteSignals, SymbolSignals
 from feeds.measure.contract import MonitoredRoute
 from feeds.model import Product, Verdict, venue_of
@@ -42,9 +41,9 @@ def route_row(
         since_ns=verdict.since_ns,
         reasons=verdict.reasons,
         rest_ms=RestMs(signals.rest_p50_ms, signals.rest_p99_ms, signals.rest_lost_share),
-        ws_ms=Spread2(signals.ws_p50_ms, signals.ws_p99_ms),
+        ws_ms=Percentiles(signals.ws_p50_ms, signals.ws_p99_ms),
         tcp_ms=signals.tcp_ms,
-        feed_age_ms=Spread2(
+        feed_age_ms=Percentiles(
             shown_age(signals.feed_age_p50_ms, signals.offset_err_ms),
             shown_age(signals.feed_age_p99_ms, signals.offset_err_ms),
         ),
@@ -125,7 +124,6 @@ def pair_row(
     mono_ns: int,
     offset_ns: int | None,
     offset_err_ms: float | None,
-    gap_bps: float | None,
     depth: Mapping[str, Depth],
     stands_for: str | None,
 ) -> PairRow:
@@ -150,7 +148,7 @@ def pair_row(
         depth=dict(depth),
         normal_depth=Depth(signals.normal_depth_bid, signals.normal_depth_ask) if signals and normal else None,
         normal_spread_bps=signals.normal_spread_bps if signals else None,
-        gap_bps=gap_bps,
+        gap_bps=signals.gap.gap_bps if signals is not None and signals.gap is not None else None,
         age_ms=shown_age(age_ms, offset_err_ms),
         quiet_ms=None if received_ns is None else max(0.0, (mono_ns - received_ns) / MS),
         mark=mark.mark if mark else None,
@@ -183,12 +181,3 @@ def _latest_stamp(pair: PairState) -> int | None:
 
 def bands(ladder: Ladder) -> dict[str, Depth]:
     return {str(band): Depth(*ladder.depth(band)) for band in BANDS_BPS}
-
-
-def gaps_bps(mids: Mapping[str, float]) -> dict[str, float | None]:
-    """Each route's mid against the median of the *other* routes' mids, signed bp; None where there is no other."""
-    result: dict[str, float | None] = {}
-    for route, mid in mids.items():
-        others = [m for r, m in mids.items() if r != route]
-        result[route] = (mid / statistics.median(others) - 1.0) * 10_000.0 if others else None
-    return result

@@ -8,7 +8,6 @@ from typing import TypeAlias
 
 import msgspec
 
-from feeds.advise.basis import quote_of
 from feeds.books.ladder import Ladder
 from feeds.books.route_books import PairState
 from feeds.clock import Clock
@@ -23,7 +22,7 @@ from feeds.instruments.loader import InstrumentLoader
 from feeds.measure.contract import MonitoredRoute
 from feeds.measure.transfers import RailsWatch
 from feeds.measure.venue_status import StatusWatch
-from feeds.model import Instrument, Side, StatusNotice, venue_of
+from feeds.model import Instrument, Side, StatusNotice, quote_of, venue_of
 from feeds.samples import Sample, StatusSample
 
 BookView: TypeAlias = tuple[PairState, Ladder]

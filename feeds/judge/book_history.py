@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container
 
+from feeds.consensus import Gap
 from feeds.judge.finding import ratio_of
 from feeds.judge.rolling import Window, finite, ns, usual_baseline
 from feeds.judge.thresholds import Thresholds
@@ -27,7 +28,7 @@ class BookHistory:
         "depth_ask",
         "depth_bid",
         "disagrees_ns",
-        "gap_bps",
+        "gap",
         "last",
         "mid",
         "mid_ns",
@@ -48,8 +49,8 @@ class BookHistory:
         self.mid_ns = 0
         self.moved_ns: int | None = None
         """Since when the mid has not moved."""
-        self.gap_bps: float | None = None
-        """Mid against the median of the other routes' mids."""
+        self.gap: Gap | None = None
+        """Against the other routes' mids, as of the last step."""
         self.crossed_ns: int | None = None
         self.disagrees_ns: int | None = None
         self.unsynced_ns: int | None = None
@@ -90,7 +91,7 @@ class BookHistory:
         self.base_bid.offer(now_ns, self.depth_bid, thin)
         self.base_ask.offer(now_ns, self.depth_ask, thin)
         self.base_spread.offer(now_ns, self.spread_bps, thin)
-        self.base_gap.offer(now_ns, self.gap_bps, odd)
+        self.base_gap.offer(now_ns, self.gap.gap_bps if self.gap is not None and self.gap.judgeable else None, odd)
 
     def depth_ratio(self) -> tuple[float, float, float] | None:
         """The thinner side: (ratio to its baseline, now, baseline); None while unknown."""

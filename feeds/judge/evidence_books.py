@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
+from feeds.consensus import Gap
 from feeds.judge.book_history import BOOK_RECENT_S, BookHistory
 from feeds.judge.finding import RELEASE_SHARE, THIN_SPACE, Finding, against, figure, percent
 from feeds.judge.rolling import Baseline, ns
@@ -114,21 +115,19 @@ def signed(bps: float) -> str:
     return f"{round(bps):+,}".replace(",", THIN_SPACE) if round(bps) else "0"
 
 
-def price_finding(
-    track: RouteHistory, name: str, gap_bps: float, others_bps: float, count: int, storm: bool, held: bool
-) -> Finding | None:
-    """``gap_bps`` against the leave-one-out median; ``others_bps`` is how far the ``count`` others lie apart."""
-    limits, symbol = track.limits, track.symbols[name]
+def price_finding(history: RouteHistory, name: str, gap: Gap, storm: bool, active: bool) -> Finding | None:
+    """A mid that lies further from the other routes' than is usual for it, while the others agree."""
+    limits, symbol = history.limits, history.symbols[name]
     base: Baseline = symbol.base_gap
     usual, spread = base.value, base.mad
     if usual is None or spread is None or symbol.last is None:
         return None
-    off_bps = abs(gap_bps - usual)
+    off_bps = abs(gap.gap_bps - usual)
     floor_bps = limits.price_floor_bps * (PRICE_STORM if storm else 1.0)
     # half its own spread each way is where its mid may wander without any trade being odd
     needed_bps = max(floor_bps, limits.price_mads * spread, symbol.last.spread_bps or 0.0)
-    ease = RELEASE_SHARE if held else 1.0
-    if off_bps < ease * needed_bps or off_bps < ease * limits.price_peers_agree * others_bps:
+    ease = RELEASE_SHARE if active else 1.0
+    if off_bps < ease * needed_bps or off_bps < ease * limits.price_peers_agree * gap.apart_bps:
         return None
     return Finding(
         key=f"price.{name}",
@@ -136,7 +135,7 @@ def price_finding(
         evidence=Evidence.PRICE,
         cause=Cause.PRICE,
         weight=2 if off_bps >= limits.price_strong_bps else 1,
-        value=gap_bps,
+        value=gap.gap_bps,
         baseline=usual,
-        text=f"{name}: mid {signed(gap_bps)} bp from {count} other books, usually {signed(usual)}",
+        text=f"{name}: mid {signed(gap.gap_bps)} bp from {gap.others} other books, usually {signed(usual)}",
     )

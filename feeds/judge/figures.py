@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
+from feeds.consensus import Gap
 from feeds.judge.book_history import BookHistory
 from feeds.judge.rest_history import TimedProbe, error_text
 from feeds.judge.rolling import ns
@@ -38,8 +39,8 @@ class SymbolSignals(Struct, frozen=True, kw_only=True):
     normal_depth_bid: float | None = None
     normal_depth_ask: float | None = None
     normal_spread_bps: float | None = None
-    gap_bps: float | None = None
-    """Mid against the leave-one-out median of the other routes with the same base, signed."""
+    gap: Gap | None = None
+    """Mid against the other routes' (``feeds.consensus``), as of the judge's last step."""
     normal_gap_bps: float | None = None
 
 
@@ -126,7 +127,7 @@ def symbol_signals(symbol: BookHistory, now_ns: int) -> SymbolSignals:
         normal_depth_bid=symbol.base_bid.value,
         normal_depth_ask=symbol.base_ask.value,
         normal_spread_bps=symbol.base_spread.value,
-        gap_bps=symbol.gap_bps,
+        gap=symbol.gap,
         normal_gap_bps=symbol.base_gap.value,
     )
 

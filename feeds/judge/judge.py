@@ -11,9 +11,11 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from feeds.consensus import market_of
 from feeds.judge.attribution import Assessment, PeerContext, assess
 from feeds.judge.channel_history import PeerSilences
 from feeds.judge.clock_shift import ClockShift
+from feeds.judge.consensus import Consensus
 from feeds.judge.debounce import Debounce, StandingFinding
 from feeds.judge.figures import RouteSignals, route_signals
 from feeds.judge.finding import Finding
@@ -21,7 +23,6 @@ from feeds.judge.findings import EVERYTHING, abnormal_signals, route_findings
 from feeds.judge.inconclusive import inconclusive, recovering
 from feeds.judge.own_side import OwnSide, OwnState
 from feeds.judge.peer_levels import PeerLevels, departure
-from feeds.judge.peers import Consensus, base_of
 from feeds.judge.rolling import ns
 from feeds.judge.route_history import RouteHistory
 from feeds.judge.route_verdict import RouteVerdict, unknown
@@ -31,7 +32,7 @@ from feeds.judge.storm import Storm
 from feeds.judge.thresholds import Thresholds
 from feeds.judge.timeline import Timeline
 from feeds.model import SEVERITY, Cause, State, Verdict, venue_of
-from feeds.samples import ProbeSample, Sample, SelfSample, WitnessSample
+from feeds.samples import ProbeSample, RatesSample, Sample, SelfSample, WitnessSample
 
 HOLD_S = 2.5
 """Without any sample for this long nothing is judged: the last verdicts stand."""
@@ -89,6 +90,8 @@ class Judge:
         if isinstance(sample, SelfSample):
             self._own.observe_self(sample, t_ns)
             self._timeline.clock_went_back(sample.clock_step_ms)
+        elif isinstance(sample, RatesSample):
+            self._consensus.observe_rates(sample, t_ns)
         elif isinstance(sample, WitnessSample):
             self._own.observe_witness(sample, t_ns)
         elif (known := self._routes.get(sample.route)) is not None:
@@ -252,7 +255,7 @@ class Judge:
             return
         abnormal = abnormal_signals(known.findings)
         if self._consensus.disturbed:
-            odd = (name for name in known.history.symbols if base_of(name) in self._consensus.disturbed)
+            odd = (name for name in known.history.symbols if market_of(name) in self._consensus.disturbed)
             abnormal |= {f"price.{name}" for name in odd}
         known.history.learn(now_ns, abnormal)
 

@@ -19,7 +19,7 @@ Row = dict[str, Any]
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
-_ADVICE_SCREEN_ONLY = ("costs", "split_cost_bps", "since_ns", "why")
+_ADVICE_SCREEN_ONLY = ("costs", "effective_venues", "split_cost_bps", "since_ns", "why")
 
 
 def header(frame: Frame, version: str) -> Row:

@@ -10,11 +10,11 @@ from feeds.frame import (
     Frame,
     Order,
     PairRow,
+    Percentiles,
     RestMs,
     RouteRow,
     SelfRow,
     Share,
-    Spread2,
 )
 from feeds.model import Cause, Evidence, Reason, State
 
@@ -44,7 +44,7 @@ def route_row(route: str = "binance.linear", **changed: object) -> RouteRow:
             ),
         ),
         "rest_ms": RestMs(842.0, 3200.0, 0.12),
-        "ws_ms": Spread2(31.0, 60.0),
+        "ws_ms": Percentiles(31.0, 60.0),
         "msgs_s": 412.0,
     }
     return RouteRow(**(fields | changed))  # type: ignore[arg-type]  # a test's own keyword table
@@ -95,7 +95,7 @@ def frame(number: int = 1, t_ns: int = T0_NS, **changed: object) -> Frame:
                 excluded=(Excluded(route="htx.linear", why="silent 8.4 s"),),
             ),
         ),
-        "own": SelfRow(loop_lag_ms=Spread2(0.1, 0.4), witness="up", clock="within 3 ms"),
+        "own": SelfRow(loop_lag_ms=Percentiles(0.1, 0.4), witness="up", clock="within 3 ms"),
         "events": (EventRow(t_ns=t_ns, level="info", code="state", route=None, text="begun", seq=number),),
     }
     return Frame(**(fields | changed))  # type: ignore[arg-type]  # a test's own keyword table

@@ -11,6 +11,7 @@ from typing import Literal, TypeAlias
 
 from msgspec import structs
 
+from feeds.collector.depth_concentration import depth_concentration
 from feeds.frame import (
     HISTORY_S,
     ChannelRow,
@@ -20,11 +21,11 @@ from feeds.frame import (
     History,
     Order,
     PairRow,
+    Percentiles,
     Phases,
     RestMs,
     RouteRow,
     SelfRow,
-    Spread2,
 )
 from feeds.model import SEVERITY, Cause, Evidence, Product, Reason, State
 from tests.tui.scripted_advice import advice
@@ -72,6 +73,7 @@ def frame(scenario: Scenario = "calm", t_s: float = 60.0, **changes: object) -> 
         routes=routes,
         pairs=pairs,
         advice=tuple(advice(scenario, s, routes, pairs, order, t_ns) for s in symbols) if scenario != "warmup" else (),
+        concentration=depth_concentration(symbols, pairs),
         own=own(scenario, t_s),
         events=events(scenario, t_s),
     )
@@ -145,9 +147,9 @@ def route(scenario: Scenario, name: str, t_s: float) -> RouteRow:
         since_ns=since_ns,
         reasons=_reasons(state, cause, rest, rest0, age, since_ns),
         rest_ms=RestMs() if warming else RestMs(p50=rest, p99=rest * 3.8, lost=0.12 if trouble > 0.6 else 0.0),
-        ws_ms=Spread2() if warming else Spread2(p50=tcp + 9, p99=tcp + 30),
+        ws_ms=Percentiles() if warming else Percentiles(p50=tcp + 9, p99=tcp + 30),
         tcp_ms=tcp,
-        feed_age_ms=Spread2() if warming else Spread2(p50=age, p99=age * 3),
+        feed_age_ms=Percentiles() if warming else Percentiles(p50=age, p99=age * 3),
         engine_lag_ms=1.2 + trouble,
         silence_ms=silence,
         msgs_s=None if warming else 0.0 if dead else 250 + 40 * _noise(name + "m", t_s),
@@ -277,7 +279,7 @@ def pair(scenario: Scenario, row: RouteRow, symbol: str, t_s: float) -> PairRow:
 def own(scenario: Scenario, t_s: float) -> SelfRow:
     down = scenario == "uplink" and t_s >= 20
     return SelfRow(
-        loop_lag_ms=Spread2(p50=0.1, p99=0.4 + 0.1 * _noise("own", t_s)),
+        loop_lag_ms=Percentiles(p50=0.1, p99=0.4 + 0.1 * _noise("own", t_s)),
         witness="down" if down else "up",
         witness_ms=None if down else 1.2 + 0.1 * _noise("w", t_s),
         witness_since_ns=T0 + 20 * SECOND if down else T0,

@@ -63,6 +63,7 @@ def advice(
             if len(costs) > 1
         ),
         hhi=0.36,
+        effective_venues=1 / 0.36,
         costs=tuple(costs),
         since_ns=t_ns - 15 * SECOND,
         why="REST 35x its normal, 12 % of probes 503"

@@ -19,7 +19,7 @@ _PARTS: tuple[tuple[str, str], ...] = (
     ("fee_bps", "fee"),
     ("spread_bps", "spread"),
     ("walk_bps", "walk"),
-    ("gap_bps", "price"),
+    ("price_bps", "price"),
     ("latency_bps", "latency"),
     ("risk_bps", "risk"),
     ("basis_bps", "basis"),
@@ -187,6 +187,7 @@ def _without(advice: AdviceRow, width: int) -> list[Line]:
         missing = row.unallocated > advice.notional * _NEGLIGIBLE
         unfilled = f"{money(row.unallocated)} short" if missing else ""
         lines.append(_entry("N-1" if index == 0 else "", f"no {row.without}", bps(row.cost_bps), unfilled, width))
-    if advice.hhi:
-        lines.append(line((_INDENT, "text"), (f"capacity of {number(1 / advice.hhi, 1)} equal venues", "muted")))
+    if advice.effective_venues is not None:
+        text = f"capacity of {number(advice.effective_venues, 1)} equal venues"
+        lines.append(line((_INDENT, "text"), (text, "muted")))
     return lines

@@ -160,33 +160,27 @@ def _totals(view: View, pairs: list[PairRow]) -> list[Line]:
     largest = max(by_venue, key=lambda venue: sum(by_venue[venue]))
     rest = (bids - by_venue[largest][0], asks - by_venue[largest][1])
     counted = "" if len(known) == len(pairs) else f"  ({len(known)} of {len(pairs)} books)"
-    then = _effective_then(view, pairs)
-    effective = f"{number(effective_venues([sum(v) for v in by_venue.values()]), 1)}"
+    effective, then = number(_effective_now(view), 1), _effective_then(view)
     return [
         EMPTY,
         line((" all ", "muted"), (f"{millions(bids)} | {millions(asks)}", "text"), (counted, "muted")),
         line((f" without {clean(largest)} ", "muted"), (f"{millions(rest[0])} | {millions(rest[1])}", "text")),
-        line((" effective venues ", "muted"), (effective, "text"), (then, "muted")),
+        line((f" effective venues{' of all' if view.query else ''} ", "muted"), (effective, "text"), (then, "muted")),
     ]
 
 
-def effective_venues(depths: Iterable[float]) -> float | None:
-    """1 / sum of squared shares (the inverse of the Herfindahl-Hirschman index): 1 when one venue holds everything."""
-    values = list(depths)
-    total = sum(values)
-    return None if total <= 0 else 1 / sum((v / total) ** 2 for v in values)
+def _effective_now(view: View) -> float | None:
+    """Over all routes of the symbol, whatever is searched for."""
+    symbol = chosen_symbol(view)
+    rows = view.frame.concentration if view.frame is not None else ()
+    bands = next((row.bands for row in rows if row.symbol == symbol), {})
+    return bands[view.band].effective_venues if view.band in bands else None
 
 
-def _effective_then(view: View, pairs: list[PairRow]) -> str:
+def _effective_then(view: View) -> str:
     """The same at the beginning of what is remembered, when that is minutes ago."""
-    begin = view.tape.begin_s()
-    if begin is None or view.band != "10" or view.at_s - begin < 120:
+    begin_s = view.tape.begin_s()
+    if begin_s is None or view.band != "10" or view.at_s - begin_s < 120:
         return ""
-    by_venue: dict[str, float] = {}
-    for pair in pairs:
-        sides = [view.tape.at(f"{side}:{pair.route}:{pair.symbol}", begin + 5) for side in ("bid10", "ask10")]
-        if None not in sides:
-            venue = venue_of(pair.route)
-            by_venue[venue] = by_venue.get(venue, 0.0) + sum(s for s in sides if s is not None)
-    then = effective_venues(by_venue.values())
-    return f" ({(view.at_s - begin) // 60} min ago {number(then, 1)})" if then is not None else f" ({DASH} before)"
+    then = view.tape.at(f"effective10:{chosen_symbol(view)}", begin_s + 5)
+    return f" ({(view.at_s - begin_s) // 60} min ago {number(then, 1)})" if then is not None else f" ({DASH} before)"

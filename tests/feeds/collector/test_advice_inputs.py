@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from feeds.advise.basis import NO_RATES
-from feeds.advise.costs import AdviceSettings
+from feeds.advise.settings import AdviceSettings
 from feeds.books.route_books import RouteBooks
 from feeds.collector.advice_inputs import SETTLED_AT_MOST_NS, Advising
 from feeds.collector.listing import RouteListing
@@ -74,7 +74,7 @@ class Session:
         judged = {HOME: verdict(HOME, *home), CHEAP: verdict(CHEAP, *cheap)}
         signals = {route: RouteSignals(route=route) for route in self.routes}
         (row,) = self.advising.advise(self.second * SECOND, self.session, judged, signals, NO_RATES)
-        return row.best, self.advising.news()
+        return row.best, self.advising.changes()
 
 
 def test_what_is_found_while_routes_warm_up_is_shown_but_is_no_news() -> None:

@@ -1,4 +1,4 @@
-"""Figures of rows: gaps between routes, what a pair and a channel may be called."""
+"""Figures of rows: what a pair and a channel may be called."""
 
 from __future__ import annotations
 
@@ -7,20 +7,13 @@ from types import SimpleNamespace
 import pytest
 
 from feeds.books.route_books import RouteBooks
-from feeds.collector.rows import channel_row, gaps_bps, pair_kind
+from feeds.collector.rows import channel_row, pair_kind
 from feeds.model import BookSnapshot, Channel
 from feeds.transport.subscriptions import ChannelLife
 from feeds.venues.sequence import Unsequenced
 from tests.feeds.advise.routes import SYMBOL, instrument
 
 STREAM = SimpleNamespace(label="ws 1")
-
-
-def test_a_gap_is_against_the_others_and_a_lone_route_has_none() -> None:
-    assert gaps_bps({"a": 100.0}) == {"a": None}
-    gaps = gaps_bps({"a": 101.0, "b": 100.0, "c": 100.0})
-    assert gaps["a"] == pytest.approx(100.0)
-    assert gaps["b"] is not None and gaps["b"] < 0
 
 
 def test_only_a_synced_book_of_a_route_that_speaks_is_live() -> None:

@@ -28,7 +28,7 @@ History = dict[tuple[str, int], tuple[Side, Side]]
 """Books by symbol and the venue's time in ms."""
 
 
-class WatchSession:
+class WatchedBook:
     """Our own books, all kept until the test ends."""
 
     def __init__(self, at: Simulator) -> None:
@@ -66,7 +66,7 @@ class WatchSession:
 
 async def test_ccxt_pro_holds_the_same_books_as_ours() -> None:
     async with simulator("calm", "hyperliquid") as at:
-        client, watched = Ccxt("hyperliquid", (ROUTE,), at), WatchSession(at)
+        client, watched = Ccxt("hyperliquid", (ROUTE,), at), WatchedBook(at)
         theirs: History = {}
 
         async def hold(symbol: str) -> None:
@@ -105,7 +105,7 @@ def compare(theirs: History, ours: History) -> None:
 @pytest.mark.skipif(not PYTHON.exists(), reason="the witness environment is not here: make witness")
 async def test_the_official_client_holds_the_same_books_as_ours() -> None:
     async with simulator("calm", "hyperliquid") as at:
-        markets, watched = Ccxt("hyperliquid", (ROUTE,), at), WatchSession(at)
+        markets, watched = Ccxt("hyperliquid", (ROUTE,), at), WatchedBook(at)
         client = await asyncio.create_subprocess_exec(
             PYTHON, "tests/witness/hyperliquid_client.py", at.endpoints[ROUTE]["rest"],
             stdin=PIPE, stdout=PIPE, cwd=REPOSITORY,

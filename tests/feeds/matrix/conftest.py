@@ -11,7 +11,7 @@ import pytest_asyncio
 from feeds.measure import route
 from feeds.transport.connection import StreamTiming
 from feeds.transport.stream import Stream
-from tests.feeds.matrix.floor import Floor, WatchSession
+from tests.feeds.matrix.floor import Floor, WatchedRoute
 from tests.feeds.matrix.products import share_of
 
 TIMING = StreamTiming(
@@ -38,7 +38,7 @@ class Stage:
 
     def __init__(self, floor: Floor) -> None:
         self.floor = floor
-        self.watched = {cell: WatchSession(floor, cell) for cell in floor.cells}
+        self.watched = {cell: WatchedRoute(floor, cell) for cell in floor.cells}
 
 
 @pytest_asyncio.fixture(scope="class", loop_scope="class")

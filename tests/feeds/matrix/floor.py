@@ -70,7 +70,7 @@ class Floor:
         return [instrument_of(pair.instrument, cell.facts) for pair in self.pairs(cell)]
 
 
-class WatchSession:
+class WatchedRoute:
     """One of our routes, connected to the simulator. A context manager: it stops at the end of its block."""
 
     def __init__(
@@ -95,7 +95,7 @@ class WatchSession:
             tls=floor.tls,
         )
 
-    async def __aenter__(self) -> WatchSession:
+    async def __aenter__(self) -> WatchedRoute:
         self.watch.watch(self._instruments)
         return self
 

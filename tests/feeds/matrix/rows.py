@@ -15,7 +15,7 @@ from feeds.model import Channel
 from feeds.samples import channel_key
 from feeds.transport.websocket import MAX_MESSAGE
 from tests.feeds.matrix.conftest import Stage
-from tests.feeds.matrix.floor import WatchSession, each
+from tests.feeds.matrix.floor import WatchedRoute, each
 from tests.feeds.matrix.products import Cell, Loss, gone_beside
 
 LOST_AT_MOST = 40
@@ -140,7 +140,7 @@ class Rows:
     async def test_an_unknown_symbol_does_not_harm_its_neighbours(self, stage: Stage) -> None:
         async def story(cell: Cell) -> None:
             gone = gone_beside(stage.floor.instruments(cell))
-            async with WatchSession(stage.floor, cell, beside=[gone]) as watched:
+            async with WatchedRoute(stage.floor, cell, beside=[gone]) as watched:
                 await watched.live()
                 await watched.live()
                 assert not watched.route_books.pairs[gone.symbol].book.synced
@@ -156,7 +156,7 @@ class Rows:
             silenced = channel_key(channel, symbol)
             phase = {"silent": [channel.value], "symbols": [symbol], "to_s": 60}
             await stage.floor.order("phase", cell, **phase)
-            async with WatchSession(stage.floor, cell, facts={"quiet_s": quiet_s}) as watched:
+            async with WatchedRoute(stage.floor, cell, facts={"quiet_s": quiet_s}) as watched:
                 await watched.live()
                 await watched.until(lambda: silenced in watched.silent(), f"{silenced} is named")
                 await watched.until(lambda: watched.silent() == [silenced], "nothing else is named")
@@ -173,7 +173,7 @@ class Rows:
                 "app_ping_s": None if facts.app_ping_s is None else 0.4,
                 "idle_cut_s": 2.0,
             }
-            async with WatchSession(stage.floor, cell, facts=often) as watched:
+            async with WatchedRoute(stage.floor, cell, facts=often) as watched:
                 await watched.live()
                 await watched.until(lambda: watched.pongs_ms() != [], "pongs are measured")
                 calm_ms = min(watched.pongs_ms())

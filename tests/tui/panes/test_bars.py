@@ -6,7 +6,7 @@ import pytest
 from msgspec import structs
 from rich.cells import cell_len
 
-from feeds.frame import SelfRow, Spread2
+from feeds.frame import Percentiles, SelfRow
 from tests.tui.scripted import frame
 from tui.bindings import KEYS, footer_keys
 from tui.history import Tape
@@ -42,7 +42,7 @@ def test_a_narrow_header_keeps_the_counts() -> None:
 
 
 def test_own_lateness_is_loud() -> None:
-    late = structs.replace(frame("calm"), own=SelfRow(loop_lag_ms=Spread2(p50=20.0, p99=180.0), witness="up"))
+    late = structs.replace(frame("calm"), own=SelfRow(loop_lag_ms=Percentiles(p50=20.0, p99=180.0), witness="up"))
     assert "own lag 180 ms late" in header_line(view(frame=late), 160).text
 
 

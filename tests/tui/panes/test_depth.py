@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from msgspec import structs
 
-from feeds.frame import Depth, Frame, PairRow
+from feeds.frame import Concentration, Depth, DepthConcentration, Frame, PairRow
 from tests.tui.scripted import frame
 from tui.history import Tape
 from tui.lines import Line
-from tui.panes.depth import depth_lines, effective_venues
+from tui.panes.depth import depth_lines
 from tui.view import View
 
 
@@ -103,8 +103,10 @@ def test_too_old_is_not_shown_as_depth() -> None:
     assert not any("█" in line.text for line in lines)
 
 
-def test_effective_venues() -> None:
-    assert effective_venues([1.0, 1.0, 1.0, 1.0]) == 4
-    assert effective_venues([5.0]) == 1
-    assert effective_venues([]) is None
-    assert effective_venues([0.0, 0.0]) is None
+def test_effective_venues_are_those_of_the_frame() -> None:
+    share = Concentration(hhi=0.4, effective_venues=2.5)
+    concentration = (DepthConcentration(symbol="BTC/USDT:USDT", bands={"10": share}),)
+    text = "\n".join(line.text for line in pane(structs.replace(frame("calm"), concentration=concentration)))
+    assert "effective venues 2.5" in text
+    nothing = "\n".join(line.text for line in pane(structs.replace(frame("calm"), concentration=())))
+    assert "effective venues –" in nothing

@@ -6,7 +6,7 @@ import pytest
 from msgspec import structs
 from rich.cells import cell_len
 
-from feeds.frame import Frame, RestMs, RouteRow, Spread2
+from feeds.frame import Frame, Percentiles, RestMs, RouteRow
 from feeds.model import State
 from tests.tui.scripted import SECOND, frame, history
 from tui.history import Tape
@@ -69,7 +69,7 @@ def test_a_figure_that_a_reason_names_is_bright() -> None:
 
 
 def test_a_silent_feed_dims_then_gives_way_to_its_age() -> None:
-    age = Spread2(p50=21.0, p99=48.0)
+    age = Percentiles(p50=21.0, p99=48.0)
     fresh = board(with_first(frame("calm"), feed_age_ms=age, silence_ms=40.0))[2]
     old = board(with_first(frame("calm"), feed_age_ms=age, silence_ms=4_000.0))[2]
     gone = board(with_first(frame("calm"), feed_age_ms=age, silence_ms=12_400.0))[2]

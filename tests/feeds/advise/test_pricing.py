@@ -11,30 +11,34 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feeds.advise.costs import AdviceSettings, Conditions, Lane, View, conditions, lane
+from feeds.advise.pricing import MarketConditions, PricedOrder, market_conditions, price_route
+from feeds.advise.route_cost import RouteCost
+from feeds.advise.route_view import RouteView
+from feeds.advise.settings import AdviceSettings
 from feeds.books.ladder import derive
 from feeds.model import Side, State
 from tests.feeds.advise.routes import view
 
-CALM = Conditions(volatility_bps=1.0, worst_age_ms=20.0, worst_rtt_ms=20.0)
+CALM = MarketConditions(volatility_bps=1.0, worst_age_ms=20.0, worst_rtt_ms=20.0)
 SETTINGS = AdviceSettings()
 
 
 def priced(
-    given_view: View,
+    given_view: RouteView,
     *,
     side: Side = "buy",
     notional: float = 100_000.0,
     reference: float = 100_000.0,
     settings: AdviceSettings = SETTINGS,
-    common: Conditions = CALM,
-) -> Lane:
-    found = lane("okx.linear", given_view, side, notional, reference, "USDT", common, settings)
+    common: MarketConditions = CALM,
+) -> RouteCost:
+    order = PricedOrder(side=side, notional=notional, currency="USDT", reference=reference, conditions=common)
+    found = price_route("okx.linear", given_view, order, settings)
     assert found is not None
     return found
 
 
-def okx(**changes: Any) -> View:
+def okx(**changes: Any) -> RouteView:
     return view("okx.linear", **changes)
 
 
@@ -48,10 +52,10 @@ def test_parts_of_the_cost_add_up_to_the_total() -> None:
         + cost.latency_bps
         + cost.risk_bps
         + cost.basis_bps
-        + cost.gap_bps
+        + cost.price_bps
     )
     assert cost.total_bps == pytest.approx(parts, abs=1e-9)
-    assert min(cost.walk_bps, cost.risk_bps, cost.gap_bps, cost.latency_bps) > 0
+    assert min(cost.walk_bps, cost.risk_bps, cost.price_bps, cost.latency_bps) > 0
 
 
 def test_a_calm_route_costs_fee_half_spread_and_a_little_latency() -> None:
@@ -79,14 +83,14 @@ def test_the_users_own_fee_replaces_the_listed_one() -> None:
 def test_a_price_in_the_users_disfavour_is_charged_in_full(side: Side) -> None:
     mid = 100_200.0 if side == "buy" else 99_800.0
     cost = priced(okx(mid=mid), side=side).cost(1e5)
-    assert cost.gap_bps == pytest.approx(20.0, rel=0.01)
+    assert cost.price_bps == pytest.approx(20.0, rel=0.01)
 
 
 @pytest.mark.parametrize("side", ["buy", "sell"])
 def test_a_price_too_good_is_believed_only_in_part(side: Side) -> None:
     mid = 99_800.0 if side == "buy" else 100_200.0
     cost = priced(okx(mid=mid), side=side).cost(1e5)
-    assert cost.gap_bps == pytest.approx(-SETTINGS.favour_bps, rel=0.01)
+    assert cost.price_bps == pytest.approx(-SETTINGS.favour_bps, rel=0.01)
 
 
 def test_latency_grows_with_the_root_of_age_and_round_trip() -> None:
@@ -95,20 +99,20 @@ def test_latency_grows_with_the_root_of_age_and_round_trip() -> None:
 
 
 def test_a_missing_measurement_is_the_worst_known_and_not_zero() -> None:
-    common = conditions([okx(feed_age_ms=90.0, rtt_ms=810.0), okx(feed_age_ms=None, rtt_ms=None)], SETTINGS)
+    common = market_conditions([okx(feed_age_ms=90.0, rtt_ms=810.0), okx(feed_age_ms=None, rtt_ms=None)], SETTINGS)
     cost = priced(okx(feed_age_ms=None, rtt_ms=None), common=common).cost(1e5)
     assert cost.latency_bps == pytest.approx(math.sqrt(0.9))
 
 
 def test_a_frozen_book_does_not_look_calm() -> None:
     views = [okx(volatility_bps=0.0), okx(volatility_bps=4.0), okx(volatility_bps=4.0)]
-    cost = priced(views[0], common=conditions(views, SETTINGS)).cost(1e5)
+    cost = priced(views[0], common=market_conditions(views, SETTINGS)).cost(1e5)
     assert cost.latency_bps == pytest.approx(4.0 * math.sqrt(0.04))
 
 
 def test_unknown_everywhere_is_assumed_and_not_free() -> None:
-    common = conditions([okx(volatility_bps=None, feed_age_ms=None, rtt_ms=math.nan)], SETTINGS)
-    assert common == Conditions(SETTINGS.usual_volatility_bps, SETTINGS.unknown_ms, SETTINGS.unknown_ms)
+    common = market_conditions([okx(volatility_bps=None, feed_age_ms=None, rtt_ms=math.nan)], SETTINGS)
+    assert common == MarketConditions(SETTINGS.usual_volatility_bps, SETTINGS.unknown_ms, SETTINGS.unknown_ms)
 
 
 def test_refusals_stale_data_and_congestion_are_risks() -> None:
@@ -121,7 +125,7 @@ def test_refusals_stale_data_and_congestion_are_risks() -> None:
 def test_another_quote_currency_is_measured_against_its_own_mid_plus_the_basis() -> None:
     cost = priced(okx(mid=100_500.0, basis_bps=3.0, listing={"quote": "USDC"})).cost(1e5)
     assert cost.basis_bps == 3.0
-    assert cost.gap_bps == pytest.approx(0.0)
+    assert cost.price_bps == pytest.approx(0.0)
 
 
 def test_contracts_are_taken_whole() -> None:
@@ -141,7 +145,7 @@ def test_inverse_contracts_count_quote_currency() -> None:
         notional=12_345.0,
     )
     assert whole.lots_for(12_345.0) == 123
-    assert whole.quote_of(123) == 12_300.0
+    assert whole.amount_of(123) == 12_300.0
 
 
 def test_levels_that_may_be_missing_are_not_counted_on() -> None:
@@ -170,7 +174,7 @@ def test_more_never_costs_less(size: float, spread: float, amounts: list[float],
 
 def test_a_grain_less_than_the_money_is_a_lot_less() -> None:
     found = priced(okx(size=50.0))
-    enough = found.quote_of(700)
+    enough = found.amount_of(700)
     assert found.lots_for(enough) == 700
     assert found.lots_for(math.nextafter(enough, 0)) == 699
 
@@ -191,7 +195,8 @@ def test_a_hostile_price_never_becomes_a_number_that_is_none(price: float, side:
 
 def test_a_book_of_hostile_prices_only_is_not_priced_at_all() -> None:
     tiny = okx(mid=1e-310)
-    assert lane("okx.linear", tiny, "sell", 1e5, 100_000.0, "USDT", CALM, SETTINGS) is None
+    order = PricedOrder(side="sell", notional=1e5, currency="USDT", reference=100_000.0, conditions=CALM)
+    assert price_route("okx.linear", tiny, order, SETTINGS) is None
 
 
 def test_a_hostile_lot_is_refused_at_once() -> None:
@@ -202,5 +207,5 @@ def test_a_hostile_lot_is_refused_at_once() -> None:
 def test_whole_lots_never_cost_more_than_the_money(amount: float, lot: float, price: float) -> None:
     found = priced(okx(mid=price, listing={"lot": lot, "min_size": lot}), notional=amount, reference=price)
     lots = found.lots_for(amount)
-    assert found.quote_of(lots) <= amount
-    assert found.quote_of(lots) == found.quote_of(lots) // 2**-20 * 2**-20
+    assert found.amount_of(lots) <= amount
+    assert found.amount_of(lots) == found.amount_of(lots) // 2**-20 * 2**-20
