@@ -6,11 +6,12 @@ JSON lines, ``feeds.publish.link`` carries it between processes. Missing is None
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
-from feeds.model import Cause, Product, Reason, Side, State
+from feeds.model import SEVERITY, Cause, Product, Reason, Side, State
 
 SCHEMA = 1
 """Version of the row formats; raised when a field changes its meaning or goes."""
@@ -94,8 +95,14 @@ class RouteRow(Struct, frozen=True, kw_only=True):
     """What the error answers said and how often, most frequent first."""
     warm: Phases = Phases()
     cold: Phases = Phases()
+    venue_time_ms: float | None = None
+    """The venue's own share of a warm REST request: time to first byte less the kernel's round trip."""
     baseline_rest_ms: float | None = None
     baseline_age_ms: float | None = None
+    rest_high_ms: float | None = None
+    """From this value on, ``rest_ms.p50`` is called high for this route."""
+    age_high_ms: float | None = None
+    """From this value on, ``feed_age_ms.p50`` is called high for this route."""
     channels: tuple[ChannelRow, ...] = ()
     garbled: int = 0
     unknown: int = 0
@@ -131,6 +138,10 @@ class PairRow(Struct, frozen=True, kw_only=True):
     normal_depth: Depth | None = None
     """The route's own normal within 10 bp."""
     normal_spread_bps: float | None = None
+    thin: bool = False
+    """The depth within 10 bp is low for this route, on either side."""
+    wide: bool = False
+    """The spread is high for this route."""
     gap_bps: float | None = None
     """Mid against the median of the other routes' mids, signed."""
     age_ms: float | None = None
@@ -142,6 +153,32 @@ class PairRow(Struct, frozen=True, kw_only=True):
     next_funding_ns: int | None = None
     liquidated: float | None = None
     """Quote currency liquidated in the last minute, where the venue tells."""
+
+
+class BandDepth(Struct, frozen=True, kw_only=True):
+    """The live books of one symbol added up, within one distance of mid. Quote currency."""
+
+    bid: float
+    ask: float
+    books: int
+    """How many books are in the sum: live ones that reach that far on both sides."""
+    largest: str
+    """The venue that holds most."""
+    bid_without: float
+    """The sum without ``largest``."""
+    ask_without: float
+    effective_venues: float | None
+    """How many venues of equal depth would be as concentrated; 1 where one venue holds everything."""
+
+
+class SymbolDepth(Struct, frozen=True, kw_only=True):
+    """Depth of a watched symbol over all routes."""
+
+    symbol: str
+    listed: int
+    """Routes that list the symbol."""
+    bands: dict[str, BandDepth] = {}
+    """By band in bp, as in ``PairRow.depth``. A band without any live book is left out."""
 
 
 class Share(Struct, frozen=True, kw_only=True):
@@ -229,6 +266,8 @@ class SelfRow(Struct, frozen=True, kw_only=True):
     witness_since_ns: int | None = None
     clock: str = ""
     """Clock statement: how ours compares with the venues'."""
+    late: bool = False
+    """Our own event loop is so late that percentiles of a few milliseconds are partly ours."""
     cpu_share: float | None = None
     rss_mb: float | None = None
     msgs_s: float | None = None
@@ -250,6 +289,27 @@ class Order(Struct, frozen=True, kw_only=True):
     notional: float
 
 
+NoVerdicts: TypeAlias = Literal["uplink_down", "no_routes", "uplink_doubtful", "own_lag", "warming"]
+"""Why no venue can be judged now."""
+
+
+class Summary(Struct, frozen=True, kw_only=True):
+    """All routes together."""
+
+    worst_first: tuple[str, ...] = ()
+    """Route names: by severity, then home, then by name."""
+    clear: int = 0
+    """Routes whose state is ``ok``."""
+    slow: int = 0
+    """``suspect`` or ``congested``."""
+    closed: int = 0
+    """``stalled``, ``down``, ``halted`` or ``blocked``."""
+    unknown: int = 0
+    no_verdicts: NoVerdicts | None = None
+    """None: at least one route is judged."""
+    no_verdicts_since_ns: int | None = None
+
+
 class Frame(Struct, frozen=True, kw_only=True, eq=False):
     t_ns: int
     number: int
@@ -264,6 +324,9 @@ class Frame(Struct, frozen=True, kw_only=True, eq=False):
     order: Order
     routes: tuple[RouteRow, ...]
     pairs: tuple[PairRow, ...]
+    summary: Summary = Summary()
+    depth: tuple[SymbolDepth, ...] = ()
+    """By watched symbol."""
     advice: tuple[AdviceRow, ...]
     basis: tuple[BasisRow, ...] = ()
     own: SelfRow
@@ -274,17 +337,47 @@ class Frame(Struct, frozen=True, kw_only=True, eq=False):
 EVENTS_KEPT = 200
 
 
+def worst_first(routes: Iterable[RouteRow], home: str | None) -> list[RouteRow]:
+    """By severity, then home, then by name: a row moves only when its state changes, never because a number did."""
+    return sorted(routes, key=lambda row: (-SEVERITY[row.state], row.route != home, row.route))
+
+
 class History(Struct, frozen=True, kw_only=True, eq=False):
     """The last half hour at one-second steps, for a screen that attaches. All series have the same length."""
 
     end_ns: int
     step_s: float
     series: dict[str, list[float | None]]
-    """By ``rest:ROUTE`` (p50 ms), ``lost:ROUTE`` (share), ``age:ROUTE`` (p50 ms), ``score:ROUTE``, ``state:ROUTE``
-    (SEVERITY), ``spread:ROUTE:SYMBOL`` (bp), ``bid10:ROUTE:SYMBOL``, ``ask10:ROUTE:SYMBOL`` (quote currency)."""
+    """By the names of ``points``."""
 
 
 HISTORY_S = 1800
+
+
+def points(frame: Frame) -> Iterator[tuple[str, float | None]]:
+    """A frame's values for ``History.series``: (name, value). What is not current is None.
+
+    ``rest:ROUTE`` (p50 ms), ``lost:ROUTE`` (share), ``age:ROUTE`` (p50 ms), ``score:ROUTE``, ``state:ROUTE``
+    (SEVERITY), ``since:ROUTE`` (start of that state, s since the epoch), ``spread:ROUTE:SYMBOL`` (bp),
+    ``bid10:ROUTE:SYMBOL`` and ``ask10:ROUTE:SYMBOL`` (quote currency within 10 bp), ``venues:SYMBOL`` (effective
+    venues by depth within 10 bp).
+    """
+    for row in frame.routes:
+        yield f"rest:{row.route}", row.rest_ms.p50
+        yield f"lost:{row.route}", row.rest_ms.lost
+        yield f"age:{row.route}", row.feed_age_ms.p50
+        yield f"score:{row.route}", row.score
+        yield f"state:{row.route}", SEVERITY[row.state]
+        yield f"since:{row.route}", row.since_ns / 1e9
+    for pair in frame.pairs:
+        live = pair.state == "live"
+        near = pair.depth.get("10") if live else None
+        yield f"spread:{pair.route}:{pair.symbol}", pair.spread_bps if live else None
+        yield f"bid10:{pair.route}:{pair.symbol}", None if near is None else near.bid
+        yield f"ask10:{pair.route}:{pair.symbol}", None if near is None else near.ask
+    for total in frame.depth:
+        band = total.bands.get("10")
+        yield f"venues:{total.symbol}", None if band is None else band.effective_venues
 
 
 class UseWatchlist(Struct, frozen=True, tag=True):

@@ -9,7 +9,7 @@ from msgspec import Struct
 from feeds.frame import AdviceRow, Frame, RouteRow
 from feeds.model import Cause, State
 from tui.format import bps, clean, clock, milliseconds, money
-from tui.view import CLOSED, GLYPHS, SLOW, View, advice_of, chosen_symbol, ordered
+from tui.view import GLYPHS, View, advice_of, chosen_symbol, ordered
 
 Tone: TypeAlias = Literal["good", "bad", "unknown", "lost"]
 
@@ -57,10 +57,10 @@ def sentence(view: View) -> Sentence:
         return _cannot(blind)
     advice = advice_of(frame, chosen_symbol(view))
     rows = ordered(frame)
-    bad = [row for row in rows if row.state in SLOW or row.state in CLOSED]
+    bad = frame.summary.slow + frame.summary.closed
     if not bad:
         return _clear(frame, advice)
-    worst = bad[0]
+    worst = rows[0]
     return Sentence(
         tone="bad",
         glyph=GLYPHS[worst.state],
@@ -86,27 +86,26 @@ def _cannot(what: str) -> Sentence:
 
 def _blind(frame: Frame) -> str | None:
     """Why nothing can be said of any venue; None when something can."""
-    own = frame.own
-    if own.witness == "down":
-        since = f" since {clock(own.witness_since_ns)}" if own.witness_since_ns is not None else ""
-        return f"Our uplink is down{since}: no verdicts on venues."
-    if not frame.routes:
-        return "This watchlist has no routes: press w for another one."
-    if any(row.state is not State.UNKNOWN for row in frame.routes):
-        return None
-    causes = {row.cause for row in frame.routes}
-    since = clock(min(row.since_ns for row in frame.routes))
-    if Cause.UPLINK in causes:
-        return f"Our uplink is in doubt since {since}: no verdicts on venues."
-    if Cause.SELF in causes:
-        lag = milliseconds(own.loop_lag_ms.p99)
-        return f"Our own machine is late since {since} (lag p99 {lag} ms): no verdicts on venues."
-    return f"Warming up since {since}: no verdicts until every route has shown its own normal."
+    summary = frame.summary
+    since = "" if summary.no_verdicts_since_ns is None else f" since {clock(summary.no_verdicts_since_ns)}"
+    match summary.no_verdicts:
+        case None:
+            return None
+        case "uplink_down":
+            return f"Our uplink is down{since}: no verdicts on venues."
+        case "no_routes":
+            return "This watchlist has no routes: press w for another one."
+        case "uplink_doubtful":
+            return f"Our uplink is in doubt{since}: no verdicts on venues."
+        case "own_lag":
+            lag = milliseconds(frame.own.loop_lag_ms.p99)
+            return f"Our own machine is late{since} (lag p99 {lag} ms): no verdicts on venues."
+        case "warming":
+            return f"Warming up{since}: no verdicts until every route has shown its own normal."
 
 
 def _clear(frame: Frame, advice: AdviceRow | None) -> Sentence:
-    clear = sum(row.state is State.OK for row in frame.routes)
-    unknown = len(frame.routes) - clear
+    clear, unknown = frame.summary.clear, frame.summary.unknown
     what = f"{clear} route{'s' if clear != 1 else ''} clear" + (f", {unknown} not known yet" if unknown else "")
     if advice is None or advice.best is None or advice.best_cost_bps is None:
         return Sentence(tone="good", glyph="●", role="state.ok", what=f"{what}.")
@@ -116,10 +115,10 @@ def _clear(frame: Frame, advice: AdviceRow | None) -> Sentence:
     return Sentence(tone="good", glyph="●", role="state.ok", what=f"{what};", act=act)
 
 
-def _accusation(worst: RouteRow, bad: list[RouteRow]) -> str:
+def _accusation(worst: RouteRow, bad: int) -> str:
     state = "has been blocked" if worst.state is State.BLOCKED else f"is {worst.state.value}"
     fault = "" if worst.cause is None else f", {_FAULT[worst.cause]}"
-    others = len(bad) - 1
+    others = bad - 1
     more = f" ({others} more not clear)" if others else ""
     return f"{clean(worst.route)} {state} since {clock(worst.since_ns)}{fault}{more}."
 

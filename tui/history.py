@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
 from statistics import median_high
 
-from feeds.frame import HISTORY_S, Frame, History
-from feeds.model import SEVERITY
+from feeds.frame import HISTORY_S, Frame, History, points
 
 _SECOND_NS = 1_000_000_000
 
@@ -15,7 +13,7 @@ _SECOND_NS = 1_000_000_000
 class Tape:
     """Series by the names of ``feeds.frame.History``, one value a second, all ending at ``end_s``.
 
-    Fed by ``History`` once and by every frame after; the last frame of a second stands for it.
+    Fed by ``History`` once and by every frame after; the first frame of a second stands for it.
     """
 
     def __init__(self) -> None:
@@ -51,7 +49,7 @@ class Tape:
             self._length = 0
             self.end_s = now_s - 1
         missing = now_s - self.end_s - 1
-        fresh = dict(_figures(frame))
+        fresh = dict(points(frame))
         if len(self._series) > 4 * len(fresh) + 64:  # watchlists came and went
             self._series = {name: values for name, values in self._series.items() if name in fresh}
         for name in fresh.keys() - self._series.keys():
@@ -84,21 +82,6 @@ class Tape:
     def begin_s(self) -> int | None:
         """The oldest second held."""
         return None if self.end_s is None else self.end_s - self._length + 1
-
-
-def _figures(frame: Frame) -> Iterable[tuple[str, float | None]]:
-    for row in frame.routes:
-        yield f"rest:{row.route}", row.rest_ms.p50
-        yield f"lost:{row.route}", row.rest_ms.lost
-        yield f"age:{row.route}", row.feed_age_ms.p50
-        yield f"score:{row.route}", row.score
-        yield f"state:{row.route}", SEVERITY[row.state]
-    for pair in frame.pairs:
-        live = pair.state == "live"
-        band = pair.depth.get("10")
-        yield f"spread:{pair.route}:{pair.symbol}", pair.spread_bps if live else None
-        yield f"bid10:{pair.route}:{pair.symbol}", band.bid if live and band is not None else None
-        yield f"ask10:{pair.route}:{pair.symbol}", band.ask if live and band is not None else None
 
 
 def buckets(values: list[float | None], first_s: int, width_s: int, *, peaks: bool = True) -> list[tuple[int, float]]:

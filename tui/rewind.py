@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import structs
 
-from feeds.frame import Frame, RestMs, RouteRow, Spread2
+from feeds.frame import Frame, RestMs, RouteRow, Spread2, worst_first
 from feeds.model import SEVERITY, State
 from tui.history import Tape
 from tui.view import View
@@ -20,12 +20,15 @@ def past_frame(view: View) -> Frame | None:
         return None
     at_s = view.at_s - view.back_s
     routes = tuple(_past_row(row, view.tape, at_s) for row in frame.routes)
-    return structs.replace(frame, t_ns=at_s * _SECOND_NS, routes=routes)
+    order = tuple(row.route for row in worst_first(routes, frame.home))
+    summary = structs.replace(frame.summary, worst_first=order)
+    return structs.replace(frame, t_ns=at_s * _SECOND_NS, routes=routes, summary=summary)
 
 
 def _past_row(row: RouteRow, tape: Tape, at_s: int) -> RouteRow:
     rank = tape.at(f"state:{row.route}", at_s)
     score = tape.at(f"score:{row.route}", at_s)
+    since_s = tape.at(f"since:{row.route}", at_s)
     state = State.UNKNOWN if rank is None else _STATES.get(int(rank), State.UNKNOWN)
     return RouteRow(
         route=row.route,
@@ -34,24 +37,10 @@ def _past_row(row: RouteRow, tape: Tape, at_s: int) -> RouteRow:
         state=state,
         cause=None,
         score=None if score is None else round(score),
-        since_ns=_since_s(tape, row.route, at_s, rank) * _SECOND_NS,
+        since_ns=at_s * _SECOND_NS if since_s is None else int(since_s * _SECOND_NS),
         rest_ms=RestMs(p50=tape.at(f"rest:{row.route}", at_s), lost=tape.at(f"lost:{row.route}", at_s)),
         feed_age_ms=Spread2(p50=tape.at(f"age:{row.route}", at_s)),
-        baseline_rest_ms=row.baseline_rest_ms,
-        baseline_age_ms=row.baseline_age_ms,
+        rest_high_ms=row.rest_high_ms,
+        age_high_ms=row.age_high_ms,
         connected=True,
     )
-
-
-def _since_s(tape: Tape, route: str, at_s: int, rank: float | None) -> int:
-    """The first second of the state that held at ``at_s``, as far back as the tape goes."""
-    begin_s = tape.begin_s()
-    if begin_s is None or at_s < begin_s:
-        return at_s
-    states = tape.window(f"state:{route}", at_s, at_s - begin_s + 1)
-    same = 0
-    for value in reversed(states):
-        if value != rank:
-            break
-        same += 1
-    return at_s - max(0, same - 1)

@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 from msgspec import Struct
 
 from feeds.frame import AdviceRow, Frame, PairRow, RouteRow
-from feeds.model import SEVERITY, State, venue_of
+from feeds.model import State, venue_of
 from tui.format import clock
 from tui.history import Tape
 from tui.theme import HUES
@@ -33,8 +33,6 @@ GLYPHS: dict[State, str] = {
     State.BLOCKED: "⊘",
     State.UNKNOWN: "·",
 }
-SLOW = frozenset({State.SUSPECT, State.CONGESTED})
-CLOSED = frozenset({State.STALLED, State.DOWN, State.HALTED, State.BLOCKED})
 
 _SECOND_NS = 1_000_000_000
 
@@ -101,9 +99,10 @@ def matches(name: str, query: str) -> bool:
 
 
 def ordered(frame: Frame, query: str = "") -> list[RouteRow]:
-    """Worst first, then home, then by name: a row moves only when its state changes, never because a number did."""
-    rows = [row for row in frame.routes if matches(f"{row.route} {row.state.value} {row.cause or ''}", query)]
-    return sorted(rows, key=lambda row: (-SEVERITY[row.state], row.route != frame.home, row.route))
+    """The routes that match the filter, worst first as the frame says."""
+    by_name = {row.route: row for row in frame.routes}
+    rows = [by_name[name] for name in frame.summary.worst_first]
+    return [row for row in rows if matches(f"{row.route} {row.state.value} {row.cause or ''}", query)]
 
 
 def chosen_route(view: View) -> RouteRow | None:

@@ -20,6 +20,7 @@ from feeds.collector.history import HistoryKeeper
 from feeds.collector.process_usage import Usage
 from feeds.collector.session import WatchSession
 from feeds.collector.simulated import Simulation, obey
+from feeds.collector.summary import depth_totals, summary
 from feeds.config import paths
 from feeds.config.load import Config
 from feeds.config.watchlists import Watchlist, pairs_of
@@ -332,6 +333,7 @@ class Collector:
         assert watched is not None
         taken = dict([found async for found in _in_turns(rows.ladders(watched))])
         pairs = [row async for row in _in_turns(rows.pair_rows(watched, taken, self._clock.time_ns))]
+        depth = [total async for total in _in_turns(depth_totals(watched.watchlist.symbols, pairs), at_once=1)]
         now_ns = self._clock.time_ns()
         self._number += 1
         frame = Frame(
@@ -347,6 +349,8 @@ class Collector:
             order=watched.order,
             routes=watched.rows,
             pairs=tuple(pairs),
+            summary=summary(watched.rows, watched.home, self._own),
+            depth=tuple(depth),
             advice=watched.advice,
             basis=rows.basis_rows(watched),
             own=self._own,

@@ -5,29 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from feeds.frame import HISTORY_S, Frame, History
-from feeds.model import SEVERITY
+from feeds.frame import HISTORY_S, Frame, History, points
 
 STEP_S = 1.0
-
-
-def points(frame: Frame) -> dict[str, float | None]:
-    """One value a series, named as ``History.series`` names them. What is not current is None."""
-    values: dict[str, float | None] = {}
-    for row in frame.routes:
-        values[f"rest:{row.route}"] = row.rest_ms.p50
-        values[f"lost:{row.route}"] = row.rest_ms.lost
-        values[f"age:{row.route}"] = row.feed_age_ms.p50
-        values[f"score:{row.route}"] = row.score
-        values[f"state:{row.route}"] = SEVERITY[row.state]
-    for pair in frame.pairs:
-        live = pair.state == "live"
-        near = pair.depth.get("10")
-        key = f"{pair.route}:{pair.symbol}"
-        values[f"spread:{key}"] = pair.spread_bps if live else None
-        values[f"bid10:{key}"] = near.bid if live and near is not None else None
-        values[f"ask10:{key}"] = near.ask if live and near is not None else None
-    return values
 
 
 class HistoryKeeper:
@@ -49,7 +29,7 @@ class HistoryKeeper:
         for _ in range(skipped):
             self._advance()
         self._advance()
-        for name, value in points(frame).items():
+        for name, value in points(frame):
             ring = self._series.get(name)
             if ring is None:
                 ring = self._series[name] = np.full(HISTORY_S, np.nan)

@@ -9,7 +9,7 @@ from typing import TypeAlias
 from feeds.advise import basis
 from feeds.books.ladder import Ladder
 from feeds.books.route_books import PairState
-from feeds.collector import row_figures
+from feeds.collector import normal, row_figures
 from feeds.collector.process_usage import Usage, rss_mb
 from feeds.collector.session import WatchSession
 from feeds.frame import BasisRow, PairRow, RouteRow, SelfRow, Spread2
@@ -54,6 +54,7 @@ def own_row(watched: WatchSession, usage: Usage, offsets: Collection[OffsetEstim
         witness_ms=own.witness_ms,
         witness_since_ns=own.witness_since_ns,
         clock=clock_statement(own.clock, offsets),
+        late=normal.is_own_late(own.loop_lag_p99_ms),
         cpu_share=usage.cpu_share(),
         rss_mb=rss_mb(),
         msgs_s=sum(rates) if rates else None,

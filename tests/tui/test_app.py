@@ -10,7 +10,7 @@ from msgspec import structs
 from feeds.frame import Goodbye, Message, Shown
 from feeds.model import State
 from tests.tui.driver import Clock, screen
-from tests.tui.scripted import frame
+from tests.tui.scripted import changed, frame
 from tests.tui.sources import ScriptedSource
 from tui.app import DetourApp, run
 from tui.panes.line_pane import LinePane
@@ -125,7 +125,7 @@ async def test_rows_stay_put_until_a_state_changes() -> None:
             assert seen.rows() == before
         shown = frame("calm", 52)
         bad = tuple(structs.replace(r, state=State.STALLED) if r.route == "okx.spot" else r for r in shown.routes)
-        await seen.hear(Shown(structs.replace(shown, routes=bad)))
+        await seen.hear(Shown(changed(shown, routes=bad)))
         assert seen.rows() == ["okx.spot", *[name for name in before if name != "okx.spot"]]
 
 
@@ -151,7 +151,7 @@ async def test_hostile_names_reach_the_screen_as_text() -> None:
     evil = structs.replace(shown.routes[0], route="[bold red]evil[/]\x1b[2J")
     async with screen() as seen:
         await seen.hear(
-            Shown(structs.replace(shown, routes=(evil, *shown.routes[1:]), vantage="[blink]x\x07", watchlist="\u202ew"))
+            Shown(changed(shown, routes=(evil, *shown.routes[1:]), vantage="[blink]x\x07", watchlist="\u202ew"))
         )
         assert "[bold red]evil[/][2J" in seen.text("sentence")
         assert "[blink]x" in seen.text("header")
@@ -172,7 +172,7 @@ async def test_only_lines_that_changed_are_drawn_again(monkeypatch: pytest.Monke
         monkeypatch.setattr(pane, "refresh", counted)
         shown = frame("calm", 45)
         row = structs.replace(shown.routes[2], msgs_s=9_999.0)
-        await seen.hear(Shown(structs.replace(shown, routes=(*shown.routes[:2], row, *shown.routes[3:]))))
+        await seen.hear(Shown(changed(shown, routes=(*shown.routes[:2], row, *shown.routes[3:]))))
         assert drawn == [1]
-        await seen.hear(Shown(structs.replace(shown, routes=(*shown.routes[:2], row, *shown.routes[3:]))))
+        await seen.hear(Shown(changed(shown, routes=(*shown.routes[:2], row, *shown.routes[3:]))))
         assert drawn == [1]

@@ -7,7 +7,7 @@ from msgspec import structs
 
 from feeds.frame import Frame
 from feeds.model import Cause, State
-from tests.tui.scripted import SECOND, frame
+from tests.tui.scripted import SECOND, changed, frame
 from tui.headline import sentence
 from tui.history import Tape
 from tui.view import View
@@ -36,7 +36,7 @@ def test_all_clear_says_so_and_what_is_cheapest() -> None:
 def test_an_unknown_route_is_not_counted_as_clear() -> None:
     shown = frame("calm")
     first = structs.replace(shown.routes[0], state=State.UNKNOWN, cause=Cause.WARMING)
-    said = sentence(view(structs.replace(shown, routes=(first, *shown.routes[1:]))))
+    said = sentence(view(changed(shown, routes=(first, *shown.routes[1:]))))
     assert said.text.startswith("5 routes clear, 1 not known yet;")
 
 
@@ -48,7 +48,7 @@ def test_own_uplink_down_accuses_nobody() -> None:
 
 
 def test_own_uplink_down_wins_over_a_bad_route() -> None:
-    shown = structs.replace(frame("1011", 45), own=frame("uplink", 30).own)
+    shown = changed(frame("1011", 45), own=frame("uplink", 30).own)
     assert sentence(view(shown)).tone == "unknown"
 
 
@@ -59,7 +59,7 @@ def test_own_uplink_down_wins_over_a_bad_route() -> None:
 def test_cannot_know_says_why(cause: Cause, words: str) -> None:
     shown = frame("warmup")
     routes = tuple(structs.replace(r, cause=cause) for r in shown.routes)
-    assert sentence(view(structs.replace(shown, routes=routes))).text.startswith(words)
+    assert sentence(view(changed(shown, routes=routes))).text.startswith(words)
 
 
 def test_lost_collector_names_the_time_of_its_last_word() -> None:

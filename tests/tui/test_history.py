@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import structs
 
 from feeds.frame import HISTORY_S, History
-from tests.tui.scripted import SECOND, T0, frame, history
+from tests.tui.scripted import SECOND, T0, changed, frame, history
 from tui.history import Tape, buckets
 
 NAME = "rest:binance.linear"
@@ -67,7 +67,7 @@ def test_figures_of_a_book_that_is_not_live_are_missing() -> None:
     shown = frame("calm", 1)
     stale = tuple(structs.replace(p, state="stale") for p in shown.pairs)
     tape = Tape()
-    tape.write(structs.replace(shown, pairs=stale))
+    tape.write(changed(shown, pairs=stale))
     assert tape.at("spread:binance.linear:BTC/USDT:USDT", BEGIN_S + 1) is None
 
 

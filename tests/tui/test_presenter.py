@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from msgspec import structs
 
 from feeds.frame import Command, Goodbye, Order, Past, Shown, UseHome, UseOrder, UseWatchlist
-from tests.tui.scripted import frame, history
+from tests.tui.scripted import changed, frame, history
 from tui.presenter import Desk
 from tui.view import chosen_route, chosen_symbol
 
@@ -190,7 +189,7 @@ def test_keys_before_the_first_frame_do_nothing(clock: Clock, sent: list[Command
 def test_a_route_that_goes_gives_the_choice_back_to_the_worst(desk: Desk) -> None:
     desk.pick_route("okx.spot")
     shown = frame("1011", 46)
-    desk.take(Shown(structs.replace(shown, routes=shown.routes[:2])))
+    desk.take(Shown(changed(shown, routes=shown.routes[:2])))
     chosen = chosen_route(desk.view)
     assert chosen is not None
     assert chosen.route == "binance.linear"

@@ -9,16 +9,14 @@ from msgspec import structs
 
 from feeds.frame import Frame, RestMs
 from feeds.model import SEVERITY, State
-from tests.tui.scripted import frame
+from tests.tui.scripted import changed, frame
 from tui.history import Tape
 from tui.view import View, chosen_route, chosen_symbol, hues, matches, ordered, pairs_of, step
 
 
 def with_states(*states: State) -> Frame:
     shown = frame("calm")
-    return structs.replace(
-        shown, routes=tuple(structs.replace(r, state=s) for r, s in zip(shown.routes, states, strict=True))
-    )
+    return changed(shown, routes=tuple(structs.replace(r, state=s) for r, s in zip(shown.routes, states, strict=True)))
 
 
 @given(st.lists(st.sampled_from(list(State)), min_size=6, max_size=6))
@@ -35,7 +33,7 @@ def test_no_number_moves_a_row(values: list[float]) -> None:
         structs.replace(r, rest_ms=RestMs(p50=v), score=int(v) % 100) for r, v in zip(shown.routes, values, strict=True)
     )
     before = [r.route for r in ordered(shown)]
-    assert [r.route for r in ordered(structs.replace(shown, routes=noisy))] == before
+    assert [r.route for r in ordered(changed(shown, routes=noisy))] == before
 
 
 def test_the_worst_is_chosen_until_one_is_picked() -> None:
@@ -50,7 +48,7 @@ def test_the_worst_is_chosen_until_one_is_picked() -> None:
 
 
 def test_the_symbol_of_home_comes_first() -> None:
-    shown = structs.replace(frame("calm"), symbols=("BTC/USDT", "BTC/USDT:USDT"))
+    shown = changed(frame("calm"), symbols=("BTC/USDT", "BTC/USDT:USDT"))
     assert chosen_symbol(View(tape=Tape(), frame=shown)) == "BTC/USDT:USDT"
     assert chosen_symbol(View(tape=Tape(), frame=shown, symbol="BTC/USDT")) == "BTC/USDT"
     assert chosen_symbol(View(tape=Tape(), frame=shown, symbol="GONE/USDT")) == "BTC/USDT:USDT"

@@ -10,7 +10,7 @@ from feeds.model import State
 from tui.format import clean, clock, fit, milliseconds, money, wrap
 from tui.headline import sentence
 from tui.lines import Line, Part, line
-from tui.view import CLOSED, GLYPHS, PANES, SLOW, View, chosen_symbol
+from tui.view import GLYPHS, PANES, View, chosen_symbol
 
 _NAMES = {
     "routes": "Routes",
@@ -20,8 +20,6 @@ _NAMES = {
     "advice": "Advice",
     "events": "Events",
 }
-_LATE_MS = 50.0
-"""Our own lag from which the header says so loudly: percentiles of a few ms are then partly ours."""
 
 
 def header_line(view: View, width: int) -> Line:
@@ -66,7 +64,7 @@ def _trust(view: View, *, words: bool = True) -> list[Part]:
     }[own.witness]
     state = f"{milliseconds(own.witness_ms)} ms" if own.witness == "up" else own.witness
     lag = own.loop_lag_ms.p99
-    late = lag is not None and lag >= _LATE_MS
+    late = own.late
     if not words:
         return [
             ("up", "muted"),
@@ -89,12 +87,12 @@ def _trust(view: View, *, words: bool = True) -> list[Part]:
 def _counts(view: View, *, words: bool = True) -> list[Part]:
     if view.frame is None:
         return []
-    states = [row.state for row in view.frame.routes]
+    counts = view.frame.summary
     groups = (
-        ("clear", State.OK, sum(s is State.OK for s in states)),
-        ("slow", State.CONGESTED, sum(s in SLOW for s in states)),
-        ("closed", State.DOWN, sum(s in CLOSED for s in states)),
-        ("unknown", State.UNKNOWN, sum(s is State.UNKNOWN for s in states)),
+        ("clear", State.OK, counts.clear),
+        ("slow", State.CONGESTED, counts.slow),
+        ("closed", State.DOWN, counts.closed),
+        ("unknown", State.UNKNOWN, counts.unknown),
     )
     parts: list[Part] = []
     for word, state, number in groups:

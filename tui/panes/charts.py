@@ -7,7 +7,7 @@ from feeds.model import venue_of
 from tui.format import DASH, bps, clean, milliseconds, seconds
 from tui.lines import Line, note, title
 from tui.panes.chart import Trace, chart, span_for
-from tui.panes.columns import departed
+from tui.panes.columns import is_high
 from tui.view import View, chosen_route, chosen_symbol, hues, ordered, pairs_of
 
 _MOST = 9
@@ -36,7 +36,7 @@ def spreads_lines(view: View, width: int, height: int) -> list[Line]:
             label=clean(pair.route),
             role=f"hue.{venue_hue.get(venue_of(pair.route), 0)}",
             text=_spread(view, pair),
-            text_role="bright bold" if departed(pair.spread_bps, pair.normal_spread_bps, 0.1) else "text",
+            text_role="bright bold" if pair.wide else "text",
             dashed=pair.product == "spot",
             peaks=False,
             bold=chosen is not None and pair.route == chosen.route,
@@ -68,7 +68,7 @@ def _rest_trace(view: View, row: RouteRow, venue_hue: dict[str, int], chosen: Ro
         label=clean(row.route),
         role=f"hue.{venue_hue[venue_of(row.route)]}",
         text=DASH if view.freshness == "gone" else milliseconds(value),
-        text_role="bright bold" if departed(value, row.baseline_rest_ms) else "text",
+        text_role="bright bold" if is_high(value, row.rest_high_ms) else "text",
         dashed=row.product == "spot",
         lost=f"lost:{row.route}",
         bold=chosen is not None and row.route == chosen.route,

@@ -35,9 +35,9 @@ class Column(Struct, frozen=True, kw_only=True):
     left: bool = False
 
 
-def departed(value: float | None, baseline: float | None, floor_ms: float = 10.0) -> bool:
-    """Against its own normal only: at least twice it and ``floor_ms`` more. Nothing is bright for being large."""
-    return value is not None and baseline is not None and value >= 2 * baseline and value - baseline >= floor_ms
+def is_high(value: float | None, high_from: float | None) -> bool:
+    """Whether the value has reached what the frame calls high for this route. Works for past values too."""
+    return value is not None and high_from is not None and value >= high_from
 
 
 def accused(row: RouteRow, *signals: str) -> bool:
@@ -51,7 +51,7 @@ def _ms(value: float | None, bright: bool) -> Cell:
 
 def _rest50(row: RouteRow, now_ns: int) -> Cell:
     value = row.rest_ms.p50
-    return _ms(value, departed(value, row.baseline_rest_ms) or accused(row, "rest_p50"))
+    return _ms(value, is_high(value, row.rest_high_ms) or accused(row, "rest_p50"))
 
 
 def _rest99(row: RouteRow, now_ns: int) -> Cell:
@@ -76,7 +76,7 @@ def _age50(row: RouteRow, now_ns: int) -> Cell:
     if silent >= _GONE_MS:  # the figure is gone, its age stands there
         return Cell(seconds(silent), BRIGHT)
     value = row.feed_age_ms.p50
-    return _feed(value, row, departed(value, row.baseline_age_ms) or accused(row, "feed_age"))
+    return _feed(value, row, is_high(value, row.age_high_ms) or accused(row, "feed_age"))
 
 
 def _rate(row: RouteRow, now_ns: int) -> Cell:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from feeds.frame import Depth, PairRow, RouteRow
+from feeds.frame import Depth, Frame, PairRow, RouteRow
 from feeds.model import venue_of
 from tui.format import DASH, bar, clean, fit, millions, number, seconds
 from tui.lines import EMPTY, Line, Part, line, note, title
@@ -25,7 +25,7 @@ _NO_BOOK = {
 
 
 def depth_lines(view: View, width: int, height: int) -> list[Line]:
-    """One line a route, then the total, the total without the largest venue, and how many venues that amounts to."""
+    """One line a route, then the total, the total without the largest venue, and the effective number of venues."""
     symbol = chosen_symbol(view)
     detail = f"{clean(symbol)} · ±{view.band} bp, M · bid | ask" if symbol else ""
     head = title(width, 3, "Depth", detail, current=view.pane == "depth")
@@ -52,7 +52,7 @@ def depth_lines(view: View, width: int, height: int) -> list[Line]:
     if len(pairs) > room:
         lines.append(note(f"+{len(pairs) - room} more routes"))
     if view.freshness != "gone":
-        lines += _totals(view, pairs)
+        lines += _totals(view, view.frame, symbol)
         wider = _wider(view, pairs, name, venue_hue, width)
         if len(lines) + len(wider) < height and any(pair.state == "live" for pair in pairs):
             lines += [EMPTY, *wider]
@@ -109,12 +109,12 @@ def _sides(view: View, pair: PairRow, half: int, most: float, role: str) -> list
     stale = pair.state == "stale"
     ink = "faint" if stale else role
     figure = "faint" if stale else "text"
-    thin = normal is not None and _thin(depth, normal)
+    thin = pair.thin and normal is not None
     return [
         *_bar(depth.bid, normal.bid if normal else None, half, most, ink, leftwards=True),
-        (fit(millions(depth.bid), _FIGURE + 1, right=True), "bright bold" if thin and not stale else figure),
+        (fit(millions(depth.bid), _FIGURE + 1, right=True), "bright bold" if thin else figure),
         (" │ ", "rule"),
-        (fit(millions(depth.ask), _FIGURE), "bright bold" if thin and not stale else figure),
+        (fit(millions(depth.ask), _FIGURE), "bright bold" if thin else figure),
         *_bar(depth.ask, normal.ask if normal else None, half, most, ink, leftwards=False),
         (_was(pair, normal, thin), "muted"),
     ]
@@ -126,12 +126,6 @@ def _was(pair: PairRow, normal: Depth | None, thin: bool) -> str:
     if not thin or normal is None:
         return ""
     return f" was {millions(min((v for v in (normal.bid, normal.ask) if v is not None), default=None))}"
-
-
-def _thin(depth: Depth, normal: Depth) -> bool:
-    """Half of its own normal, or less, on either side."""
-    sides = ((depth.bid, normal.bid), (depth.ask, normal.ask))
-    return any(now is not None and was is not None and now <= was / 2 for now, was in sides)
 
 
 def _bar(
@@ -146,47 +140,27 @@ def _bar(
     return parts[::-1] if leftwards else parts
 
 
-def _totals(view: View, pairs: list[PairRow]) -> list[Line]:
-    """Sums of what is live; a sum over missing sides says how many routes it counts."""
-    live = [(p, d) for p in pairs if p.state == "live" and (d := p.depth.get(view.band)) is not None]
-    known = [(p, d.bid, d.ask) for p, d in live if d.bid is not None and d.ask is not None]
-    if not known:
+def _totals(view: View, frame: Frame, symbol: str | None) -> list[Line]:
+    """What the frame adds up over all routes, whatever the filter; it says how many books the sum counts."""
+    depth = next((d for d in frame.depth if d.symbol == symbol), None)
+    total = None if depth is None else depth.bands.get(view.band)
+    if depth is None or total is None:
         return [EMPTY, note("no live book to sum up")]
-    by_venue: dict[str, tuple[float, float]] = {}
-    for pair, bid, ask in known:
-        before = by_venue.get(venue_of(pair.route), (0.0, 0.0))
-        by_venue[venue_of(pair.route)] = (before[0] + bid, before[1] + ask)
-    bids, asks = (sum(side) for side in zip(*by_venue.values(), strict=True))
-    largest = max(by_venue, key=lambda venue: sum(by_venue[venue]))
-    rest = (bids - by_venue[largest][0], asks - by_venue[largest][1])
-    counted = "" if len(known) == len(pairs) else f"  ({len(known)} of {len(pairs)} books)"
-    then = _effective_then(view, pairs)
-    effective = f"{number(effective_venues([sum(v) for v in by_venue.values()]), 1)}"
+    counted = "" if total.books == depth.listed else f"  ({total.books} of {depth.listed} books)"
+    without = f"{millions(total.bid_without)} | {millions(total.ask_without)}"
+    effective = number(total.effective_venues, 1)
     return [
         EMPTY,
-        line((" all ", "muted"), (f"{millions(bids)} | {millions(asks)}", "text"), (counted, "muted")),
-        line((f" without {clean(largest)} ", "muted"), (f"{millions(rest[0])} | {millions(rest[1])}", "text")),
-        line((" effective venues ", "muted"), (effective, "text"), (then, "muted")),
+        line((" all ", "muted"), (f"{millions(total.bid)} | {millions(total.ask)}", "text"), (counted, "muted")),
+        line((f" without {clean(total.largest)} ", "muted"), (without, "text")),
+        line((" effective venues ", "muted"), (effective, "text"), (_effective_then(view, depth.symbol), "muted")),
     ]
 
 
-def effective_venues(depths: Iterable[float]) -> float | None:
-    """1 / sum of squared shares (the inverse of the Herfindahl-Hirschman index): 1 when one venue holds everything."""
-    values = list(depths)
-    total = sum(values)
-    return None if total <= 0 else 1 / sum((v / total) ** 2 for v in values)
-
-
-def _effective_then(view: View, pairs: list[PairRow]) -> str:
+def _effective_then(view: View, symbol: str) -> str:
     """The same at the beginning of what is remembered, when that is minutes ago."""
     begin = view.tape.begin_s()
     if begin is None or view.band != "10" or view.at_s - begin < 120:
         return ""
-    by_venue: dict[str, float] = {}
-    for pair in pairs:
-        sides = [view.tape.at(f"{side}:{pair.route}:{pair.symbol}", begin + 5) for side in ("bid10", "ask10")]
-        if None not in sides:
-            venue = venue_of(pair.route)
-            by_venue[venue] = by_venue.get(venue, 0.0) + sum(s for s in sides if s is not None)
-    then = effective_venues(by_venue.values())
+    then = view.tape.at(f"venues:{symbol}", begin + 5)
     return f" ({(view.at_s - begin) // 60} min ago {number(then, 1)})" if then is not None else f" ({DASH} before)"

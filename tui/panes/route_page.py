@@ -28,7 +28,7 @@ from tui.format import (
 )
 from tui.lines import EMPTY, Line, Part, cut, line, note, title
 from tui.panes.chart import Trace, chart, span_for
-from tui.panes.columns import departed
+from tui.panes.columns import is_high
 from tui.view import GLYPHS, View, hues, state_role
 
 _PHASES = (
@@ -114,7 +114,7 @@ def reasons(row: RouteRow, width: int) -> list[Line]:
     lines.append(
         line((f"  pts {fit('signal', name)} {'value':>8} {'normal':>8} {'ratio':>6}  {'since':8}  evidence", "muted"))
     )
-    for r in sorted(row.reasons, key=lambda r: -r.points):
+    for r in row.reasons:
         lines.append(
             line(
                 (f" {fit(f'+{r.points}', 4, right=True)} ", state_role(row.state)),
@@ -180,11 +180,7 @@ def _phase_lines(word: str, measured: Phases, room: int, most: float) -> list[Li
 
 
 def _own_time(row: RouteRow) -> str:
-    """First byte minus the kernel's round trip is the venue's own time: the toll booth, not the road."""
-    first = row.warm.first_byte
-    if first is None or row.tcp_ms is None:
-        return ""
-    return f"   venue's own time {milliseconds(max(0.0, first - row.tcp_ms))} ms"
+    return "" if row.venue_time_ms is None else f"   venue's own time {milliseconds(row.venue_time_ms)} ms"
 
 
 def channels(row: RouteRow, width: int) -> list[Line]:
@@ -212,11 +208,11 @@ def channels(row: RouteRow, width: int) -> list[Line]:
 def figures(row: RouteRow, width: int) -> list[Line]:
     """Single figures, two a line."""
     cells: list[tuple[str, str, bool]] = [
-        ("REST p50", f"{milliseconds(row.rest_ms.p50)} ms", departed(row.rest_ms.p50, row.baseline_rest_ms)),
+        ("REST p50", f"{milliseconds(row.rest_ms.p50)} ms", is_high(row.rest_ms.p50, row.rest_high_ms)),
         ("its normal", f"{milliseconds(row.baseline_rest_ms)} ms", False),
         ("REST p99", f"{milliseconds(row.rest_ms.p99)} ms", False),
         ("lost", f"{percent(row.rest_ms.lost)} %", bool(row.rest_ms.lost)),
-        ("feed age p50", f"{milliseconds(row.feed_age_ms.p50)} ms", departed(row.feed_age_ms.p50, row.baseline_age_ms)),
+        ("feed age p50", f"{milliseconds(row.feed_age_ms.p50)} ms", is_high(row.feed_age_ms.p50, row.age_high_ms)),
         ("its normal", f"{milliseconds(row.baseline_age_ms)} ms", False),
         ("feed age p99", f"{milliseconds(row.feed_age_ms.p99)} ms", False),
         ("engine lag", f"{milliseconds(row.engine_lag_ms)} ms", False),

@@ -154,7 +154,7 @@ def _grounds(row: RouteRow, width: int, room: int) -> list[Line]:
         lines.append(line((f"   {name} ", "bright"), (row.state.value, role), (f" {since}: {words}", "muted")))
     else:
         lines.append(line((f"   {name} ", "bright"), (row.state.value, role), (f" {since}, because", "muted")))
-    for reason in sorted(row.reasons, key=lambda r: -r.points)[: room - len(lines)]:
+    for reason in row.reasons[: room - len(lines)]:
         text = clean(reason.text) or clean(reason.signal)
         lines.append(
             line(

@@ -7,7 +7,7 @@ from msgspec import structs
 from rich.cells import cell_len
 
 from feeds.frame import SelfRow, Spread2
-from tests.tui.scripted import frame
+from tests.tui.scripted import changed, frame
 from tui.bindings import KEYS, footer_keys
 from tui.history import Tape
 from tui.panes.bars import footer_line, header_line, sentence_lines, tabs_line
@@ -42,12 +42,12 @@ def test_a_narrow_header_keeps_the_counts() -> None:
 
 
 def test_own_lateness_is_loud() -> None:
-    late = structs.replace(frame("calm"), own=SelfRow(loop_lag_ms=Spread2(p50=20.0, p99=180.0), witness="up"))
+    late = changed(frame("calm"), own=SelfRow(loop_lag_ms=Spread2(p50=20.0, p99=180.0), witness="up"))
     assert "own lag 180 ms late" in header_line(view(frame=late), 160).text
 
 
 def test_unmeasured_own_figures_are_dashes() -> None:
-    text = header_line(view(frame=structs.replace(frame("calm"), own=SelfRow())), 160).text
+    text = header_line(view(frame=changed(frame("calm"), own=SelfRow())), 160).text
     assert "uplink · unknown" in text
     assert "own lag –" in text
 

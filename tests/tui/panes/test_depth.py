@@ -5,10 +5,10 @@ from __future__ import annotations
 from msgspec import structs
 
 from feeds.frame import Depth, Frame, PairRow
-from tests.tui.scripted import frame
+from tests.tui.scripted import changed, frame
 from tui.history import Tape
 from tui.lines import Line
-from tui.panes.depth import depth_lines, effective_venues
+from tui.panes.depth import depth_lines
 from tui.view import View
 
 
@@ -17,11 +17,11 @@ def pane(shown: Frame, width: int = 54, height: int = 18, **changes: object) -> 
 
 
 def with_pair(shown: Frame, route: str, **changes: object) -> Frame:
-    def changed(pair: PairRow) -> PairRow:
+    def other(pair: PairRow) -> PairRow:
         same = pair.route == route and pair.symbol == "BTC/USDT:USDT"
         return structs.replace(pair, **changes) if same else pair
 
-    return structs.replace(shown, pairs=tuple(changed(p) for p in shown.pairs))
+    return changed(shown, pairs=tuple(other(p) for p in shown.pairs))
 
 
 def row(lines: list[Line], route: str) -> str:
@@ -103,8 +103,8 @@ def test_too_old_is_not_shown_as_depth() -> None:
     assert not any("█" in line.text for line in lines)
 
 
-def test_effective_venues() -> None:
-    assert effective_venues([1.0, 1.0, 1.0, 1.0]) == 4
-    assert effective_venues([5.0]) == 1
-    assert effective_venues([]) is None
-    assert effective_venues([0.0, 0.0]) is None
+def test_sums_are_of_all_routes_whatever_the_filter() -> None:
+    all_lines = [line.text for line in pane(frame("calm")) if line.text.startswith((" all", " without", " effective"))]
+    filtered = [line.text for line in pane(frame("calm"), query="okx")]
+    assert len(all_lines) == 3
+    assert all_lines == [text for text in filtered if text.startswith((" all", " without", " effective"))]

@@ -8,7 +8,7 @@ from rich.cells import cell_len
 
 from feeds.frame import ChannelRow, Frame, Phases
 from feeds.model import State
-from tests.tui.scripted import frame, history
+from tests.tui.scripted import changed, frame, history
 from tui.history import Tape
 from tui.lines import line
 from tui.panes.route_page import beside, channels, phases, reasons, route_lines
@@ -51,10 +51,10 @@ def test_phases_that_were_not_measured_are_not_drawn() -> None:
     assert "no probe has come back yet" in "\n".join(line.text for line in phases(unmeasured, 80))
 
 
-def test_the_venues_own_time_is_first_byte_less_the_road() -> None:
-    row = structs.replace(frame("calm").routes[0], warm=Phases(first_byte=24.0), tcp_ms=2.0)
+def test_the_venues_own_time_stands_beside_the_road() -> None:
+    row = structs.replace(frame("calm").routes[0], venue_time_ms=22.0)
     assert "venue's own time 22 ms" in "\n".join(line.text for line in phases(row, 80))
-    unknown = structs.replace(row, tcp_ms=None)
+    unknown = structs.replace(row, venue_time_ms=None)
     assert "own time" not in "\n".join(line.text for line in phases(unknown, 80))
 
 
@@ -81,7 +81,7 @@ def test_no_reasons_are_not_a_verdict() -> None:
 
 
 def test_a_route_that_went_away_is_said() -> None:
-    shown = structs.replace(frame("calm"), routes=())
+    shown = changed(frame("calm"), routes=())
     assert "not in the picture" in page(shown)[0]
 
 

@@ -8,10 +8,10 @@ from rich.cells import cell_len
 
 from feeds.frame import Frame, RestMs, RouteRow, Spread2
 from feeds.model import State
-from tests.tui.scripted import SECOND, frame, history
+from tests.tui.scripted import SECOND, changed, frame, history
 from tui.history import Tape
 from tui.lines import Line
-from tui.panes.columns import COLUMNS, columns_for, departed
+from tui.panes.columns import COLUMNS, columns_for
 from tui.panes.routes import Strips, routes_lines, strip
 from tui.view import GLYPHS, View
 
@@ -25,7 +25,7 @@ def board(shown: Frame, width: int = 118, height: int = 20, **changes: object) -
 
 
 def with_first(shown: Frame, **changes: object) -> Frame:
-    return structs.replace(shown, routes=(structs.replace(shown.routes[0], **changes), *shown.routes[1:]))
+    return changed(shown, routes=(structs.replace(shown.routes[0], **changes), *shown.routes[1:]))
 
 
 def role_of(line: Line, text: str) -> str:
@@ -42,7 +42,7 @@ def test_missing_values_are_dashes_in_every_column() -> None:
     row = RouteRow(
         route="new.spot", venue="new", product="spot", state=State.UNKNOWN, cause=None, score=None, since_ns=0
     )
-    shown = structs.replace(frame("calm"), routes=(row,))
+    shown = changed(frame("calm"), routes=(row,))
     columns, _ = columns_for(400, 14)
     line = board(shown, width=400)[2]
     figures = [part.strip() for part, _ in line.parts[3 : 3 + len(columns)]]
@@ -56,7 +56,6 @@ def test_missing_values_are_dashes_in_every_column() -> None:
     [(842.0, 24.0, True), (3200.0, 3000.0, False), (5.0, 1.0, False), (50.0, None, False), (None, 24.0, False)],
 )
 def test_bright_only_against_its_own_normal(value: float | None, baseline: float | None, bright: bool) -> None:
-    assert departed(value, baseline) is bright
     shown = with_first(frame("calm"), rest_ms=RestMs(p50=value), baseline_rest_ms=baseline)
     rest = board(shown)[2].parts[7]
     assert ("bright" in rest[1]) is bright
@@ -158,5 +157,6 @@ def test_looking_back_shows_what_was_and_nothing_else() -> None:
     assert "as it was at 21:03:05" in lines[0].text
     row = next(line.text for line in lines if "binance.linear" in line.text)
     assert "● binance.linear ok" in row
+    assert "3h12" in row  # since when it was ok, also before what is remembered
     assert "gateway" not in row
     assert "because" not in "".join(line.text for line in lines)
