@@ -30,7 +30,7 @@ _FAULT = {
 }
 
 
-class Sentence(Struct, frozen=True, kw_only=True):
+class Headline(Struct, frozen=True, kw_only=True):
     """``role`` colours glyph and words; ``act`` is what to do, shown brighter; ``key`` the keystroke that does it."""
 
     tone: Tone
@@ -45,7 +45,7 @@ class Sentence(Struct, frozen=True, kw_only=True):
         return f"{self.what} {self.act}".strip()
 
 
-def sentence(view: View) -> Sentence:
+def headline(view: View) -> Headline:
     """What a trader should read first, and possibly only."""
     if view.lost:
         return _lost(view)
@@ -61,7 +61,7 @@ def sentence(view: View) -> Sentence:
     if not bad:
         return _clear(frame, advice)
     worst = rows[0]
-    return Sentence(
+    return Headline(
         tone="bad",
         glyph=GLYPHS[worst.state],
         role=f"state.{worst.state.value}",
@@ -71,17 +71,17 @@ def sentence(view: View) -> Sentence:
     )
 
 
-def _lost(view: View) -> Sentence:
+def _lost(view: View) -> Headline:
     why = f" ({clean(view.goodbye)})" if view.goodbye else ""
     if view.frame is None:
         what = f"No news from the collector{why}: nothing was ever heard."
     else:
         what = f"No news from the collector since {clock(view.heard_ns)}{why}: everything below is old."
-    return Sentence(tone="lost", glyph="✕", role="bright", what=what)
+    return Headline(tone="lost", glyph="✕", role="bright", what=what)
 
 
-def _cannot(what: str) -> Sentence:
-    return Sentence(tone="unknown", glyph="·", role="state.unknown", what=what)
+def _cannot(what: str) -> Headline:
+    return Headline(tone="unknown", glyph="·", role="state.unknown", what=what)
 
 
 def _blind(frame: Frame) -> str | None:
@@ -104,15 +104,15 @@ def _blind(frame: Frame) -> str | None:
             return f"Warming up{since}: no verdicts until every route has shown its own normal."
 
 
-def _clear(frame: Frame, advice: AdviceRow | None) -> Sentence:
+def _clear(frame: Frame, advice: AdviceRow | None) -> Headline:
     clear, unknown = frame.summary.clear, frame.summary.unknown
     what = f"{clear} route{'s' if clear != 1 else ''} clear" + (f", {unknown} not known yet" if unknown else "")
     if advice is None or advice.best is None or advice.best_cost_bps is None:
-        return Sentence(tone="good", glyph="●", role="state.ok", what=f"{what}.")
+        return Headline(tone="good", glyph="●", role="state.ok", what=f"{what}.")
     order = f"to {advice.side} {money(advice.notional)} {clean(advice.symbol)}"
     saving = _saving(advice)
     act = f"{clean(advice.best)} is cheapest {order}: {bps(advice.best_cost_bps)} bp all in{saving}."
-    return Sentence(tone="good", glyph="●", role="state.ok", what=f"{what};", act=act)
+    return Headline(tone="good", glyph="●", role="state.ok", what=f"{what};", act=act)
 
 
 def _accusation(worst: RouteRow, bad: int) -> str:

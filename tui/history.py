@@ -10,7 +10,7 @@ from feeds.frame import HISTORY_S, Frame, History, points
 _SECOND_NS = 1_000_000_000
 
 
-class Tape:
+class HistoryBuffer:
     """Series by the names of ``feeds.frame.History``, one value a second, all ending at ``end_s``.
 
     Fed by ``History`` once and by every frame after; the first frame of a second stands for it.
@@ -19,7 +19,7 @@ class Tape:
     def __init__(self) -> None:
         self.end_s: int | None = None
         self.revision = 0
-        """Counts seconds written; what is drawn from the tape stays valid while it stands still."""
+        """Counts seconds written; what is drawn from the buffer stays valid while it stands still."""
         self._series: dict[str, deque[float | None]] = {}
         self._length = 0
 

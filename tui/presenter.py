@@ -1,4 +1,4 @@
-"""The desk: takes what the collector says and what the keyboard wants, and keeps the view. No screen, no I/O."""
+"""The presenter: takes what the collector says and what the keyboard wants, and keeps the view. No screen, no I/O."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from feeds.frame import Command, Frame, Goodbye, Message, Order, Past, Shown, UseHome, UseOrder, UseWatchlist
 from tui.format import clean, money
-from tui.history import Tape
+from tui.history import HistoryBuffer
 from tui.view import BANDS, PANES, PaneName, View, chosen_route, chosen_symbol, ordered, step
 
 _SECOND_NS = 1_000_000_000
@@ -18,13 +18,13 @@ _BACK_STEPS = 120
 """Left and right move by this part of what the charts show."""
 
 
-class Desk:
+class Presenter:
     """``monotonic_s`` is the only clock; ``send`` takes commands for the collector; ``changed`` asks for a drawing."""
 
     def __init__(
         self, monotonic_s: Callable[[], float], send: Callable[[Command], None], changed: Callable[[], None]
     ) -> None:
-        self.view = View(tape=Tape())
+        self.view = View(history=HistoryBuffer())
         self._monotonic_s = monotonic_s
         self._send = send
         self._changed = changed
@@ -43,13 +43,13 @@ class Desk:
                 self._latest = frame
                 self._heard_s = self._monotonic_s()
                 self.view.goodbye = None
-                self.view.tape.write(frame)
+                self.view.history.write(frame)
                 if self._asked is not None and frame.order == self._asked:
                     self._asked = None
                 if not self.view.frozen:
                     self.view.frame = frame
             case Past(history=history):
-                self.view.tape.load(history)
+                self.view.history.load(history)
             case Goodbye(why=why):
                 self.hang_up(why)
                 return
@@ -133,7 +133,7 @@ class Desk:
     def look_back(self, steps: int, span_s: int) -> None:
         """Move the charts' cursor into the past (or forward, when negative), at most to the oldest second held."""
         view = self.view
-        begin = view.tape.begin_s()
+        begin = view.history.begin_s()
         oldest = 0 if begin is None else max(0, view.at_s - begin)
         view.back_s = max(0, min(view.back_s + steps * max(1, span_s // _BACK_STEPS), oldest, span_s - 1))
         self._changed()

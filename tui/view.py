@@ -10,7 +10,7 @@ from msgspec import Struct
 from feeds.frame import AdviceRow, Frame, PairRow, RouteRow
 from feeds.model import State, venue_of
 from tui.format import clock
-from tui.history import Tape
+from tui.history import HistoryBuffer
 from tui.theme import HUES
 
 Freshness: TypeAlias = Literal["live", "dim", "gone"]
@@ -40,7 +40,7 @@ _SECOND_NS = 1_000_000_000
 class View(Struct, kw_only=True):
     """Owned by the app; panes only read it."""
 
-    tape: Tape
+    history: HistoryBuffer
     frame: Frame | None = None
     """What is shown: the newest frame, or the one held by ``frozen``."""
     now_ns: int = 0

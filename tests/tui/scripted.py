@@ -390,7 +390,7 @@ def _venues(symbol: str, pairs: Sequence[PairRow]) -> float | None:
 
 
 def main(arguments: Sequence[str]) -> int:
-    from tests.tui.sources import PlayedSource  # it plays what is made here
+    from tests.tui.scripted_source import PlayedSource  # it plays what is made here
     from tui.app import run
 
     scenario = arguments[0] if arguments else "1011"

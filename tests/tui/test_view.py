@@ -10,7 +10,7 @@ from msgspec import structs
 from feeds.frame import Frame, RestMs
 from feeds.model import SEVERITY, State
 from tests.tui.scripted import changed, frame
-from tui.history import Tape
+from tui.history import HistoryBuffer
 from tui.view import View, chosen_route, chosen_symbol, hues, matches, ordered, pairs_of, step
 
 
@@ -37,7 +37,7 @@ def test_no_number_moves_a_row(values: list[float]) -> None:
 
 
 def test_the_worst_is_chosen_until_one_is_picked() -> None:
-    view = View(tape=Tape(), frame=frame("1011", 45))
+    view = View(history=HistoryBuffer(), frame=frame("1011", 45))
     chosen = chosen_route(view)
     assert chosen is not None
     assert chosen.route == "binance.linear"
@@ -49,9 +49,9 @@ def test_the_worst_is_chosen_until_one_is_picked() -> None:
 
 def test_the_symbol_of_home_comes_first() -> None:
     shown = changed(frame("calm"), symbols=("BTC/USDT", "BTC/USDT:USDT"))
-    assert chosen_symbol(View(tape=Tape(), frame=shown)) == "BTC/USDT:USDT"
-    assert chosen_symbol(View(tape=Tape(), frame=shown, symbol="BTC/USDT")) == "BTC/USDT"
-    assert chosen_symbol(View(tape=Tape(), frame=shown, symbol="GONE/USDT")) == "BTC/USDT:USDT"
+    assert chosen_symbol(View(history=HistoryBuffer(), frame=shown)) == "BTC/USDT:USDT"
+    assert chosen_symbol(View(history=HistoryBuffer(), frame=shown, symbol="BTC/USDT")) == "BTC/USDT"
+    assert chosen_symbol(View(history=HistoryBuffer(), frame=shown, symbol="GONE/USDT")) == "BTC/USDT:USDT"
 
 
 def test_pairs_leave_out_what_is_not_listed() -> None:
@@ -74,7 +74,7 @@ def test_filter_wants_every_word(query: str, hit: bool) -> None:
 def test_freshness_fades_then_goes() -> None:
     shown = frame("calm")
     ages = {0.5: "live", 1.9: "live", 2.1: "dim", 19.0: "dim", 21.0: "gone"}
-    assert {age: View(tape=Tape(), frame=shown, age_s=age).freshness for age in ages} == ages
+    assert {age: View(history=HistoryBuffer(), frame=shown, age_s=age).freshness for age in ages} == ages
 
 
 def test_step_goes_round() -> None:

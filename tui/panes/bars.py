@@ -8,7 +8,7 @@ from rich.cells import cell_len
 
 from feeds.model import State
 from tui.format import clean, clock, fit, milliseconds, money, wrap
-from tui.headline import sentence
+from tui.headline import headline
 from tui.lines import Line, Part, line
 from tui.view import GLYPHS, PANES, View, chosen_symbol
 
@@ -105,13 +105,13 @@ def _counts(view: View, *, words: bool = True) -> list[Part]:
 
 def _spread(left: Sequence[Part], right: Sequence[Part], width: int) -> Line:
     used = sum(cell_len(text) for text, _ in (*left, *right))
-    return line(*left, (" " * max(0, width - used), "text"), *right, ground="bar")
+    return line(*left, (" " * max(0, width - used), "text"), *right, background="bar")
 
 
-def sentence_lines(view: View, width: int, height: int) -> list[Line]:
+def headline_lines(view: View, width: int, height: int) -> list[Line]:
     """The one sentence, on one line where it fits, else on ``height`` of them; what to do is brighter."""
-    said = sentence(view)
-    ground = "banner" if said.tone == "lost" else ""
+    said = headline(view)
+    background = "banner" if said.tone == "lost" else ""
     key = f"{said.key} " if said.key and view.frame is not None else ""
     room = width - 3
     if cell_len(said.text) + len(key) + 2 <= room:
@@ -123,7 +123,7 @@ def sentence_lines(view: View, width: int, height: int) -> list[Line]:
                 (f" {said.act}" if said.act else "", "bright bold" if said.tone == "bad" else "text"),
                 (" " * gap, "text"),
                 (key, "muted"),
-                ground=ground,
+                background=background,
             )
         ]
     words = wrap(said.text, room)
@@ -137,7 +137,9 @@ def sentence_lines(view: View, width: int, height: int) -> list[Line]:
         # the boundary between what and act may fall inside this line
         cut = max(0, min(len(text), len(said.what) - seen))
         lead = f" {said.glyph} " if index == 0 else "   "
-        lines.append(line((lead, f"{said.role} bold"), (text[:cut], roles[0]), (text[cut:], roles[1]), ground=ground))
+        lines.append(
+            line((lead, f"{said.role} bold"), (text[:cut], roles[0]), (text[cut:], roles[1]), background=background)
+        )
         seen += len(text) + 1
     return lines
 
@@ -156,7 +158,7 @@ def tabs_line(view: View, width: int) -> Line:
 def footer_line(keys: Sequence[tuple[str, str]], width: int, notice: str = "") -> Line:
     """What the keys do; the ones that do not fit are in the help. A notice takes the place of all but the last."""
     if notice:
-        return line((" ", "text"), (fit(clean(notice), width - 2), "bright bold"), ground="bar")
+        return line((" ", "text"), (fit(clean(notice), width - 2), "bright bold"), background="bar")
     parts: list[Part] = [(" ", "text")]
     used = 1
     last = keys[-1] if keys else ("", "")
@@ -167,4 +169,4 @@ def footer_line(keys: Sequence[tuple[str, str]], width: int, notice: str = "") -
             continue
         parts += [(key, "key"), (f" {word}  ", "muted")]
         used += cells
-    return line(*parts, ground="bar")
+    return line(*parts, background="bar")

@@ -7,7 +7,7 @@ from feeds.model import venue_of
 from tui.format import DASH, bps, clean, milliseconds, seconds
 from tui.lines import Line, note, title
 from tui.panes.chart import Trace, chart, span_for
-from tui.panes.columns import is_high
+from tui.panes.route_columns import is_high
 from tui.view import View, chosen_route, chosen_symbol, hues, ordered, pairs_of
 
 _MOST = 9
@@ -62,7 +62,7 @@ def rtt_lines(view: View, width: int, height: int) -> list[Line]:
 
 
 def _rest_trace(view: View, row: RouteRow, venue_hue: dict[str, int], chosen: RouteRow | None) -> Trace:
-    value = view.tape.at(f"rest:{row.route}", view.at_s - view.back_s) if view.back_s else row.rest_ms.p50
+    value = view.history.at(f"rest:{row.route}", view.at_s - view.back_s) if view.back_s else row.rest_ms.p50
     return Trace(
         name=f"rest:{row.route}",
         label=clean(row.route),
@@ -79,7 +79,7 @@ def _spread(view: View, pair: PairRow) -> str:
     if view.freshness == "gone":
         return DASH
     if view.back_s:
-        return bps(view.tape.at(f"spread:{pair.route}:{pair.symbol}", view.at_s - view.back_s))
+        return bps(view.history.at(f"spread:{pair.route}:{pair.symbol}", view.at_s - view.back_s))
     if pair.state == "stale":
         return seconds(pair.quiet_ms)
     return bps(pair.spread_bps) if pair.state == "live" else pair.state
@@ -95,12 +95,12 @@ def _drawn(view: View, traces: list[Trace], width: int, height: int, *, log: boo
     # from the names alone: a figure that grows must not move the chart
     legend = 0 if width < 40 else min(width // 2, 11 + max(len(trace.label) for trace in traces))
     return chart(
-        view.tape,
+        view.history,
         traces,
         width=width - 1,
         height=height,
         end_s=view.at_s,
-        span_s=span_for(view.tape, widest_s(width), view.at_s),
+        span_s=span_for(view.history, widest_s(width), view.at_s),
         log=log,
         back_s=view.back_s,
         end=view.end,

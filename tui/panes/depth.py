@@ -48,7 +48,7 @@ def depth_lines(view: View, width: int, height: int) -> list[Line]:
         selected = chosen is not None and pair.route == chosen.route
         parts = [(" " if not selected else "▌", "key"), (fit(clean(pair.route), name), role)]
         parts += _sides(view, pair, half, most, role)
-        lines.append(line(*parts, ground="select" if selected else ""))
+        lines.append(line(*parts, background="select" if selected else ""))
     if len(pairs) > room:
         lines.append(note(f"+{len(pairs) - room} more routes"))
     if view.freshness != "gone":
@@ -107,15 +107,15 @@ def _sides(view: View, pair: PairRow, half: int, most: float, role: str) -> list
         return [("  ", "text"), (why, "muted")]
     normal = pair.normal_depth if view.band == "10" else None
     stale = pair.state == "stale"
-    ink = "faint" if stale else role
+    bar_role = "faint" if stale else role
     figure = "faint" if stale else "text"
     thin = pair.thin and normal is not None
     return [
-        *_bar(depth.bid, normal.bid if normal else None, half, most, ink, leftwards=True),
+        *_bar(depth.bid, normal.bid if normal else None, half, most, bar_role, leftwards=True),
         (fit(millions(depth.bid), _FIGURE + 1, right=True), "bright bold" if thin else figure),
         (" │ ", "rule"),
         (fit(millions(depth.ask), _FIGURE), "bright bold" if thin else figure),
-        *_bar(depth.ask, normal.ask if normal else None, half, most, ink, leftwards=False),
+        *_bar(depth.ask, normal.ask if normal else None, half, most, bar_role, leftwards=False),
         (_was(pair, normal, thin), "muted"),
     ]
 
@@ -159,8 +159,8 @@ def _totals(view: View, frame: Frame, symbol: str | None) -> list[Line]:
 
 def _effective_then(view: View, symbol: str) -> str:
     """The same at the beginning of what is remembered, when that is minutes ago."""
-    begin = view.tape.begin_s()
+    begin = view.history.begin_s()
     if begin is None or view.band != "10" or view.at_s - begin < 120:
         return ""
-    then = view.tape.at(f"venues:{symbol}", begin + 5)
+    then = view.history.at(f"venues:{symbol}", begin + 5)
     return f" ({(view.at_s - begin) // 60} min ago {number(then, 1)})" if then is not None else f" ({DASH} before)"

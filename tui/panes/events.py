@@ -34,7 +34,7 @@ def events_lines(view: View, width: int, height: int) -> list[Line]:
 def _event(event: EventRow, width: int, venue_hue: dict[str, int]) -> list[Line]:
     glyph, role = _LEVELS[event.level]
     body = clean(event.text)
-    ink = "text" if event.level == "info" else "bright"
+    text_role = "text" if event.level == "info" else "bright"
     name: tuple[str, str] = ("", "text")
     if event.route is not None:
         route = clean(event.route)
@@ -46,9 +46,9 @@ def _event(event: EventRow, width: int, venue_hue: dict[str, int]) -> list[Line]
         (f"{glyph} ", role),
         (fit(event.code, _INDENT - 12), "muted"),
         name,
-        (first, ink),
+        (first, text_role),
     )
-    return [lead, *(line((" " * _INDENT, "text"), (text, ink)) for text in more[:2])]
+    return [lead, *(line((" " * _INDENT, "text"), (text, text_role)) for text in more[:2])]
 
 
 def _broken(body: str, width: int, taken: int) -> list[str]:

@@ -28,7 +28,7 @@ from tui.format import (
 )
 from tui.lines import EMPTY, Line, Part, cut, line, note, title
 from tui.panes.chart import Trace, chart, span_for
-from tui.panes.columns import is_high
+from tui.panes.route_columns import is_high
 from tui.view import GLYPHS, View, hues, state_role
 
 _PHASES = (
@@ -105,7 +105,7 @@ def _headline(view: View, row: RouteRow, width: int) -> list[Line]:
 
 
 def reasons(row: RouteRow, width: int) -> list[Line]:
-    """Every ground of the verdict: value, own normal, ratio, since, points, and the clause."""
+    """Every reason of the verdict: value, own normal, ratio, since when, points, and its clause."""
     lines = [title(width, None, "Reasons", "what adds up to the score")]
     if not row.reasons:
         words = "nothing speaks against this route" if row.state is State.OK else "no measured reason was given"
@@ -164,7 +164,7 @@ def _phase_lines(word: str, measured: Phases, room: int, most: float) -> list[Li
         value: float | None = getattr(measured, field)
         if value is None:
             continue
-        ink = "bright bold" if field == "first_byte" else "text"
+        figure_role = "bright bold" if field == "first_byte" else "text"
         lead = word if not lines else ""
         drawn = bar(value / most * room, room).rstrip() if most > 0 else ""
         hue = "hue.0" if word == "warm" else "hue.1"
@@ -172,7 +172,7 @@ def _phase_lines(word: str, measured: Phases, room: int, most: float) -> list[Li
             line(
                 (f" {lead:5} ", "muted"),
                 (f"{name:11}", "text"),
-                (fit(milliseconds(value), 7, right=True) + " ", ink),
+                (fit(milliseconds(value), 7, right=True) + " ", figure_role),
                 (drawn, hue),
             )
         )
@@ -260,17 +260,17 @@ def pairs(view: View, row: RouteRow, width: int) -> list[Line]:
         live = p.state == "live"
         depth = p.depth.get("10") if live else None
         sides = DASH if depth is None else f"{millions(depth.bid)}|{millions(depth.ask)}"
-        ink = "text" if live else "faint"
+        figure_role = "text" if live else "faint"
         age = milliseconds(p.age_ms) if live else seconds(p.quiet_ms)
         lines.append(
             line(
                 (f" {fit(clean(p.symbol), name)}", "text"),
                 (f" {p.state:9}", "muted"),
-                (" " + fit(_price(p) if live else DASH, 9, right=True), ink),
-                (" " + fit(bps(p.spread_bps) if live else DASH, 6, right=True), ink),
-                (" " + fit(sides, 10, right=True), ink),
-                (" " + fit(bps(p.gap_bps, sign=True) if live else DASH, 6, right=True), ink),
-                (" " + fit(age, 6, right=True), ink),
+                (" " + fit(_price(p) if live else DASH, 9, right=True), figure_role),
+                (" " + fit(bps(p.spread_bps) if live else DASH, 6, right=True), figure_role),
+                (" " + fit(sides, 10, right=True), figure_role),
+                (" " + fit(bps(p.gap_bps, sign=True) if live else DASH, 6, right=True), figure_role),
+                (" " + fit(age, 6, right=True), figure_role),
             )
         )
     return lines
@@ -323,7 +323,7 @@ def notes(row: RouteRow, width: int) -> list[Line]:
 def history(view: View, row: RouteRow, key: str, width: int, height: int) -> list[Line]:
     """REST or feed age over the last minutes, on ``height`` lines with the title."""
     now = row.rest_ms.p50 if key == "rest" else row.feed_age_ms.p50
-    value = view.tape.at(f"{key}:{row.route}", view.at_s - view.back_s) if view.back_s else now
+    value = view.history.at(f"{key}:{row.route}", view.at_s - view.back_s) if view.back_s else now
     venue_hue = hues(view.frame) if view.frame is not None else {}
     trace = Trace(
         name=f"{key}:{row.route}",
@@ -333,12 +333,12 @@ def history(view: View, row: RouteRow, key: str, width: int, height: int) -> lis
         lost=f"lost:{row.route}" if key == "rest" else None,
     )
     lines = chart(
-        view.tape,
+        view.history,
         [trace],
         width=width - 1,
         height=height - 1,
         end_s=view.at_s,
-        span_s=span_for(view.tape, 1800, view.at_s),
+        span_s=span_for(view.history, 1800, view.at_s),
         log=True,
         back_s=view.back_s,
         end=view.end,

@@ -9,9 +9,9 @@ from feeds.model import SEVERITY, Cause, State, venue_of
 from tui.format import clean, clock, fit, level
 from tui.lines import EMPTY, Line, Part, line, note, title
 from tui.panes.chart import span_for
-from tui.panes.columns import columns_for, glyph, header, row_parts
 from tui.panes.raster import parts
-from tui.rewind import past_frame
+from tui.panes.route_columns import columns_for, glyph, header, row_parts
+from tui.past_frame import past_frame
 from tui.view import View, hues, ordered, state_role
 
 _PULSE_NS = 1_500_000_000
@@ -30,7 +30,7 @@ _UNJUDGED: Mapping[Cause | None, str] = {
 
 
 class Strips:
-    """History strips, kept until the tape moves on."""
+    """History strips, kept until the buffer moves on."""
 
     def __init__(self) -> None:
         self._key: tuple[int, int, int] = (-1, 0, 0)
@@ -40,7 +40,7 @@ class Strips:
 
     def of(self, view: View, route: str, width: int) -> tuple[Part, ...]:
         """``width`` cells: height is the score, colour the state, a dot no data."""
-        key = (view.tape.revision, width, view.at_s)
+        key = (view.history.revision, width, view.at_s)
         if key != self._key:
             self._key = key
             self._strips.clear()
@@ -50,7 +50,7 @@ class Strips:
         return found
 
     def as_it_was(self, view: View) -> Frame | None:
-        """The picture at the cursor, as far as the tape tells it; made once for each place of the cursor."""
+        """The picture at the cursor, as far as the buffer tells it; made once for each place of the cursor."""
         key = (view.at_s, view.back_s)
         if key != self._was_key or self._was is None:
             self._was_key = key
@@ -59,13 +59,13 @@ class Strips:
 
 
 def strip_span_s(view: View) -> int:
-    return span_for(view.tape, _STRIP_S, view.at_s)
+    return span_for(view.history, _STRIP_S, view.at_s)
 
 
 def strip(view: View, route: str, width: int, span_s: int) -> tuple[Part, ...]:
     """The worst of each slice of time decides its cell."""
-    scores = view.tape.window(f"score:{route}", view.at_s, span_s)
-    states = view.tape.window(f"state:{route}", view.at_s, span_s)
+    scores = view.history.window(f"score:{route}", view.at_s, span_s)
+    states = view.history.window(f"state:{route}", view.at_s, span_s)
     cells: list[tuple[str, str]] = []
     for x in range(width):
         begin, end = x * span_s // width, max((x + 1) * span_s // width, x * span_s // width + 1)
@@ -119,12 +119,12 @@ def routes_lines(view: View, width: int, height: int, strips: Strips) -> list[Li
                 *row_parts(row, columns, now_ns, gone=gone),
                 ("  ", "text"),
                 *(strips.of(view, row.route, strip_width) if strip_width else ()),
-                ground="pulse" if pulsing else "select" if selected else "",
+                background="pulse" if pulsing else "select" if selected else "",
             )
         )
     below = room - min(room, len(rows))
     if below >= 3 and not view.back_s and not gone:
-        lines += _grounds(chosen, width, below)
+        lines += _reason_lines(chosen, width, below)
     elif first + room < len(rows) or first:
         lines[0] = title(
             width, 1, "Routes", f"{detail} · {first + 1}–{min(len(rows), first + room)} of {len(rows)}",
@@ -140,7 +140,7 @@ def _first_shown(rows: list[RouteRow], chosen: RouteRow, room: int) -> int:
     return max(0, min(rows.index(chosen) - room + 1 + room // 4, len(rows) - room))
 
 
-def _grounds(row: RouteRow, width: int, room: int) -> list[Line]:
+def _reason_lines(row: RouteRow, width: int, room: int) -> list[Line]:
     """Why this route is judged so, in as many lines as there are; ``enter`` shows the rest."""
     role = state_role(row.state)
     since = f"since {clock(row.since_ns)}"

@@ -97,7 +97,7 @@ class HelpScreen(ModalScreen[None]):
         room = pane.size.height - 1
         self._top = max(0, min(self._top, len(lines) - room))
         more = "↑ ↓ for more · " if len(lines) > room else ""
-        foot = line((fit(f" {more}esc closes", pane.size.width), "muted"), ground="bar")
+        foot = line((fit(f" {more}esc closes", pane.size.width), "muted"), background="bar")
         shown = lines[self._top : self._top + room]
         pane.show([*shown, *[EMPTY] * (room - len(shown)), foot], self._paint)
 

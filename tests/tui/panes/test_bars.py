@@ -9,14 +9,14 @@ from rich.cells import cell_len
 from feeds.frame import SelfRow, Spread2
 from tests.tui.scripted import changed, frame
 from tui.bindings import KEYS, footer_keys
-from tui.history import Tape
-from tui.panes.bars import footer_line, header_line, sentence_lines, tabs_line
+from tui.history import HistoryBuffer
+from tui.panes.bars import footer_line, header_line, headline_lines, tabs_line
 from tui.view import View
 
 
 def view(scenario: str = "1011", **changes: object) -> View:
     shown = frame(scenario, 45)
-    return structs.replace(View(tape=Tape(), frame=shown, now_ns=shown.t_ns), **changes)
+    return structs.replace(View(history=HistoryBuffer(), frame=shown, now_ns=shown.t_ns), **changes)
 
 
 def test_header_says_who_where_when_and_how_far_to_trust_it() -> None:
@@ -31,7 +31,7 @@ def test_header_says_who_where_when_and_how_far_to_trust_it() -> None:
 def test_no_bar_is_wider_than_the_screen(width: int, scenario: str) -> None:
     shown = view(scenario)
     height = 1 if width >= 160 else 2
-    lines = [header_line(shown, width), *sentence_lines(shown, width, height), tabs_line(shown, max(width, 70))]
+    lines = [header_line(shown, width), *headline_lines(shown, width, height), tabs_line(shown, max(width, 70))]
     lines.append(footer_line(footer_keys(KEYS, "board"), width))
     limits = [max(width, 60), *[width] * (len(lines) - 3), max(width, 70), width]
     assert [cell_len(line.text) <= limit for line, limit in zip(lines, limits, strict=True)] == [True] * len(lines)
@@ -59,7 +59,7 @@ def test_frozen_and_looking_back_are_said() -> None:
 
 
 def test_the_sentence_keeps_all_its_words_on_two_lines() -> None:
-    lines = sentence_lines(view(), 80, 2)
+    lines = headline_lines(view(), 80, 2)
     assert len(lines) == 2
     words = " ".join(line.text for line in lines).replace("▲", "").split()
     assert words[0] == "binance.linear"
@@ -67,7 +67,7 @@ def test_the_sentence_keeps_all_its_words_on_two_lines() -> None:
 
 
 def test_what_to_do_is_brighter_than_what_is_wrong() -> None:
-    (line,) = sentence_lines(view(), 160, 1)
+    (line,) = headline_lines(view(), 160, 1)
     assert [role for text, role in line.parts if "okx.linear" in text] == ["bright bold"]
 
 

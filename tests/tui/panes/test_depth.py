@@ -6,14 +6,16 @@ from msgspec import structs
 
 from feeds.frame import Depth, Frame, PairRow
 from tests.tui.scripted import changed, frame
-from tui.history import Tape
+from tui.history import HistoryBuffer
 from tui.lines import Line
 from tui.panes.depth import depth_lines
 from tui.view import View
 
 
 def pane(shown: Frame, width: int = 54, height: int = 18, **changes: object) -> list[Line]:
-    return depth_lines(structs.replace(View(tape=Tape(), frame=shown, now_ns=shown.t_ns), **changes), width, height)
+    return depth_lines(
+        structs.replace(View(history=HistoryBuffer(), frame=shown, now_ns=shown.t_ns), **changes), width, height
+    )
 
 
 def with_pair(shown: Frame, route: str, **changes: object) -> Frame:

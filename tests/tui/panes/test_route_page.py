@@ -9,16 +9,16 @@ from rich.cells import cell_len
 from feeds.frame import ChannelRow, Frame, Phases
 from feeds.model import State
 from tests.tui.scripted import changed, frame, history
-from tui.history import Tape
+from tui.history import HistoryBuffer
 from tui.lines import line
 from tui.panes.route_page import beside, channels, phases, reasons, route_lines
 from tui.view import View, chosen_route
 
 
 def page(shown: Frame, width: int = 160, **changes: object) -> list[str]:
-    tape = Tape()
-    tape.load(history("1011", 45, length_s=120))
-    view = structs.replace(View(tape=tape, frame=shown, now_ns=shown.t_ns), **changes)
+    buffer = HistoryBuffer()
+    buffer.load(history("1011", 45, length_s=120))
+    view = structs.replace(View(history=buffer, frame=shown, now_ns=shown.t_ns), **changes)
     return [line.text for line in route_lines(view, chosen_route(view), width, 41)]
 
 

@@ -9,15 +9,15 @@ from rich.cells import cell_len
 from feeds.frame import Frame, RestMs, RouteRow, Spread2
 from feeds.model import State
 from tests.tui.scripted import SECOND, changed, frame, history
-from tui.history import Tape
+from tui.history import HistoryBuffer
 from tui.lines import Line
-from tui.panes.columns import COLUMNS, columns_for
+from tui.panes.route_columns import COLUMNS, columns_for
 from tui.panes.routes import Strips, routes_lines, strip
 from tui.view import GLYPHS, View
 
 
 def view(shown: Frame, **changes: object) -> View:
-    return structs.replace(View(tape=Tape(), frame=shown, now_ns=shown.t_ns), **changes)
+    return structs.replace(View(history=HistoryBuffer(), frame=shown, now_ns=shown.t_ns), **changes)
 
 
 def board(shown: Frame, width: int = 118, height: int = 20, **changes: object) -> list[Line]:
@@ -114,13 +114,13 @@ def test_a_number_that_grows_moves_no_column() -> None:
 def test_a_changed_state_lights_its_row_once() -> None:
     shown = frame("1011", 45)
     fresh = with_first(shown, since_ns=shown.t_ns - SECOND)
-    assert board(fresh)[2].ground == "pulse"
-    assert board(shown)[2].ground == "select"
+    assert board(fresh)[2].background == "pulse"
+    assert board(shown)[2].background == "select"
 
 
 def test_the_board_scrolls_to_the_highlighted_route() -> None:
     lines = board(frame("many", 45), height=12, route="phemex.spot")
-    assert any(line.ground == "select" and "phemex.spot" in line.text for line in lines)
+    assert any(line.background == "select" and "phemex.spot" in line.text for line in lines)
     assert "of 30" in lines[0].text
 
 
@@ -142,18 +142,18 @@ def test_filter_without_a_match_says_how_to_leave() -> None:
 
 
 def test_the_strip_shows_the_worst_of_each_slice() -> None:
-    tape = Tape()
-    tape.load(history("1011", 45, length_s=45))
-    shown = structs.replace(view(frame("1011", 45)), tape=tape)
+    buffer = HistoryBuffer()
+    buffer.load(history("1011", 45, length_s=45))
+    shown = structs.replace(view(frame("1011", 45)), history=buffer)
     parts = strip(shown, "binance.linear", 15, 60)
     assert [role for _, role in parts] == ["ghost", "state.ok", "state.suspect", "state.congested"]
     assert sum(len(text) for text, _ in parts) == 15
 
 
 def test_looking_back_shows_what_was_and_nothing_else() -> None:
-    tape = Tape()
-    tape.load(history("1011", 45, length_s=600))
-    lines = routes_lines(structs.replace(view(frame("1011", 45)), tape=tape, back_s=40), 118, 20, Strips())
+    buffer = HistoryBuffer()
+    buffer.load(history("1011", 45, length_s=600))
+    lines = routes_lines(structs.replace(view(frame("1011", 45)), history=buffer, back_s=40), 118, 20, Strips())
     assert "as it was at 21:03:05" in lines[0].text
     row = next(line.text for line in lines if "binance.linear" in line.text)
     assert "● binance.linear ok" in row

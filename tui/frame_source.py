@@ -8,7 +8,7 @@ from typing import Protocol
 from feeds.frame import Command, Message
 
 
-class Source(Protocol):
+class FrameSource(Protocol):
     """One collector, attached to. Latest wins: a slow screen skips frames, it never holds the collector."""
 
     def messages(self) -> AsyncIterator[Message]:
