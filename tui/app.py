@@ -66,16 +66,16 @@ class DetourApp(App[int]):
         """Ends with the source. A broken link is news for the screen, not an error of ours."""
         try:
             async for message in self._source.messages():
-                self.presenter.take(message)
+                self.presenter.receive(message)
         except OSError as error:
-            self.presenter.hang_up(str(error))
+            self.presenter.disconnected(str(error))
             return
         except Exception as error:  # only whoever made the source knows its errors: hand it back
             self.fault = error
             self.exit(1)
             return
         if self.presenter.view.goodbye is None:
-            self.presenter.hang_up("it hung up")
+            self.presenter.disconnected("it hung up")
 
     def draw(self) -> None:
         """Draw the topmost full screen; one that a dialogue covers is drawn behind it."""
@@ -98,7 +98,7 @@ class DetourApp(App[int]):
         try:
             await self._source.send(command)
         except OSError as error:
-            self.presenter.say(f"the collector did not take it: {error}")
+            self.presenter.notice.show(f"the collector did not take it: {error}")
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """None of Textual's own: the key table holds all there is."""
@@ -113,12 +113,12 @@ class DetourApp(App[int]):
     def action_watchlists(self) -> None:
         frame = self.presenter.view.frame
         if frame is None or not frame.watchlists:
-            self.presenter.say("no watchlists known yet")
+            self.presenter.notice.show("no watchlists known yet")
             return
 
         def picked(name: str | None) -> None:
             if name is not None:
-                self.presenter.use_watchlist(name)
+                self.presenter.requests.use_watchlist(name)
 
         self.push_screen(WatchlistScreen(frame.watchlists, frame.watchlist), picked)
 

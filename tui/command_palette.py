@@ -10,7 +10,7 @@ from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 
 from tui.format import clean
-from tui.view import ordered
+from tui.selection import ordered
 
 if TYPE_CHECKING:
     from tui.app import DetourApp
@@ -52,4 +52,4 @@ class DetourCommands(Provider):
                 partial(app.presenter.pick_route, row.route),
             )
         for name in frame.watchlists:
-            yield f"Watchlist {clean(name)}", "switch to it", partial(app.presenter.use_watchlist, name)
+            yield f"Watchlist {clean(name)}", "switch to it", partial(app.presenter.requests.use_watchlist, name)

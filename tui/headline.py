@@ -9,7 +9,9 @@ from msgspec import Struct
 from feeds.frame import AdviceRow, Frame, RouteRow
 from feeds.model import Cause, State
 from tui.format import bps, clean, clock, milliseconds, money
-from tui.view import GLYPHS, View, advice_of, chosen_symbol, ordered
+from tui.selection import advice_of, chosen_symbol, ordered
+from tui.state_look import GLYPHS
+from tui.view import View
 
 Tone: TypeAlias = Literal["good", "bad", "unknown", "lost"]
 

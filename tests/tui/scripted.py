@@ -30,6 +30,8 @@ from feeds.frame import (
 )
 from feeds.model import SEVERITY, Cause, Evidence, Product, Reason, State
 from tests.tui.scripted_advice import advice
+from tui.history import HistoryBuffer
+from tui.view import View
 
 SECOND = 1_000_000_000
 T0 = 1_760_130_180 * SECOND
@@ -113,6 +115,12 @@ def completed(shown: Frame) -> Frame:
 def changed(shown: Frame, **changes: object) -> Frame:
     """Another frame, complete again."""
     return completed(structs.replace(shown, **changes))
+
+
+def view(scenario: Scenario = "1011", t_s: float = 45.0, **changes: object) -> View:
+    """What a screen looks at: a frame, without a history."""
+    shown = frame(scenario, t_s)
+    return structs.replace(View(history=HistoryBuffer(), frame=shown, now_ns=shown.t_ns), **changes)
 
 
 def _noise(name: str, t_s: float) -> float:

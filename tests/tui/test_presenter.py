@@ -1,4 +1,4 @@
-"""What the presenter keeps, and what it asks of the collector."""
+"""What the presenter keeps of the collector's messages and of the user's choices."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from feeds.frame import Command, Goodbye, Order, Past, Shown, UseHome, UseOrder, UseWatchlist
+from feeds.frame import Command, Goodbye, Past, Shown
 from tests.tui.scripted import changed, frame, history
 from tui.presenter import Presenter
-from tui.view import chosen_route, chosen_symbol
+from tui.selection import chosen_route, chosen_symbol
 
 
 class Clock:
@@ -33,15 +33,15 @@ def sent() -> list[Command]:
 @pytest.fixture
 def presenter(clock: Clock, sent: list[Command]) -> Iterator[Presenter]:
     made = Presenter(clock, sent.append, lambda: None)
-    made.take(Past(history("1011", 45, length_s=120)))
-    made.take(Shown(frame("1011", 45)))
+    made.receive(Past(history("1011", 45, length_s=120)))
+    made.receive(Shown(frame("1011", 45)))
     made.tick()
     yield made
 
 
 def test_freeze_holds_the_picture_while_history_goes_on(presenter: Presenter) -> None:
     presenter.freeze()
-    presenter.take(Shown(frame("1011", 50)))
+    presenter.receive(Shown(frame("1011", 50)))
     assert presenter.view.frame is not None
     assert presenter.view.frame.t_ns == frame("1011", 45).t_ns
     assert len(presenter.view.history) == 125
@@ -57,13 +57,13 @@ def test_silence_makes_the_collector_lost_and_a_frame_brings_it_back(presenter: 
     presenter.tick()
     assert presenter.view.lost
     assert presenter.view.heard_ns == frame("1011", 45).t_ns
-    presenter.take(Shown(frame("1011", 48)))
+    presenter.receive(Shown(frame("1011", 48)))
     presenter.tick()
     assert not presenter.view.lost
 
 
 def test_goodbye_is_lost_at_once(presenter: Presenter) -> None:
-    presenter.take(Goodbye("stopped"))
+    presenter.receive(Goodbye("stopped"))
     assert presenter.view.lost
     assert presenter.view.goodbye == "stopped"
 
@@ -72,57 +72,6 @@ def test_the_clock_runs_on_between_frames(presenter: Presenter, clock: Clock) ->
     clock.now_s += 1.5
     presenter.tick()
     assert presenter.view.now_ns == frame("1011", 45).t_ns + 1_500_000_000
-
-
-def test_order_steps_up_and_down_the_ladder(presenter: Presenter, sent: list[Command]) -> None:
-    presenter.step_notional(1)
-    presenter.step_notional(1)
-    presenter.step_notional(-1)
-    assert sent == [UseOrder("sell", 200_000.0), UseOrder("sell", 500_000.0), UseOrder("sell", 200_000.0)]
-
-
-def test_an_odd_size_steps_to_its_neighbours(presenter: Presenter, sent: list[Command]) -> None:
-    presenter.take(Shown(frame("1011", 46, order=Order(side="buy", notional=130_000.0))))
-    presenter.step_notional(-1)
-    assert sent == [UseOrder("buy", 100_000.0)]
-
-
-def test_what_was_asked_is_forgotten_when_the_collector_will_not(
-    presenter: Presenter, clock: Clock, sent: list[Command]
-) -> None:
-    presenter.step_notional(1)
-    clock.now_s += 5
-    presenter.take(Shown(frame("1011", 50)))
-    presenter.step_notional(1)
-    assert sent == [UseOrder("sell", 200_000.0)] * 2
-
-
-def test_the_ladder_ends(presenter: Presenter, sent: list[Command]) -> None:
-    for _ in range(40):
-        presenter.step_notional(-1)
-    assert sent[-1] == UseOrder("sell", 100.0)
-
-
-def test_side_home_and_watchlist_are_asked_for(presenter: Presenter, sent: list[Command]) -> None:
-    presenter.flip_side()
-    presenter.pick_route("okx.linear")
-    presenter.make_home()
-    presenter.use_watchlist("alts")
-    assert sent == [UseOrder("buy", 100_000.0), UseHome("okx.linear"), UseWatchlist("alts")]
-
-
-def test_nothing_is_asked_of_a_collector_that_is_gone(presenter: Presenter, sent: list[Command]) -> None:
-    presenter.take(Goodbye("stopped"))
-    presenter.make_home()
-    assert sent == []
-    assert presenter.notice == "no collector to ask"
-
-
-def test_notices_go_by_themselves(presenter: Presenter, clock: Clock) -> None:
-    presenter.make_home()
-    assert presenter.notice == "asked for binance.linear as home"
-    clock.now_s += 5
-    assert presenter.notice == ""
 
 
 def test_routes_stop_at_the_ends_symbols_go_round(presenter: Presenter) -> None:
@@ -158,7 +107,7 @@ def test_escape_undoes_one_thing_at_a_time(presenter: Presenter) -> None:
     presenter.look_back(1, 900)
     view = presenter.view
     steps = []
-    while presenter.leave():
+    while presenter.undo():
         steps.append((view.back_s > 0, view.zoomed, view.query, view.frozen))
     assert steps == [
         (False, True, "okx", True),
@@ -180,8 +129,8 @@ def test_keys_before_the_first_frame_do_nothing(clock: Clock, sent: list[Command
     presenter.move_symbol(1)
     presenter.move_route(1)
     presenter.freeze()
-    presenter.flip_side()
-    presenter.step_notional(1)
+    presenter.requests.flip_side()
+    presenter.requests.step_notional(1)
     presenter.make_home()
     presenter.look_back(1, 900)
     assert sent == []
@@ -191,7 +140,7 @@ def test_keys_before_the_first_frame_do_nothing(clock: Clock, sent: list[Command
 def test_a_route_that_goes_gives_the_choice_back_to_the_worst(presenter: Presenter) -> None:
     presenter.pick_route("okx.spot")
     shown = frame("1011", 46)
-    presenter.take(Shown(changed(shown, routes=shown.routes[:2])))
+    presenter.receive(Shown(changed(shown, routes=shown.routes[:2])))
     chosen = chosen_route(presenter.view)
     assert chosen is not None
     assert chosen.route == "binance.linear"

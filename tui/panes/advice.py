@@ -5,7 +5,8 @@ from __future__ import annotations
 from feeds.frame import AdviceRow, Cost
 from tui.format import bps, clean, duration, fit, money, number, wrap
 from tui.lines import EMPTY, Line, Part, line, note, title
-from tui.view import View, advice_of, chosen_symbol
+from tui.selection import advice_of, chosen_symbol
+from tui.view import View
 
 _TAG = 6
 _INDENT = " " * (_TAG + 1)

@@ -8,7 +8,9 @@ from feeds.frame import Depth, Frame, PairRow, RouteRow
 from feeds.model import venue_of
 from tui.format import DASH, bar, clean, fit, millions, number, seconds
 from tui.lines import EMPTY, Line, Part, line, note, title
-from tui.view import BANDS, View, chosen_route, chosen_symbol, hues, pairs_of
+from tui.selection import chosen_route, chosen_symbol, pairs_of
+from tui.state_look import hues
+from tui.view import BANDS, View
 
 _GONE_MS = 10_000.0
 _FIGURE = 5

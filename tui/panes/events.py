@@ -6,7 +6,9 @@ from feeds.frame import EventRow
 from feeds.model import venue_of
 from tui.format import clean, clock, fit, wrap
 from tui.lines import Line, line, note, title
-from tui.view import View, hues, matches
+from tui.selection import matches
+from tui.state_look import hues
+from tui.view import View
 
 _LEVELS = {"info": ("·", "muted"), "warning": ("◐", "state.suspect"), "alarm": ("▲", "state.congested")}
 _INDENT = 24

@@ -9,7 +9,7 @@ from msgspec import Struct
 from feeds.frame import RouteRow
 from tui.format import DASH, count, duration, fit, milliseconds, number, percent, seconds
 from tui.lines import Part
-from tui.view import GLYPHS, state_role
+from tui.state_look import GLYPHS, state_role
 
 BRIGHT = "bright bold"
 _SILENT_MS = 3_000.0

@@ -48,7 +48,7 @@ class FrameScreen(Screen[None]):
         self.presenter.make_home()
 
     def action_flip_side(self) -> None:
-        self.presenter.flip_side()
+        self.presenter.requests.flip_side()
 
     def action_notional(self, by: int) -> None:
-        self.presenter.step_notional(by)
+        self.presenter.requests.step_notional(by)

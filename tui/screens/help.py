@@ -13,10 +13,10 @@ from feeds.model import Cause, State
 from tui.bindings import Key
 from tui.format import fit
 from tui.lines import EMPTY, Line, line, title
+from tui.panes.columns import beside
 from tui.panes.line_pane import LinePane
-from tui.panes.route_page import beside
+from tui.state_look import GLYPHS, state_role
 from tui.theme import Paint
-from tui.view import GLYPHS, state_role
 
 _STATES = {
     State.OK: "clear",

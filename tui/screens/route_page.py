@@ -10,14 +10,17 @@ from textual.binding import BindingType
 
 from tui.bindings import Key, bindings, footer_keys
 from tui.lines import Line
-from tui.panes.bars import footer_line, header_line, headline_lines
 from tui.panes.chart import span_for
+from tui.panes.footer import footer_line
+from tui.panes.header import header_line
+from tui.panes.headline import headline_lines
 from tui.panes.line_pane import LinePane
-from tui.panes.route_page import route_lines
+from tui.panes.route_page.page import route_lines
 from tui.presenter import Presenter
+from tui.screens.arrangement import ONE_LINE_FROM
 from tui.screens.frame_screen import FrameScreen
+from tui.selection import chosen_route
 from tui.theme import Paint
-from tui.view import chosen_route
 
 
 class RouteScreen(FrameScreen):
@@ -38,7 +41,7 @@ class RouteScreen(FrameScreen):
         if not self.is_mounted:
             return
         view, paint, width = self.presenter.view, self.paint, self.size.width
-        one_line = width >= 160
+        one_line = width >= ONE_LINE_FROM
         headline = self.query_one("#headline", LinePane)
         headline.set_class(one_line, "-one")
         self.query_one("#header", LinePane).show([header_line(view, width)], paint)
@@ -49,7 +52,7 @@ class RouteScreen(FrameScreen):
         page.show(lines[self._top : self._top + page.size.height], paint, dimmed=view.freshness != "live")
         more = len(lines) > page.size.height
         keys = [("esc", "back"), *([("page ↑↓", "scroll")] if more else []), *footer_keys(self.keys, "route")]
-        self.query_one("#footer", LinePane).show([footer_line(keys, width, self.presenter.notice)], paint)
+        self.query_one("#footer", LinePane).show([footer_line(keys, width, self.presenter.notice.text)], paint)
 
     def _lines(self, width: int, height: int) -> list[Line]:
         """Made once a second: it holds charts."""
@@ -79,4 +82,4 @@ class RouteScreen(FrameScreen):
         if not self.presenter.view.back_s:
             self.dismiss()
         else:
-            self.presenter.leave()
+            self.presenter.undo()

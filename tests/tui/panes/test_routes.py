@@ -12,8 +12,10 @@ from tests.tui.scripted import SECOND, changed, frame, history
 from tui.history import HistoryBuffer
 from tui.lines import Line
 from tui.panes.route_columns import COLUMNS, columns_for
-from tui.panes.routes import Strips, routes_lines, strip
-from tui.view import GLYPHS, View
+from tui.panes.routes import routes_lines
+from tui.panes.state_strip import Strips
+from tui.state_look import GLYPHS
+from tui.view import View
 
 
 def view(shown: Frame, **changes: object) -> View:
@@ -139,15 +141,6 @@ def test_hostile_names_and_texts_stay_text() -> None:
 
 def test_filter_without_a_match_says_how_to_leave() -> None:
     assert "esc shows all" in board(frame("calm"), query="zzz")[1].text
-
-
-def test_the_strip_shows_the_worst_of_each_slice() -> None:
-    buffer = HistoryBuffer()
-    buffer.load(history("1011", 45, length_s=45))
-    shown = structs.replace(view(frame("1011", 45)), history=buffer)
-    parts = strip(shown, "binance.linear", 15, 60)
-    assert [role for _, role in parts] == ["ghost", "state.ok", "state.suspect", "state.congested"]
-    assert sum(len(text) for text, _ in parts) == 15
 
 
 def test_looking_back_shows_what_was_and_nothing_else() -> None:

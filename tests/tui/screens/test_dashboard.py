@@ -17,7 +17,8 @@ from tui.panes.line_pane import LinePane
 from tui.screens.help import HelpScreen
 from tui.screens.route_page import RouteScreen
 from tui.screens.watchlists import WatchlistScreen
-from tui.view import PANES, chosen_symbol
+from tui.selection import chosen_symbol
+from tui.view import PANES
 
 
 async def test_tab_and_shift_tab_move_between_symbols() -> None:

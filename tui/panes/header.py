@@ -1,4 +1,4 @@
-"""The lines around the panes: header, the one sentence, tabs of a small screen, footer."""
+"""The header: where, when, how far the figures can be trusted, and how many routes are in which state."""
 
 from __future__ import annotations
 
@@ -7,19 +7,11 @@ from collections.abc import Sequence
 from rich.cells import cell_len
 
 from feeds.model import State
-from tui.format import clean, clock, fit, milliseconds, money, wrap
-from tui.headline import headline
+from tui.format import clean, clock, milliseconds, money
 from tui.lines import Line, Part, line
-from tui.view import GLYPHS, PANES, View, chosen_symbol
-
-_NAMES = {
-    "routes": "Routes",
-    "spreads": "Spreads",
-    "depth": "Depth",
-    "rtt": "Round trip",
-    "advice": "Advice",
-    "events": "Events",
-}
+from tui.selection import chosen_symbol
+from tui.state_look import GLYPHS
+from tui.view import View
 
 
 def header_line(view: View, width: int) -> Line:
@@ -106,67 +98,3 @@ def _counts(view: View, *, words: bool = True) -> list[Part]:
 def _spread(left: Sequence[Part], right: Sequence[Part], width: int) -> Line:
     used = sum(cell_len(text) for text, _ in (*left, *right))
     return line(*left, (" " * max(0, width - used), "text"), *right, background="bar")
-
-
-def headline_lines(view: View, width: int, height: int) -> list[Line]:
-    """The one sentence, on one line where it fits, else on ``height`` of them; what to do is brighter."""
-    said = headline(view)
-    background = "banner" if said.tone == "lost" else ""
-    key = f"{said.key} " if said.key and view.frame is not None else ""
-    room = width - 3
-    if cell_len(said.text) + len(key) + 2 <= room:
-        gap = room - cell_len(said.text) - len(key)
-        return [
-            line(
-                (f" {said.glyph} ", f"{said.role} bold"),
-                (said.what, said.role if said.tone != "good" else "text"),
-                (f" {said.act}" if said.act else "", "bright bold" if said.tone == "bad" else "text"),
-                (" " * gap, "text"),
-                (key, "muted"),
-                background=background,
-            )
-        ]
-    words = wrap(said.text, room)
-    if height > 1 and max(cell_len(said.what), cell_len(said.act)) <= room:
-        words = [said.what, said.act] if said.act else [said.what]
-    words = [*words[: height - 1], fit(" ".join(words[height - 1 :]), room)] if len(words) > height else words
-    roles = (said.role if said.tone != "good" else "text", "bright bold" if said.tone == "bad" else "text")
-    lines: list[Line] = []
-    seen = 0
-    for index, text in enumerate(words):
-        # the boundary between what and act may fall inside this line
-        cut = max(0, min(len(text), len(said.what) - seen))
-        lead = f" {said.glyph} " if index == 0 else "   "
-        lines.append(
-            line((lead, f"{said.role} bold"), (text[:cut], roles[0]), (text[cut:], roles[1]), background=background)
-        )
-        seen += len(text) + 1
-    return lines
-
-
-def tabs_line(view: View, width: int) -> Line:
-    """The panes of a small screen, or of a zoomed one."""
-    parts: list[Part] = [(" ", "text")]
-    short = width < 76
-    for index, name in enumerate(PANES, 1):
-        word = _NAMES[name][:6] if short else _NAMES[name]
-        current = name == view.pane
-        parts += [(f" {index} ", "key"), (f"{word} ", "title bold underline" if current else "muted")]
-    return line(*parts)
-
-
-def footer_line(keys: Sequence[tuple[str, str]], width: int, notice: str = "") -> Line:
-    """What the keys do; the ones that do not fit are in the help. A notice takes the place of all but the last."""
-    if notice:
-        return line((" ", "text"), (fit(clean(notice), width - 2), "bright bold"), background="bar")
-    parts: list[Part] = [(" ", "text")]
-    used = 1
-    last = keys[-1] if keys else ("", "")
-    last_cells = cell_len(last[0]) + cell_len(last[1]) + 3
-    for key, word in keys:
-        cells = cell_len(key) + cell_len(word) + 3
-        if (key, word) != last and used + cells + last_cells > width:
-            continue
-        parts += [(key, "key"), (f" {word}  ", "muted")]
-        used += cells
-    return line(*parts, background="bar")
