@@ -22,7 +22,7 @@ from tui.screens.watchlists import WatchlistScreen
 from tui.theme import DARK, LIGHT, PALETTES, Paint, textual_theme
 
 _TICK_S = 0.5
-"""How often time is looked at when no frame comes."""
+"""The screen is drawn at least this often, so that ages go on when no frame comes."""
 
 
 class DetourApp(App[int]):
@@ -46,7 +46,7 @@ class DetourApp(App[int]):
         self._source = source
         self.keys = remapped(keys or {})
         self.fault: Exception | None = None
-        """What the source raised, for whoever started the app."""
+        """What the source raised; ``run`` raises it again."""
         if keys:
             self.set_keymap(dict(keys))
         self._paint = Paint(PALETTES.get(theme or "", DARK))
@@ -59,18 +59,18 @@ class DetourApp(App[int]):
         return DashboardScreen(self.presenter, self._paint, self.keys)
 
     def on_mount(self) -> None:
-        self.run_worker(self._listen(), name="frames")
+        self.run_worker(self._receive_messages(), name="frames")
         self.set_interval(_TICK_S, self.draw)
 
-    async def _listen(self) -> None:
-        """Ends with the source. A broken link is news for the screen, not an error of ours."""
+    async def _receive_messages(self) -> None:
+        """Reads until the source ends. A broken link is shown on the screen; it does not end the app."""
         try:
             async for message in self._source.messages():
                 self.presenter.receive(message)
         except OSError as error:
             self.presenter.disconnected(str(error))
             return
-        except Exception as error:  # only whoever made the source knows its errors: hand it back
+        except Exception as error:  # only the maker of the source knows its errors: hand it back
             self.fault = error
             self.exit(1)
             return
@@ -78,7 +78,7 @@ class DetourApp(App[int]):
             self.presenter.disconnected("it hung up")
 
     def draw(self) -> None:
-        """Draw the topmost full screen; one that a dialogue covers is drawn behind it."""
+        """Draw the topmost full screen, also where a dialogue covers it."""
         if not self.is_running:
             return
         self.presenter.tick()
@@ -92,16 +92,16 @@ class DetourApp(App[int]):
         self.call_later(self.run_action, action, self.screen)
 
     def _send(self, command: Command) -> None:
-        self.run_worker(self._deliver(command), name="command")
+        self.run_worker(self._send_command(command), name="command")
 
-    async def _deliver(self, command: Command) -> None:
+    async def _send_command(self, command: Command) -> None:
         try:
             await self._source.send(command)
         except OSError as error:
             self.presenter.notice.show(f"the collector did not take it: {error}")
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """None of Textual's own: the key table holds all there is."""
+        """None of Textual's own commands: the key table holds all that the app offers."""
         return ()
 
     def action_help(self) -> None:

@@ -1,4 +1,4 @@
-"""The command palette: every key of the table, and what can be named: symbols, routes, watchlists."""
+"""The command palette: every key of the table, and every symbol, route and watchlist by name."""
 
 from __future__ import annotations
 

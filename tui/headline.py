@@ -1,4 +1,4 @@
-"""The one sentence: what is wrong, since when, whose fault, what to do, at what price. Pure."""
+"""The headline: one sentence that says what is wrong, since when, whose fault, what to do and at what price. Pure."""
 
 from __future__ import annotations
 
@@ -48,15 +48,15 @@ class Headline(Struct, frozen=True, kw_only=True):
 
 
 def headline(view: View) -> Headline:
-    """What a trader should read first, and possibly only."""
+    """The sentence a trader reads first."""
     if view.lost:
         return _lost(view)
     frame = view.frame
     if frame is None:
-        return _cannot("Waiting for the collector's first picture.")
-    blind = _blind(frame)
-    if blind is not None:
-        return _cannot(blind)
+        return _not_known("Waiting for the collector's first picture.")
+    why = _no_verdicts(frame)
+    if why is not None:
+        return _not_known(why)
     advice = advice_of(frame, chosen_symbol(view))
     rows = ordered(frame)
     bad = frame.summary.slow + frame.summary.closed
@@ -67,8 +67,8 @@ def headline(view: View) -> Headline:
         tone="bad",
         glyph=GLYPHS[worst.state],
         role=f"state.{worst.state.value}",
-        what=_accusation(worst, bad),
-        act=_remedy(frame, advice),
+        what=_fault_of(worst, bad),
+        act=_what_to_do(frame, advice),
         key="h make it home" if advice and advice.best and advice.best != frame.home else "",
     )
 
@@ -82,12 +82,12 @@ def _lost(view: View) -> Headline:
     return Headline(tone="lost", glyph="✕", role="bright", what=what)
 
 
-def _cannot(what: str) -> Headline:
+def _not_known(what: str) -> Headline:
     return Headline(tone="unknown", glyph="·", role="state.unknown", what=what)
 
 
-def _blind(frame: Frame) -> str | None:
-    """Why nothing can be said of any venue; None when something can."""
+def _no_verdicts(frame: Frame) -> str | None:
+    """Why no venue can be judged; None where at least one is judged."""
     summary = frame.summary
     since = "" if summary.no_verdicts_since_ns is None else f" since {clock(summary.no_verdicts_since_ns)}"
     match summary.no_verdicts:
@@ -117,7 +117,7 @@ def _clear(frame: Frame, advice: AdviceRow | None) -> Headline:
     return Headline(tone="good", glyph="●", role="state.ok", what=f"{what};", act=act)
 
 
-def _accusation(worst: RouteRow, bad: int) -> str:
+def _fault_of(worst: RouteRow, bad: int) -> str:
     state = "has been blocked" if worst.state is State.BLOCKED else f"is {worst.state.value}"
     fault = "" if worst.cause is None else f", {_FAULT[worst.cause]}"
     others = bad - 1
@@ -125,7 +125,7 @@ def _accusation(worst: RouteRow, bad: int) -> str:
     return f"{clean(worst.route)} {state} since {clock(worst.since_ns)}{fault}{more}."
 
 
-def _remedy(frame: Frame, advice: AdviceRow | None) -> str:
+def _what_to_do(frame: Frame, advice: AdviceRow | None) -> str:
     if advice is None:
         return ""
     order = f"{advice.side.capitalize()} {money(advice.notional)} {clean(advice.symbol)}"

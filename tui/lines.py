@@ -1,4 +1,4 @@
-"""What a pane hands to the screen: lines of (text, role). A role is a word of ``theme.py``: drawing knows no colour."""
+"""What a pane hands to the screen: lines of (text, role). Roles are names of ``theme.py``; no pane names a colour."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The board as it was at the cursor: what the buffer remembers of each route, and nothing else."""
+"""The routes as they were at the cursor, from the series of the history."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _STATES = {rank: state for state, rank in SEVERITY.items()}
 
 
 def past_frame(view: View) -> Frame | None:
-    """The frame shown, with its routes as they were ``back_s`` ago. Causes and reasons are not remembered."""
+    """The frame shown, with its routes as they were ``back_s`` ago. The history holds no causes and no reasons."""
     frame = view.frame
     if frame is None:
         return None

@@ -55,7 +55,7 @@ class Presenter:
         self._changed()
 
     def tick(self) -> None:
-        """Let time pass in the view. Call before drawing."""
+        """Bring the view's ages and clock up to now. Call before drawing."""
         now_s = self._monotonic_s()
         view = self.view
         view.age_s = max(0.0, now_s - self._latest_s)
@@ -74,7 +74,7 @@ class Presenter:
         self._changed()
 
     def move_route(self, by: int) -> None:
-        """Stops at the ends: the worst row should not be one key beyond the last."""
+        """Stops at the first and the last row."""
         if self.view.frame is None:
             return
         names = [row.route for row in ordered(self.view.frame, self.view.query)]

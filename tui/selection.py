@@ -57,7 +57,7 @@ def advice_of(frame: Frame, symbol: str | None) -> AdviceRow | None:
 
 
 def step(names: Sequence[str], current: str | None, by: int) -> str | None:
-    """The neighbour of ``current``, round the corner at the ends."""
+    """The next name, or the one before; after the last comes the first."""
     if not names:
         return None
     if current not in names:

@@ -17,7 +17,7 @@ HUES: Final = 16
 
 
 class Palette(Struct, frozen=True, kw_only=True):
-    """Hex colours by role; ``backgrounds`` are backgrounds, ``""`` the screen's own."""
+    """Hex colours by name. The background ``""`` is the screen's own."""
 
     name: str
     colours: dict[str, str]

@@ -31,10 +31,11 @@ class View(Struct, kw_only=True):
     frame: Frame | None = None
     """What is shown: the newest frame, or the one held by ``frozen``."""
     now_ns: int = 0
-    """The collector's clock, carried on by our monotonic one since its last frame."""
+    """Now on the collector's clock: the time of the last frame plus what our monotonic clock has measured since."""
     age_s: float = 0.0
     """Since the newest frame came."""
     goodbye: str | None = None
+    """Why the collector is gone; None while it is there."""
     frozen: bool = False
     back_s: int = 0
     """How far the cursor on the charts looks back from the frame shown."""
@@ -54,7 +55,7 @@ class View(Struct, kw_only=True):
 
     @property
     def undoable(self) -> bool:
-        """Something differs from the plain live picture, and escape would undo it."""
+        """Whether there is something for escape to undo."""
         return bool(self.back_s or self.zoomed or self.query or self.events_up or self.frozen)
 
     @property

@@ -49,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
 
 @contextlib.contextmanager
 def _collector(arguments: list[str], log: Path) -> Iterator[None]:
-    """Runs the collector while the block runs. Its end is ours: it watches its standard input."""
+    """Runs the collector while the block runs. The collector ends when its standard input is closed."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as sink:
         process = subprocess.Popen(

@@ -121,7 +121,7 @@ def _home_of(in_use: Watchlist, new: Watchlist) -> str | None:
 
 
 def _unlisted(known: Known) -> Known:
-    """For lists that are in the file already: a venue may delist a symbol any day without breaking the file."""
+    """Without listings: a symbol that a venue has delisted must not make the user's file invalid."""
     return Known(routes=known.routes, by_name=known.by_name)
 
 

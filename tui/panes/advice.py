@@ -1,4 +1,4 @@
-"""What to do now with the chosen symbol: best route, second, split, home with its costs, who is out, and N-1."""
+"""The advice pane, for the chosen symbol: best route, second, split, home with its costs, who is out, and N-1."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _INDENT = " " * (_TAG + 1)
 _REST = 11
 """Cells behind a cost: ``saves 123.4``."""
 _NEGLIGIBLE = 0.001
-"""Shares of an order below this are lots and roundings, not money that finds no book."""
+"""Shares of an order below this come from lot sizes and rounding; they are not shown as missing."""
 _SMALLEST_PART = 0.005
 """Of a split: less would read 0 %."""
 _PARTS: tuple[tuple[str, str], ...] = (
@@ -28,7 +28,7 @@ _PARTS: tuple[tuple[str, str], ...] = (
 
 
 def advice_lines(view: View, width: int, height: int) -> list[Line]:
-    """Most useful first; what does not fit below is the least so."""
+    """The most useful block first; what does not fit is left out from below."""
     symbol = chosen_symbol(view)
     advice = None if view.frame is None else advice_of(view.frame, symbol)
     order = "" if advice is None else f"{advice.side} {money(advice.notional)} {clean(advice.symbol)}"

@@ -14,7 +14,7 @@ from tui.panes.raster import Cells, Curve, parts, raster
 
 SPANS_S = (60, 120, 300, 900, 1800)
 _LEAST = 1e-9
-"""Below this a value is nothing to a chart; a power of ten of it may not be."""
+"""Values below this are drawn as zero: a logarithm of them would stretch the scale."""
 _SWATCH = {False: "━━", True: "╍╍"}
 
 
@@ -100,8 +100,7 @@ def _linear_steps(high: float, count: int) -> list[float]:
 
 
 def span_for(buffer: HistoryBuffer, widest_s: int, end_s: int) -> int:
-    """The shortest span that holds all there is up to ``end_s``, at most ``widest_s``: a young session fills its
-    chart too, and a frozen one stays as it is."""
+    """The shortest span that holds all up to ``end_s``, at most ``widest_s``: a new session fills its chart too."""
     begin_s = buffer.begin_s()
     held = 0 if begin_s is None else end_s - begin_s + 1
     return next((span for span in SPANS_S if span >= held or span >= widest_s), widest_s)

@@ -1,4 +1,4 @@
-"""Depth of the chosen symbol by route, side by side. The same width of a bar is the same money all over the pane."""
+"""The depth pane: the chosen symbol's depth by route. Bars of equal width are equal money all over the pane."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def _was(pair: PairRow, normal: Depth | None, thin: bool) -> str:
 def _bar(
     value: float | None, normal: float | None, width: int, most: float, role: str, *, leftwards: bool
 ) -> list[Part]:
-    """The bar, and in its shadow what is missing to the route's own normal."""
+    """The bar, and shaded behind it what the route lacks to its own normal."""
     drawn = bar((value or 0.0) / most * width, width, leftwards=leftwards).strip()
     reach = 0 if normal is None else min(width, round(normal / most * width))
     ghost = "░" * max(0, reach - len(drawn))

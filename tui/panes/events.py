@@ -1,4 +1,4 @@
-"""What happened, newest first."""
+"""The events pane: what happened, newest first."""
 
 from __future__ import annotations
 

@@ -13,9 +13,9 @@ from tui.state_look import GLYPHS, state_role
 
 BRIGHT = "bright bold"
 _SILENT_MS = 3_000.0
-"""From here on a feed's figures are old news: dimmed."""
+"""Silence from which the figures of a feed are dimmed."""
 _GONE_MS = 10_000.0
-"""From here on they are removed, and the silence takes their place."""
+"""Silence from which they are removed; how long it lasts is shown instead."""
 
 
 class Cell(Struct, frozen=True):
@@ -40,8 +40,8 @@ def is_high(value: float | None, high_from: float | None) -> bool:
     return value is not None and high_from is not None and value >= high_from
 
 
-def accused(row: RouteRow, *signals: str) -> bool:
-    """A reason of the verdict names this figure."""
+def in_reasons(row: RouteRow, *signals: str) -> bool:
+    """Whether a reason of the verdict names this figure."""
     return any(reason.signal.startswith(signals) for reason in row.reasons)
 
 
@@ -51,11 +51,11 @@ def _ms(value: float | None, bright: bool) -> Cell:
 
 def _rest50(row: RouteRow, now_ns: int) -> Cell:
     value = row.rest_ms.p50
-    return _ms(value, is_high(value, row.rest_high_ms) or accused(row, "rest_p50"))
+    return _ms(value, is_high(value, row.rest_high_ms) or in_reasons(row, "rest_p50"))
 
 
 def _rest99(row: RouteRow, now_ns: int) -> Cell:
-    return _ms(row.rest_ms.p99, accused(row, "rest_p99"))
+    return _ms(row.rest_ms.p99, in_reasons(row, "rest_p99"))
 
 
 def _share(value: float | None, bright: bool) -> Cell:
@@ -76,7 +76,7 @@ def _age50(row: RouteRow, now_ns: int) -> Cell:
     if silent >= _GONE_MS:  # the figure is gone, its age stands there
         return Cell(seconds(silent), BRIGHT)
     value = row.feed_age_ms.p50
-    return _feed(value, row, is_high(value, row.age_high_ms) or accused(row, "feed_age"))
+    return _feed(value, row, is_high(value, row.age_high_ms) or in_reasons(row, "feed_age"))
 
 
 def _rate(row: RouteRow, now_ns: int) -> Cell:
@@ -126,18 +126,22 @@ COLUMNS: tuple[Column, ...] = (
         head="lost%",
         width=5,
         rank=4,
-        cell=lambda row, now: _share(row.rest_ms.lost, accused(row, "rest_lost")),
+        cell=lambda row, now: _share(row.rest_ms.lost, in_reasons(row, "rest_lost")),
     ),
     Column(
         key="errors",
         head="err%",
         width=5,
         rank=4,
-        cell=lambda row, now: _share(row.error_share, accused(row, "rest_error")),
+        cell=lambda row, now: _share(row.error_share, in_reasons(row, "rest_error")),
     ),
-    Column(key="ws", head="ws", width=5, rank=2, cell=lambda row, now: _ms(row.ws_ms.p50, accused(row, "ws_"))),
+    Column(key="ws", head="ws", width=5, rank=2, cell=lambda row, now: _ms(row.ws_ms.p50, in_reasons(row, "ws_"))),
     Column(
-        key="tcp", head="tcp", width=5, rank=2, cell=lambda row, now: _ms(row.tcp_ms, accused(row, "tcp_", "kernel_"))
+        key="tcp",
+        head="tcp",
+        width=5,
+        rank=2,
+        cell=lambda row, now: _ms(row.tcp_ms, in_reasons(row, "tcp_", "kernel_")),
     ),
     Column(key="age50", head="age p50", width=7, rank=0, cell=_age50),
     Column(
@@ -145,14 +149,14 @@ COLUMNS: tuple[Column, ...] = (
         head="p99",
         width=6,
         rank=2,
-        cell=lambda row, now: _feed(row.feed_age_ms.p99, row, accused(row, "feed_age_p99")),
+        cell=lambda row, now: _feed(row.feed_age_ms.p99, row, in_reasons(row, "feed_age_p99")),
     ),
     Column(
         key="engine",
         head="engine",
         width=6,
         rank=5,
-        cell=lambda row, now: _feed(row.engine_lag_ms, row, accused(row, "engine_")),
+        cell=lambda row, now: _feed(row.engine_lag_ms, row, in_reasons(row, "engine_")),
     ),
     Column(key="rate", head="msg/s", width=6, rank=2, cell=_rate),
     Column(key="gaps", head="gaps", width=5, rank=5, cell=lambda row, now: _counter(row.gaps)),
@@ -169,7 +173,7 @@ COLUMNS: tuple[Column, ...] = (
         head="limit%",
         width=6,
         rank=5,
-        cell=lambda row, now: _share(row.weight_used, accused(row, "weight_")),
+        cell=lambda row, now: _share(row.weight_used, in_reasons(row, "weight_")),
     ),
 )
 

@@ -29,7 +29,7 @@ def routes_lines(view: View, width: int, height: int, strips: Strips) -> list[Li
     when = f"as it was at {clock((view.at_s - view.back_s) * _SECOND_NS)} · " if view.back_s else ""
     detail = f"{when}worst first · times in ms{f' · filter: {clean(view.query)}' if view.query else ''}"
     head = title(width, 1, "Routes", detail, current=view.pane == "routes")
-    frame = strips.as_it_was(view) if view.back_s else view.frame
+    frame = strips.frame_at_cursor(view) if view.back_s else view.frame
     if frame is None:
         return [head, note("waiting for the collector's first picture")]
     rows = ordered(frame, view.query)

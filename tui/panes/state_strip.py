@@ -18,13 +18,13 @@ _STRIP_S = 900
 
 
 class Strips:
-    """History strips, kept until the buffer moves on."""
+    """Keeps the strips of all routes until a second is added to the history."""
 
     def __init__(self) -> None:
         self._key: tuple[int, int, int] = (-1, 0, 0)
         self._strips: dict[str, tuple[Part, ...]] = {}
-        self._was_key: tuple[int, int] = (0, 0)
-        self._was: Frame | None = None
+        self._past_key: tuple[int, int] = (0, 0)
+        self._past: Frame | None = None
 
     def of(self, view: View, route: str, width: int) -> tuple[Part, ...]:
         """``width`` cells: height is the score, colour the state, a dot no data."""
@@ -37,13 +37,13 @@ class Strips:
             found = self._strips[route] = strip(view, route, width, strip_span_s(view))
         return found
 
-    def as_it_was(self, view: View) -> Frame | None:
-        """The picture at the cursor, as far as the buffer tells it; made once for each place of the cursor."""
+    def frame_at_cursor(self, view: View) -> Frame | None:
+        """The frame at the cursor; made once for each place of the cursor."""
         key = (view.at_s, view.back_s)
-        if key != self._was_key or self._was is None:
-            self._was_key = key
-            self._was = past_frame(view)
-        return self._was
+        if key != self._past_key or self._past is None:
+            self._past_key = key
+            self._past = past_frame(view)
+        return self._past
 
 
 def strip_span_s(view: View) -> int:

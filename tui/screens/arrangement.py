@@ -24,7 +24,7 @@ class Arrangement(Struct, frozen=True):
 
 
 def arrange(width: int, height: int, routes: int, zoomed: bool = False) -> Arrangement:
-    """Depends on the size and on how many routes there are, never on what they say: nothing jumps."""
+    """Depends on the size and the number of routes, never on their figures: no pane moves while one reads."""
     headline_height = 1 if width >= ONE_LINE_FROM else 2
     small = width < SMALL_BELOW[0] or height < SMALL_BELOW[1]
     if small or zoomed:

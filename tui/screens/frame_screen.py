@@ -24,7 +24,7 @@ class FrameScreen(Screen[None]):
         self.keys = keys
 
     def draw(self) -> None:
-        """Show the presenter's view as it is now: each screen in its own way."""
+        """Show the presenter's view as it is now."""
 
     def span_s(self) -> int:
         """How much time the charts show."""

@@ -1,4 +1,4 @@
-"""Help: the key table as it is, and what glyphs and words mean."""
+"""Help: the keys, and what glyphs and words mean."""
 
 from __future__ import annotations
 
