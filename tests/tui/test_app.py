@@ -43,7 +43,7 @@ async def test_resizing_restacks_and_loses_nothing() -> None:
         assert seen.panes() == ["advice"]
         await seen.pilot.resize_terminal(160, 45)
         await seen.pilot.pause()
-        assert len(seen.panes()) == 6
+        assert len(seen.panes()) == len(PANES)
         assert "go    okx.linear" in seen.text("advice")
 
 

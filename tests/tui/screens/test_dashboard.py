@@ -85,7 +85,7 @@ async def test_number_keys_choose_and_z_zooms() -> None:
         await seen.press("3")
         assert seen.panes() == ["depth"]
         await seen.press("escape")
-        assert len(seen.panes()) == 6
+        assert len(seen.panes()) == len(PANES)
 
 
 @pytest.mark.parametrize(("key", "pane"), [(str(i + 1), name) for i, name in enumerate(PANES)])
