@@ -11,7 +11,7 @@ what was not abnormal over about 10 minutes; None until there is enough.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Literal, TypeAlias
 
 from msgspec import Struct
@@ -128,9 +128,15 @@ class RouteRow(Struct, frozen=True, kw_only=True):
     """Of probes on kept-alive connections, last 30 s."""
     cold: Phases = Phases()
     """Of probes on new connections, last 15 minutes."""
+    venue_time_ms: float | None = None
+    """The venue's own share of a warm REST request: time to first byte less the kernel's round trip."""
     baseline_rest_ms: float | None = None
     baseline_age_ms: float | None = None
     """What is normal for this route's round trip and feed age."""
+    rest_high_ms: float | None = None
+    """From this value on, ``rest_ms.p50`` is called high for this route."""
+    age_high_ms: float | None = None
+    """From this value on, ``feed_age_ms.p50`` is called high for this route."""
     channels: tuple[ChannelRow, ...] = ()
     garbled: int = 0
     """Messages that did not decode, since the watchlist was chosen."""
@@ -174,6 +180,10 @@ class PairRow(Struct, frozen=True, kw_only=True):
     normal_depth: Depth | None = None
     """The route's own normal within 10 bp of mid."""
     normal_spread_bps: float | None = None
+    thin: bool = False
+    """The depth within 10 bp is low for this route, on either side."""
+    wide: bool = False
+    """The spread is high for this route."""
     gap_bps: float | None = None
     """Mid against the median of the other routes' mids, signed (``feeds.consensus``), as of the judge's last step, at
     most a second ago. The reason of a price verdict and the advice show the same figure."""
@@ -188,6 +198,34 @@ class PairRow(Struct, frozen=True, kw_only=True):
     next_funding_ns: int | None = None
     liquidated: float | None = None
     """Quote currency liquidated in the last minute; None where the venue has reported none yet."""
+
+
+class BandDepth(Struct, frozen=True, kw_only=True):
+    """The live books of one symbol added up, within one distance of mid. Quote currency."""
+
+    bid: float
+    ask: float
+    books: int
+    """How many books are in the sum: live ones that reach that far on both sides."""
+    largest: str
+    """The venue that holds most."""
+    bid_without: float
+    """The sum without ``largest``."""
+    ask_without: float
+    hhi: float | None
+    """Herfindahl-Hirschman index of the depth by venue, bid and ask together: 1 / n to 1."""
+    effective_venues: float | None
+    """1 / ``hhi``: how many venues of equal depth would be as concentrated; 1 where one venue holds everything."""
+
+
+class SymbolDepth(Struct, frozen=True, kw_only=True):
+    """Depth of a watched symbol over all routes."""
+
+    symbol: str
+    listed: int
+    """Routes that list the symbol."""
+    bands: dict[str, BandDepth] = {}
+    """By band in bp, as in ``PairRow.depth``. A band without any live book is left out."""
 
 
 class Share(Struct, frozen=True, kw_only=True):
@@ -280,23 +318,6 @@ class AdviceRow(Struct, frozen=True, kw_only=True):
     """One clause: what speaks against home, empty when nothing does."""
 
 
-class Concentration(Struct, frozen=True, kw_only=True):
-    """How concentrated an amount is among venues."""
-
-    hhi: float | None
-    """Herfindahl-Hirschman index: 1 / n to 1; None when there is nothing to share."""
-    effective_venues: float | None
-    """1 / HHI: how many equal venues would be as concentrated."""
-
-
-class DepthConcentration(Struct, frozen=True, kw_only=True):
-    """How the depth of a watched symbol is divided among the venues with a live book."""
-
-    symbol: str
-    bands: dict[str, Concentration]
-    """By band in bp, as ``PairRow.depth``: bid and ask together, of books that reach that far on both sides."""
-
-
 class BasisRow(Struct, frozen=True, kw_only=True):
     """What one unit of a currency costs in another, from live books; prices in the two are compared through it."""
 
@@ -323,6 +344,8 @@ class SelfRow(Struct, frozen=True, kw_only=True):
     """Since when it answers, or does not."""
     clock: str = ""
     """Clock statement: how ours compares with the venues'."""
+    late: bool = False
+    """Our own event loop is so late that percentiles of a few milliseconds are partly ours."""
     cpu_share: float | None = None
     """Of one core, over the last second."""
     rss_mb: float | None = None
@@ -352,6 +375,27 @@ class Order(Struct, frozen=True, kw_only=True):
     """Quote currency."""
 
 
+NoVerdicts: TypeAlias = Literal["uplink_down", "no_routes", "uplink_doubtful", "own_lag", "warming"]
+"""Why no venue can be judged now."""
+
+
+class Summary(Struct, frozen=True, kw_only=True):
+    """All routes together."""
+
+    worst_first: tuple[str, ...] = ()
+    """Route names: by severity, then home, then by name."""
+    clear: int = 0
+    """Routes whose state is ``ok``."""
+    slow: int = 0
+    """``suspect`` or ``congested``."""
+    closed: int = 0
+    """``stalled``, ``down``, ``halted`` or ``blocked``."""
+    unknown: int = 0
+    no_verdicts: NoVerdicts | None = None
+    """None: at least one route is judged."""
+    no_verdicts_since_ns: int | None = None
+
+
 class Frame(Struct, frozen=True, kw_only=True, eq=False):
     """Everything known at ``t_ns``."""
 
@@ -374,9 +418,10 @@ class Frame(Struct, frozen=True, kw_only=True, eq=False):
     order: Order
     routes: tuple[RouteRow, ...]
     pairs: tuple[PairRow, ...]
+    summary: Summary = Summary()
+    depth: tuple[SymbolDepth, ...] = ()
+    """By watched symbol."""
     advice: tuple[AdviceRow, ...]
-    concentration: tuple[DepthConcentration, ...] = ()
-    """One a watched symbol."""
     basis: tuple[BasisRow, ...] = ()
     own: SelfRow
     events: tuple[EventRow, ...]
@@ -384,6 +429,11 @@ class Frame(Struct, frozen=True, kw_only=True, eq=False):
 
 
 EVENTS_KEPT = 200
+
+
+def worst_first(routes: Iterable[RouteRow], home: str | None) -> list[RouteRow]:
+    """By severity, then home, then by name: a row moves only when its state changes, never because a number did."""
+    return sorted(routes, key=lambda row: (-SEVERITY[row.state], row.route != home, row.route))
 
 
 class History(Struct, frozen=True, kw_only=True, eq=False):
@@ -402,8 +452,9 @@ def points(frame: Frame) -> Iterator[tuple[str, float | None]]:
     """A frame's values for ``History.series``: (name, value). What is not current is None.
 
     ``rest:ROUTE`` (p50 ms), ``lost:ROUTE`` (share), ``age:ROUTE`` (p50 ms), ``score:ROUTE``, ``state:ROUTE``
-    (SEVERITY), ``spread:ROUTE:SYMBOL`` (bp), ``bid10:ROUTE:SYMBOL`` and ``ask10:ROUTE:SYMBOL`` (quote currency within
-    10 bp), ``effective10:SYMBOL`` (effective venues by depth within 10 bp).
+    (SEVERITY), ``since:ROUTE`` (start of that state, s since the epoch), ``spread:ROUTE:SYMBOL`` (bp),
+    ``bid10:ROUTE:SYMBOL`` and ``ask10:ROUTE:SYMBOL`` (quote currency within 10 bp), ``venues:SYMBOL`` (effective
+    venues by depth within 10 bp).
     """
     for row in frame.routes:
         yield f"rest:{row.route}", row.rest_ms.p50
@@ -411,15 +462,16 @@ def points(frame: Frame) -> Iterator[tuple[str, float | None]]:
         yield f"age:{row.route}", row.feed_age_ms.p50
         yield f"score:{row.route}", row.score
         yield f"state:{row.route}", SEVERITY[row.state]
+        yield f"since:{row.route}", row.since_ns / 1e9
     for pair in frame.pairs:
         live = pair.state == "live"
         near = pair.depth.get("10") if live else None
         yield f"spread:{pair.route}:{pair.symbol}", pair.spread_bps if live else None
         yield f"bid10:{pair.route}:{pair.symbol}", None if near is None else near.bid
         yield f"ask10:{pair.route}:{pair.symbol}", None if near is None else near.ask
-    for depth in frame.concentration:
-        share = depth.bands.get("10")
-        yield f"effective10:{depth.symbol}", share.effective_venues if share is not None else None
+    for total in frame.depth:
+        band = total.bands.get("10")
+        yield f"venues:{total.symbol}", None if band is None else band.effective_venues
 
 
 class UseWatchlist(Struct, frozen=True, tag=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,13 @@ def test_every_contract_has_a_breach(house: Path) -> None:
     assert {line.partition('"')[2].rstrip('"') for line in text.splitlines() if line.startswith("id = ")} == set(
         BREACHES
     )
+
+
+def test_the_screen_is_walled_in_whole() -> None:
+    contracts = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    listed = next(set(c["source_modules"]) for c in contracts if c["id"] == "screen")
+    found = {f"tui.{path.stem}" for path in (REPOSITORY / "tui").iterdir() if path.suffix == ".py" or path.is_dir()}
+    assert listed == {name for name in found if not name.startswith("tui.__")} - {"tui.commands"}
 
 
 @pytest.mark.parametrize("contract", BREACHES)

@@ -1,4 +1,4 @@
-"""The Textual app: wires a source of frames, the desk and the screens together."""
+"""The Textual app: wires a source of frames, the presenter and the screens together."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from textual.screen import Screen
 
 from feeds.frame import Command
 from tui.bindings import remapped
-from tui.palette import DetourCommands
-from tui.presenter import Desk
+from tui.command_palette import DetourCommands
+from tui.frame_source import FrameSource
+from tui.presenter import Presenter
 from tui.screens.dashboard import DashboardScreen
 from tui.screens.frame_screen import FrameScreen
 from tui.screens.help import HelpScreen
 from tui.screens.watchlists import WatchlistScreen
-from tui.source import Source
 from tui.theme import DARK, LIGHT, PALETTES, Paint, textual_theme
 
 _TICK_S = 0.5
-"""How often time is looked at when no frame comes."""
+"""The screen is drawn at least this often, so that ages go on when no frame comes."""
 
 
 class DetourApp(App[int]):
@@ -35,7 +35,7 @@ class DetourApp(App[int]):
 
     def __init__(
         self,
-        source: Source,
+        source: FrameSource,
         *,
         monotonic_s: Callable[[], float] = time.monotonic,
         theme: str | None = None,
@@ -46,42 +46,42 @@ class DetourApp(App[int]):
         self._source = source
         self.keys = remapped(keys or {})
         self.fault: Exception | None = None
-        """What the source raised, for whoever started the app."""
+        """What the source raised; ``run`` raises it again."""
         if keys:
             self.set_keymap(dict(keys))
         self._paint = Paint(PALETTES.get(theme or "", DARK))
         for palette in PALETTES.values():
             self.register_theme(textual_theme(palette))
         self.theme = f"detour-{self._paint.palette.name}"
-        self.desk = Desk(monotonic_s, self._send, self.draw)
+        self.presenter = Presenter(monotonic_s, self._send, self.draw)
 
     def get_default_screen(self) -> Screen[None]:
-        return DashboardScreen(self.desk, self._paint, self.keys)
+        return DashboardScreen(self.presenter, self._paint, self.keys)
 
     def on_mount(self) -> None:
-        self.run_worker(self._listen(), name="frames")
+        self.run_worker(self._receive_messages(), name="frames")
         self.set_interval(_TICK_S, self.draw)
 
-    async def _listen(self) -> None:
-        """Ends with the source. A broken link is news for the screen, not an error of ours."""
+    async def _receive_messages(self) -> None:
+        """Reads until the source ends. A broken link is shown on the screen; it does not end the app."""
         try:
             async for message in self._source.messages():
-                self.desk.take(message)
+                self.presenter.receive(message)
         except OSError as error:
-            self.desk.hang_up(str(error))
+            self.presenter.disconnected(str(error))
             return
-        except Exception as error:  # only whoever made the source knows its errors: hand it back
+        except Exception as error:  # only the maker of the source knows its errors: hand it back
             self.fault = error
             self.exit(1)
             return
-        if self.desk.view.goodbye is None:
-            self.desk.hang_up("it hung up")
+        if self.presenter.view.goodbye is None:
+            self.presenter.disconnected("it hung up")
 
     def draw(self) -> None:
-        """Draw the topmost full screen; one that a dialogue covers is drawn behind it."""
+        """Draw the topmost full screen, also where a dialogue covers it."""
         if not self.is_running:
             return
-        self.desk.tick()
+        self.presenter.tick()
         for screen in reversed(self.screen_stack):
             if isinstance(screen, FrameScreen):
                 screen.draw()
@@ -92,33 +92,33 @@ class DetourApp(App[int]):
         self.call_later(self.run_action, action, self.screen)
 
     def _send(self, command: Command) -> None:
-        self.run_worker(self._deliver(command), name="command")
+        self.run_worker(self._send_command(command), name="command")
 
-    async def _deliver(self, command: Command) -> None:
+    async def _send_command(self, command: Command) -> None:
         try:
             await self._source.send(command)
         except OSError as error:
-            self.desk.say(f"the collector did not take it: {error}")
+            self.presenter.notice.show(f"the collector did not take it: {error}")
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """None of Textual's own: the key table holds all there is."""
+        """None of Textual's own commands: the key table holds all that the app offers."""
         return ()
 
     def action_help(self) -> None:
         self.push_screen(HelpScreen(self._paint, self.keys))
 
     def action_freeze(self) -> None:
-        self.desk.freeze()
+        self.presenter.freeze()
 
     def action_watchlists(self) -> None:
-        frame = self.desk.view.frame
+        frame = self.presenter.view.frame
         if frame is None or not frame.watchlists:
-            self.desk.say("no watchlists known yet")
+            self.presenter.notice.show("no watchlists known yet")
             return
 
         def picked(name: str | None) -> None:
             if name is not None:
-                self.desk.use_watchlist(name)
+                self.presenter.requests.use_watchlist(name)
 
         self.push_screen(WatchlistScreen(frame.watchlists, frame.watchlist), picked)
 
@@ -134,7 +134,7 @@ class DetourApp(App[int]):
         self.exit(0)
 
 
-def run(source: Source, *, theme: str | None = None, keys: Mapping[str, str] | None = None) -> int:
+def run(source: FrameSource, *, theme: str | None = None, keys: Mapping[str, str] | None = None) -> int:
     """Show the screen until the user quits; the process's exit code. Raises what the source raised, OSError aside."""
     app = DetourApp(source, theme=theme, keys=keys)
     app.run()

@@ -1,4 +1,4 @@
-"""Every key, once: bindings, footer, help, command palette and the user's ``[keys]`` all read this table."""
+"""The table of keys. Bindings, footer, help, command palette and the user's ``[keys]`` all read it."""
 
 from __future__ import annotations
 
@@ -64,12 +64,12 @@ ACTIONS: tuple[str, ...] = tuple(key.id for key in KEYS)
 
 
 def bindings(place: Place) -> list[Binding]:
-    """Textual's bindings of a screen: what works anywhere, and there."""
+    """Textual's bindings of a screen: keys that work anywhere, and those of this screen."""
     return [Binding(key.keys, key.action, key.help, show=False, id=key.id) for key in KEYS if _works(key, place)]
 
 
 def remapped(chosen: Mapping[str, str]) -> tuple[Key, ...]:
-    """The table with the user's keys in it; ids that are not in it are left alone."""
+    """The table with the user's keys in it. Unknown ids are ignored."""
     return tuple(
         structs.replace(key, keys=chosen[key.id], shown=chosen[key.id]) if key.id in chosen else key for key in KEYS
     )

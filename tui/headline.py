@@ -1,4 +1,4 @@
-"""The one sentence: what is wrong, since when, whose fault, what to do, at what price. Pure."""
+"""The headline: one sentence that says what is wrong, since when, whose fault, what to do and at what price. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from msgspec import Struct
 from feeds.frame import AdviceRow, Frame, RouteRow
 from feeds.model import Cause, State
 from tui.format import bps, clean, clock, milliseconds, money
-from tui.view import CLOSED, GLYPHS, SLOW, View, advice_of, chosen_symbol, ordered
+from tui.selection import advice_of, chosen_symbol, ordered
+from tui.state_look import GLYPHS
+from tui.view import View
 
 Tone: TypeAlias = Literal["good", "bad", "unknown", "lost"]
 
@@ -30,7 +32,7 @@ _FAULT = {
 }
 
 
-class Sentence(Struct, frozen=True, kw_only=True):
+class Headline(Struct, frozen=True, kw_only=True):
     """``role`` colours glyph and words; ``act`` is what to do, shown brighter; ``key`` the keystroke that does it."""
 
     tone: Tone
@@ -45,86 +47,85 @@ class Sentence(Struct, frozen=True, kw_only=True):
         return f"{self.what} {self.act}".strip()
 
 
-def sentence(view: View) -> Sentence:
-    """What a trader should read first, and possibly only."""
+def headline(view: View) -> Headline:
+    """The sentence a trader reads first."""
     if view.lost:
         return _lost(view)
     frame = view.frame
     if frame is None:
-        return _cannot("Waiting for the collector's first picture.")
-    blind = _blind(frame)
-    if blind is not None:
-        return _cannot(blind)
+        return _not_known("Waiting for the collector's first picture.")
+    why = _no_verdicts(frame)
+    if why is not None:
+        return _not_known(why)
     advice = advice_of(frame, chosen_symbol(view))
     rows = ordered(frame)
-    bad = [row for row in rows if row.state in SLOW or row.state in CLOSED]
+    bad = frame.summary.slow + frame.summary.closed
     if not bad:
         return _clear(frame, advice)
-    worst = bad[0]
-    return Sentence(
+    worst = rows[0]
+    return Headline(
         tone="bad",
         glyph=GLYPHS[worst.state],
         role=f"state.{worst.state.value}",
-        what=_accusation(worst, bad),
-        act=_remedy(frame, advice),
+        what=_fault_of(worst, bad),
+        act=_what_to_do(frame, advice),
         key="h make it home" if advice and advice.best and advice.best != frame.home else "",
     )
 
 
-def _lost(view: View) -> Sentence:
+def _lost(view: View) -> Headline:
     why = f" ({clean(view.goodbye)})" if view.goodbye else ""
     if view.frame is None:
         what = f"No news from the collector{why}: nothing was ever heard."
     else:
         what = f"No news from the collector since {clock(view.heard_ns)}{why}: everything below is old."
-    return Sentence(tone="lost", glyph="✕", role="bright", what=what)
+    return Headline(tone="lost", glyph="✕", role="bright", what=what)
 
 
-def _cannot(what: str) -> Sentence:
-    return Sentence(tone="unknown", glyph="·", role="state.unknown", what=what)
+def _not_known(what: str) -> Headline:
+    return Headline(tone="unknown", glyph="·", role="state.unknown", what=what)
 
 
-def _blind(frame: Frame) -> str | None:
-    """Why nothing can be said of any venue; None when something can."""
-    own = frame.own
-    if own.witness == "down":
-        since = f" since {clock(own.witness_since_ns)}" if own.witness_since_ns is not None else ""
-        return f"Our uplink is down{since}: no verdicts on venues."
-    if not frame.routes:
-        return "This watchlist has no routes: press w for another one."
-    if any(row.state is not State.UNKNOWN for row in frame.routes):
-        return None
-    causes = {row.cause for row in frame.routes}
-    since = clock(min(row.since_ns for row in frame.routes))
-    if Cause.UPLINK in causes:
-        return f"Our uplink is in doubt since {since}: no verdicts on venues."
-    if Cause.SELF in causes:
-        lag = milliseconds(own.loop_lag_ms.p99)
-        return f"Our own machine is late since {since} (lag p99 {lag} ms): no verdicts on venues."
-    return f"Warming up since {since}: no verdicts until every route has shown its own normal."
+def _no_verdicts(frame: Frame) -> str | None:
+    """Why no venue can be judged; None where at least one is judged."""
+    summary = frame.summary
+    since = "" if summary.no_verdicts_since_ns is None else f" since {clock(summary.no_verdicts_since_ns)}"
+    match summary.no_verdicts:
+        case None:
+            return None
+        case "uplink_down":
+            return f"Our uplink is down{since}: no verdicts on venues."
+        case "no_routes":
+            return "This watchlist has no routes: press w for another one."
+        case "uplink_doubtful":
+            return f"Our uplink is in doubt{since}: no verdicts on venues."
+        case "own_lag":
+            lag = milliseconds(frame.own.loop_lag_ms.p99)
+            return f"Our own machine is late{since} (lag p99 {lag} ms): no verdicts on venues."
+        case "warming":
+            return f"Warming up{since}: no verdicts until every route has shown its own normal."
 
 
-def _clear(frame: Frame, advice: AdviceRow | None) -> Sentence:
-    clear = sum(row.state is State.OK for row in frame.routes)
-    unknown = len(frame.routes) - clear
+def _clear(frame: Frame, advice: AdviceRow | None) -> Headline:
+    clear, unknown = frame.summary.clear, frame.summary.unknown
     what = f"{clear} route{'s' if clear != 1 else ''} clear" + (f", {unknown} not known yet" if unknown else "")
     if advice is None or advice.best is None or advice.best_cost_bps is None:
-        return Sentence(tone="good", glyph="●", role="state.ok", what=f"{what}.")
+        return Headline(tone="good", glyph="●", role="state.ok", what=f"{what}.")
     order = f"to {advice.side} {money(advice.notional)} {clean(advice.symbol)}"
     saving = _saving(advice)
     act = f"{clean(advice.best)} is cheapest {order}: {bps(advice.best_cost_bps)} bp all in{saving}."
-    return Sentence(tone="good", glyph="●", role="state.ok", what=f"{what};", act=act)
+    return Headline(tone="good", glyph="●", role="state.ok", what=f"{what};", act=act)
 
 
-def _accusation(worst: RouteRow, bad: list[RouteRow]) -> str:
+def _fault_of(worst: RouteRow, bad: int) -> str:
     state = "has been blocked" if worst.state is State.BLOCKED else f"is {worst.state.value}"
     fault = "" if worst.cause is None else f", {_FAULT[worst.cause]}"
-    others = len(bad) - 1
+    others = bad - 1
     more = f" ({others} more not clear)" if others else ""
     return f"{clean(worst.route)} {state} since {clock(worst.since_ns)}{fault}{more}."
 
 
-def _remedy(frame: Frame, advice: AdviceRow | None) -> str:
+def _what_to_do(frame: Frame, advice: AdviceRow | None) -> str:
     if advice is None:
         return ""
     order = f"{advice.side.capitalize()} {money(advice.notional)} {clean(advice.symbol)}"

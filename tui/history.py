@@ -1,4 +1,4 @@
-"""The last half hour at one-second steps, as charts and strips read it."""
+"""The last half hour at one-second steps, for charts and strips."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from feeds.frame import HISTORY_S, Frame, History, points
 _SECOND_NS = 1_000_000_000
 
 
-class Tape:
+class HistoryBuffer:
     """Series by the names of ``feeds.frame.History``, one value a second, all ending at ``end_s``.
 
-    Fed by ``History`` once and by every frame after; the last frame of a second stands for it.
+    Fed by ``History`` once and by every frame after; the first frame of a second stands for it.
     """
 
     def __init__(self) -> None:
         self.end_s: int | None = None
         self.revision = 0
-        """Counts seconds written; what is drawn from the tape stays valid while it stands still."""
+        """Counts the seconds written. What was drawn from the buffer stays valid until it changes."""
         self._series: dict[str, deque[float | None]] = {}
         self._length = 0
 
@@ -27,7 +27,7 @@ class Tape:
         return self._length
 
     def load(self, history: History) -> None:
-        """Replace everything. Series of uneven length are cut to the newest common part."""
+        """Replace everything. Shorter series are filled with None at their old end."""
         step = max(1, round(history.step_s))
         self._series = {
             name: deque((value for value in values for _ in range(step)), maxlen=HISTORY_S)
@@ -40,7 +40,7 @@ class Tape:
         self.revision += 1
 
     def write(self, frame: Frame) -> None:
-        """Add a frame. Seconds without one are gaps; a clock that went back (a replay begun again) starts anew."""
+        """Add a frame. Seconds without one are gaps. When the clock goes back (a new replay), all is dropped."""
         now_s = frame.t_ns // _SECOND_NS
         if self.end_s is not None and now_s == self.end_s:
             return

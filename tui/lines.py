@@ -1,4 +1,4 @@
-"""What a pane hands to the screen: lines of (text, role). A role is a word of ``theme.py``: drawing knows no colour."""
+"""What a pane hands to the screen: lines of (text, role). Roles are names of ``theme.py``; no pane names a colour."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ Part: TypeAlias = tuple[str, str]
 
 
 class Line(NamedTuple):
-    """One line. ``ground`` names its background: ``""``, ``select`` or ``pulse``."""
+    """One line. ``background`` is a name of ``theme.py``; ``""`` is the screen's own."""
 
     parts: tuple[Part, ...] = ()
-    ground: str = ""
+    background: str = ""
 
     @property
     def text(self) -> str:
@@ -26,8 +26,8 @@ class Line(NamedTuple):
 EMPTY = Line()
 
 
-def line(*parts: Part, ground: str = "") -> Line:
-    return Line(tuple(part for part in parts if part[0]), ground)
+def line(*parts: Part, background: str = "") -> Line:
+    return Line(tuple(part for part in parts if part[0]), background)
 
 
 def cut(whole: Line, width: int) -> Line:
@@ -40,7 +40,7 @@ def cut(whole: Line, width: int) -> Line:
         room -= cells
         if room <= 0:
             break
-    return line(*parts, ground=whole.ground)
+    return line(*parts, background=whole.background)
 
 
 def note(text: str, role: str = "muted") -> Line:

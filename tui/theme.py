@@ -1,4 +1,4 @@
-"""Colours: what each role and ground of ``lines.py`` looks like, dark and light.
+"""Colours: what each role and background name of ``lines.py`` looks like, dark and light.
 
 State colours and venue hues come from Okabe and Ito's set (https://jfly.uni-koeln.de/color/), lightened for black and
 darkened for white, so that they stay apart for the three common kinds of colour blindness. A glyph and a word always
@@ -17,11 +17,11 @@ HUES: Final = 16
 
 
 class Palette(Struct, frozen=True, kw_only=True):
-    """Hex colours by role; ``grounds`` are backgrounds, ``""`` the screen's own."""
+    """Hex colours by name. The background ``""`` is the screen's own."""
 
     name: str
-    inks: dict[str, str]
-    grounds: dict[str, str]
+    colours: dict[str, str]
+    backgrounds: dict[str, str]
 
 
 _DARK_HUES = """
@@ -40,7 +40,7 @@ def _hues(colours: str) -> dict[str, str]:
 
 DARK = Palette(
     name="dark",
-    inks={
+    colours={
         "text": "#c5ccd3",
         "bright": "#ffffff",
         "muted": "#848d97",
@@ -61,12 +61,12 @@ DARK = Palette(
         "state.unknown": "#848d97",
     }
     | _hues(_DARK_HUES),
-    grounds={"": "#0a0c0f", "select": "#1d2733", "pulse": "#4a3a10", "banner": "#5a1f0c", "bar": "#14181d"},
+    backgrounds={"": "#0a0c0f", "select": "#1d2733", "pulse": "#4a3a10", "banner": "#5a1f0c", "bar": "#14181d"},
 )
 
 LIGHT = Palette(
     name="light",
-    inks={
+    colours={
         "text": "#2a3038",
         "bright": "#000000",
         "muted": "#5c6670",
@@ -87,7 +87,7 @@ LIGHT = Palette(
         "state.unknown": "#5c6670",
     }
     | _hues(_LIGHT_HUES),
-    grounds={"": "#fbfcfd", "select": "#dce9f5", "pulse": "#fbe6b0", "banner": "#ffd9cc", "bar": "#eef1f4"},
+    backgrounds={"": "#fbfcfd", "select": "#dce9f5", "pulse": "#fbe6b0", "banner": "#ffd9cc", "bar": "#eef1f4"},
 )
 
 PALETTES: Final = {palette.name: palette for palette in (DARK, LIGHT)}
@@ -95,19 +95,19 @@ PALETTES: Final = {palette.name: palette for palette in (DARK, LIGHT)}
 
 def textual_theme(palette: Palette) -> Theme:
     """The same colours for Textual's own widgets: command palette, inputs, lists."""
-    inks, grounds = palette.inks, palette.grounds
+    colours, backgrounds = palette.colours, palette.backgrounds
     return Theme(
         name=f"detour-{palette.name}",
-        primary=inks["key"],
-        secondary=inks["muted"],
-        accent=inks["key"],
-        warning=inks["state.congested"],
-        error=inks["state.down"],
-        success=inks["good"],
-        foreground=inks["text"],
-        background=grounds[""],
-        surface=grounds["bar"],
-        panel=grounds["select"],
+        primary=colours["key"],
+        secondary=colours["muted"],
+        accent=colours["key"],
+        warning=colours["state.congested"],
+        error=colours["state.down"],
+        success=colours["good"],
+        foreground=colours["text"],
+        background=backgrounds[""],
+        surface=backgrounds["bar"],
+        panel=backgrounds["select"],
         dark=palette is DARK,
     )
 
@@ -119,21 +119,21 @@ class Paint:
         self.palette = palette
         self._styles: dict[tuple[str, str, bool], Style] = {}
 
-    def style(self, role: str, ground: str = "", *, dimmed: bool = False) -> Style:
-        """``role``: an ink and any of bold, italic, reverse, underline. ``dimmed`` takes the colour, not the words."""
-        key = (role, ground, dimmed)
+    def style(self, role: str, background: str = "", *, dimmed: bool = False) -> Style:
+        """``role``: a colour's name, then any of bold, italic, reverse, underline. ``dimmed`` draws all in one grey."""
+        key = (role, background, dimmed)
         style = self._styles.get(key)
         if style is None:
-            style = self._styles[key] = self._mix(role, ground, dimmed)
+            style = self._styles[key] = self._mix(role, background, dimmed)
         return style
 
-    def _mix(self, role: str, ground: str, dimmed: bool) -> Style:
-        ink, *marks = role.split() or ["text"]
-        inks = self.palette.inks
-        colour = inks["faint"] if dimmed and ink not in ("ghost", "rule") else inks.get(ink, inks["text"])
+    def _mix(self, role: str, background: str, dimmed: bool) -> Style:
+        name, *marks = role.split() or ["text"]
+        colours = self.palette.colours
+        colour = colours["faint"] if dimmed and name not in ("ghost", "rule") else colours.get(name, colours["text"])
         return Style(
             color=colour,
-            bgcolor=self.palette.grounds[ground],
+            bgcolor=self.palette.backgrounds[background],
             bold=("bold" in marks and not dimmed) or None,
             italic="italic" in marks or None,
             reverse=("reverse" in marks and not dimmed) or None,

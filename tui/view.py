@@ -1,17 +1,14 @@
-"""What is being looked at: the frame, the choices made at the keyboard, and whether the frame is still news."""
+"""What is being looked at: the frame, the choices made at the keyboard, and how old the frame is."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
-from feeds.frame import AdviceRow, Frame, PairRow, RouteRow
-from feeds.model import SEVERITY, State, venue_of
+from feeds.frame import Frame
 from tui.format import clock
-from tui.history import Tape
-from tui.theme import HUES
+from tui.history import HistoryBuffer
 
 Freshness: TypeAlias = Literal["live", "dim", "gone"]
 """``dim``: figures are old and shown as such; ``gone``: too old to be shown at all."""
@@ -23,33 +20,22 @@ BANDS = ("10", "25", "50", "100")
 LOST_AFTER_S = 2.0
 GONE_AFTER_S = 20.0
 
-GLYPHS: dict[State, str] = {
-    State.OK: "●",
-    State.SUSPECT: "◐",
-    State.CONGESTED: "▲",
-    State.STALLED: "◆",
-    State.DOWN: "✕",
-    State.HALTED: "‖",  # the pause sign is an emoji, two cells wide in some terminals
-    State.BLOCKED: "⊘",
-    State.UNKNOWN: "·",
-}
-SLOW = frozenset({State.SUSPECT, State.CONGESTED})
-CLOSED = frozenset({State.STALLED, State.DOWN, State.HALTED, State.BLOCKED})
 
 _SECOND_NS = 1_000_000_000
 
 
 class View(Struct, kw_only=True):
-    """Owned by the app; panes only read it."""
+    """Written by the presenter; screens and panes only read it."""
 
-    tape: Tape
+    history: HistoryBuffer
     frame: Frame | None = None
     """What is shown: the newest frame, or the one held by ``frozen``."""
     now_ns: int = 0
-    """The collector's clock, carried on by our monotonic one since its last frame."""
+    """Now on the collector's clock: the time of the last frame plus what our monotonic clock has measured since."""
     age_s: float = 0.0
     """Since the newest frame came."""
     goodbye: str | None = None
+    """Why the collector is gone; None while it is there."""
     frozen: bool = False
     back_s: int = 0
     """How far the cursor on the charts looks back from the frame shown."""
@@ -69,7 +55,7 @@ class View(Struct, kw_only=True):
 
     @property
     def undoable(self) -> bool:
-        """Something differs from the plain live picture, and escape would undo it."""
+        """Whether there is something for escape to undo."""
         return bool(self.back_s or self.zoomed or self.query or self.events_up or self.frozen)
 
     @property
@@ -92,69 +78,3 @@ class View(Struct, kw_only=True):
     def at_s(self) -> int:
         """The second at which charts end."""
         return 0 if self.frame is None else self.frame.t_ns // _SECOND_NS
-
-
-def matches(name: str, query: str) -> bool:
-    """Every word of the filter occurs somewhere in the name."""
-    folded = name.casefold()
-    return all(word in folded for word in query.casefold().split())
-
-
-def ordered(frame: Frame, query: str = "") -> list[RouteRow]:
-    """Worst first, then home, then by name: a row moves only when its state changes, never because a number did."""
-    rows = [row for row in frame.routes if matches(f"{row.route} {row.state.value} {row.cause or ''}", query)]
-    return sorted(rows, key=lambda row: (-SEVERITY[row.state], row.route != frame.home, row.route))
-
-
-def chosen_route(view: View) -> RouteRow | None:
-    """The highlighted row: the picked one while it is there, else the worst."""
-    if view.frame is None:
-        return None
-    rows = ordered(view.frame, view.query)
-    return next((row for row in rows if row.route == view.route), rows[0] if rows else None)
-
-
-def chosen_symbol(view: View) -> str | None:
-    """The picked symbol while it is watched, else the first one that home trades, else the first."""
-    frame = view.frame
-    if frame is None or not frame.symbols:
-        return None
-    if view.symbol in frame.symbols:
-        return view.symbol
-    at_home = {
-        p.stands_for or p.symbol for p in frame.pairs if p.route == frame.home and p.state not in ("absent", "refused")
-    }
-    return next((symbol for symbol in frame.symbols if symbol in at_home), frame.symbols[0])
-
-
-def pairs_of(frame: Frame, symbol: str | None, query: str = "") -> list[PairRow]:
-    """The symbol's pairs in the board's order, without routes that do not list it."""
-    by_route = {
-        pair.route: pair
-        for pair in frame.pairs
-        if (pair.stands_for or pair.symbol) == symbol and pair.state != "absent"
-    }
-    return [by_route[row.route] for row in ordered(frame, query) if row.route in by_route]
-
-
-def advice_of(frame: Frame, symbol: str | None) -> AdviceRow | None:
-    return next((row for row in frame.advice if row.symbol == symbol), None)
-
-
-def hues(frame: Frame) -> dict[str, int]:
-    """One hue a venue, the same in every pane while the watchlist stays."""
-    venues = sorted({venue_of(row.route) for row in frame.routes})
-    return {venue: index % HUES for index, venue in enumerate(venues)}
-
-
-def step(names: Sequence[str], current: str | None, by: int) -> str | None:
-    """The neighbour of ``current``, round the corner at the ends."""
-    if not names:
-        return None
-    if current not in names:
-        return names[0]
-    return names[(names.index(current) + by) % len(names)]
-
-
-def state_role(state: State) -> str:
-    return f"state.{state.value}"

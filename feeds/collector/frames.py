@@ -8,12 +8,12 @@ from feeds.books.ladder import Ladder
 from feeds.clock import Clock
 from feeds.collector import basis_books
 from feeds.collector.assessment import Assessment
-from feeds.collector.depth_concentration import depth_concentration
 from feeds.collector.event_log import EventLog
 from feeds.collector.freshness import known_silent
 from feeds.collector.in_turns import in_turns
 from feeds.collector.rows import bands, pair_kind, pair_row, unlisted_row
 from feeds.collector.session import BookView, WatchSession
+from feeds.collector.summary import depth_totals, summary
 from feeds.frame import Depth, Frame, PairRow, SelfRow
 
 
@@ -35,6 +35,7 @@ class FrameMaker:
             self._session, self._depths = session, {}
         books = dict([found async for found in in_turns(session.books())])
         pairs = [row async for row in in_turns(self._pair_rows(session, assessment, books))]
+        depth = [total async for total in in_turns(depth_totals(session.watchlist.symbols, pairs), at_once=1)]
         self._number += 1
         return Frame(
             t_ns=self._clock.time_ns(),
@@ -49,8 +50,9 @@ class FrameMaker:
             order=session.order,
             routes=assessment.routes,
             pairs=tuple(pairs),
+            summary=summary(assessment.routes, session.watchlist.home, own),
+            depth=tuple(depth),
             advice=assessment.advice,
-            concentration=depth_concentration(session.watchlist.symbols, pairs),
             basis=basis_books.rows(assessment.rates),
             own=own,
             events=events.rows(),

@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Collection, Iterable, Mapping
 
 from feeds.clock import MS, Clock
+from feeds.collector.normal import is_own_late
 from feeds.collector.process_usage import Usage, rss_mb
 from feeds.frame import Percentiles, SelfRow
 from feeds.judge.figures import RouteSignals
@@ -55,6 +56,7 @@ class OwnMachine:
             witness_ms=own.witness_ms,
             witness_since_ns=own.witness_since_ns,
             clock=clock_statement(own.clock, self._offsets.values()),
+            late=is_own_late(own.loop_lag_p99_ms),
             cpu_share=self._usage.cpu_share(),
             rss_mb=rss_mb(),
             msgs_s=sum(rates) if rates else None,

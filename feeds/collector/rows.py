@@ -10,6 +10,7 @@ from feeds.books.route_books import PairState
 from feeds.clock import MS
 from feeds.collector.freshness import shown_age
 from feeds.collector.listing import RouteListing
+from feeds.collector.normal import HIGH_FLOOR_MS, high_from, is_thin, is_wide, venue_time_ms
 from feeds.config.watchlists import product_of
 from feeds.frame import ChannelRow, Depth, PairRow, Percentiles, Phases, RailRow, RestMs, RouteRow
 from feeds.judge.figures import PhaseMedians, RouteSignals, SymbolSignals
@@ -63,8 +64,11 @@ def route_row(
         errors=signals.errors,
         warm=_phases(signals.warm),
         cold=_phases(signals.cold),
+        venue_time_ms=venue_time_ms(signals.warm.first_byte_ms, signals.tcp_ms),
         baseline_rest_ms=signals.baseline_rest_ms,
         baseline_age_ms=signals.baseline_age_ms,
+        rest_high_ms=high_from(signals.baseline_rest_ms, HIGH_FLOOR_MS),
+        age_high_ms=high_from(signals.baseline_age_ms, HIGH_FLOOR_MS),
         channels=tuple(channel_row(life) for life in measured.channels()),
         garbled=measured.garbled,
         unknown=measured.unknown,
@@ -132,7 +136,9 @@ def pair_row(
     stamp = _latest_stamp(pair)
     age_ms = None if stamp is None or offset_ns is None else (now_ns + offset_ns - stamp) / MS
     mark = pair.mark
-    normal = signals is not None and (signals.normal_depth_bid is not None or signals.normal_depth_ask is not None)
+    known = signals is not None and (signals.normal_depth_bid is not None or signals.normal_depth_ask is not None)
+    normal = Depth(signals.normal_depth_bid, signals.normal_depth_ask) if signals and known else None
+    normal_spread_bps = signals.normal_spread_bps if signals else None
     return PairRow(
         route=instrument.route,
         symbol=instrument.symbol,
@@ -146,8 +152,10 @@ def pair_row(
         tick=instrument.tick,
         spread_bps=ladder.spread_bps,
         depth=dict(depth),
-        normal_depth=Depth(signals.normal_depth_bid, signals.normal_depth_ask) if signals and normal else None,
-        normal_spread_bps=signals.normal_spread_bps if signals else None,
+        normal_depth=normal,
+        normal_spread_bps=normal_spread_bps,
+        thin=kind == "live" and is_thin(depth.get("10"), normal),
+        wide=kind == "live" and is_wide(ladder.spread_bps, normal_spread_bps),
         gap_bps=signals.gap.gap_bps if signals is not None and signals.gap is not None else None,
         age_ms=shown_age(age_ms, offset_err_ms),
         quiet_ms=None if received_ns is None else max(0.0, (mono_ns - received_ns) / MS),

@@ -9,7 +9,7 @@ from textual.pilot import Pilot
 
 from feeds.frame import Message, Past, Shown
 from tests.tui.scripted import frame, history
-from tests.tui.sources import ScriptedSource
+from tests.tui.scripted_source import ScriptedSource
 from tui.app import DetourApp
 from tui.panes.line_pane import LinePane
 from tui.view import PANES
@@ -51,7 +51,7 @@ class Screen:
 
     def rows(self) -> list[str]:
         """Route names on the board, top to bottom."""
-        frame_ = self.app.desk.view.frame
+        frame_ = self.app.presenter.view.frame
         names = {row.route for row in frame_.routes} if frame_ is not None else set()
         lines = self.text("routes").splitlines()[2:]
         words = [line.replace("▌", " ").split() for line in lines]

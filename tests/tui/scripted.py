@@ -11,7 +11,8 @@ from typing import Literal, TypeAlias
 
 from msgspec import structs
 
-from feeds.collector.depth_concentration import depth_concentration
+from feeds.collector.normal import HIGH_FLOOR_MS, high_from, is_own_late, is_thin, is_wide, venue_time_ms
+from feeds.collector.summary import depth_totals, summary
 from feeds.frame import (
     HISTORY_S,
     ChannelRow,
@@ -29,6 +30,8 @@ from feeds.frame import (
 )
 from feeds.model import SEVERITY, Cause, Evidence, Product, Reason, State
 from tests.tui.scripted_advice import advice
+from tui.history import HistoryBuffer
+from tui.view import View
 
 SECOND = 1_000_000_000
 T0 = 1_760_130_180 * SECOND
@@ -73,11 +76,51 @@ def frame(scenario: Scenario = "calm", t_s: float = 60.0, **changes: object) -> 
         routes=routes,
         pairs=pairs,
         advice=tuple(advice(scenario, s, routes, pairs, order, t_ns) for s in symbols) if scenario != "warmup" else (),
-        concentration=depth_concentration(symbols, pairs),
         own=own(scenario, t_s),
         events=events(scenario, t_s),
     )
-    return structs.replace(made, **changes)
+    return completed(structs.replace(made, **changes))
+
+
+def completed(shown: Frame) -> Frame:
+    """The frame with everything that the collector derives from its rows. Call after rows were changed."""
+    routes = tuple(
+        structs.replace(
+            row,
+            venue_time_ms=venue_time_ms(row.warm.first_byte, row.tcp_ms),
+            rest_high_ms=high_from(row.baseline_rest_ms, HIGH_FLOOR_MS),
+            age_high_ms=high_from(row.baseline_age_ms, HIGH_FLOOR_MS),
+        )
+        for row in shown.routes
+    )
+    pairs = tuple(
+        structs.replace(
+            pair,
+            thin=pair.state == "live" and is_thin(pair.depth.get("10"), pair.normal_depth),
+            wide=pair.state == "live" and is_wide(pair.spread_bps, pair.normal_spread_bps),
+        )
+        for pair in shown.pairs
+    )
+    own_row = structs.replace(shown.own, late=is_own_late(shown.own.loop_lag_ms.p99))
+    return structs.replace(
+        shown,
+        routes=routes,
+        pairs=pairs,
+        own=own_row,
+        summary=summary(routes, shown.home, own_row),
+        depth=tuple(depth_totals(shown.symbols, pairs)),
+    )
+
+
+def changed(shown: Frame, **changes: object) -> Frame:
+    """Another frame, complete again."""
+    return completed(structs.replace(shown, **changes))
+
+
+def view(scenario: Scenario = "1011", t_s: float = 45.0, **changes: object) -> View:
+    """What a screen looks at: a frame, without a history."""
+    shown = frame(scenario, t_s)
+    return structs.replace(View(history=HistoryBuffer(), frame=shown, now_ns=shown.t_ns), **changes)
 
 
 def _noise(name: str, t_s: float) -> float:
@@ -331,6 +374,7 @@ def history(scenario: Scenario = "calm", t_s: float = 60.0, length_s: int = HIST
             f"age:{name}": [r.feed_age_ms.p50 for r in rows],
             f"score:{name}": [r.score for r in rows],
             f"state:{name}": [SEVERITY[r.state] for r in rows],
+            f"since:{name}": [r.since_ns / 1e9 for r in rows],
         }
         for symbol in SYMBOLS:
             live = [pair(scenario, r, symbol, t_s - length_s + 1 + i) for i, r in enumerate(rows)]
@@ -339,11 +383,22 @@ def history(scenario: Scenario = "calm", t_s: float = 60.0, length_s: int = HIST
             series[f"spread:{name}:{symbol}"] = [p.spread_bps for p in live]
             series[f"bid10:{name}:{symbol}"] = [p.depth["10"].bid if p.depth else None for p in live]
             series[f"ask10:{name}:{symbol}"] = [p.depth["10"].ask if p.depth else None for p in live]
+    for symbol in SYMBOLS:
+        series[f"venues:{symbol}"] = [
+            _venues(symbol, [pair(scenario, route(scenario, name, t), symbol, t) for name in routes])
+            for t in (t_s - length_s + 1 + i for i in range(length_s))
+        ]
     return History(end_ns=T0 + int(t_s * SECOND), step_s=1.0, series=series)
 
 
+def _venues(symbol: str, pairs: Sequence[PairRow]) -> float | None:
+    (total,) = depth_totals((symbol,), pairs)
+    band = total.bands.get("10")
+    return None if band is None else band.effective_venues
+
+
 def main(arguments: Sequence[str]) -> int:
-    from tests.tui.sources import PlayedSource  # it plays what is made here
+    from tests.tui.scripted_source import PlayedSource  # it plays what is made here
     from tui.app import run
 
     scenario = arguments[0] if arguments else "1011"

@@ -10,8 +10,8 @@ from msgspec import structs
 from feeds.frame import Goodbye, Message, Shown
 from feeds.model import State
 from tests.tui.driver import Clock, screen
-from tests.tui.scripted import frame
-from tests.tui.sources import ScriptedSource
+from tests.tui.scripted import changed, frame
+from tests.tui.scripted_source import ScriptedSource
 from tui.app import DetourApp, run
 from tui.panes.line_pane import LinePane
 from tui.view import PANES
@@ -30,7 +30,7 @@ from tui.view import PANES
 async def test_every_size_shows_what_it_should(size: tuple[int, int], shown: tuple[str, ...]) -> None:
     async with screen(size=size) as seen:
         assert tuple(seen.panes()) == shown
-        assert "binance.linear is congested" in seen.text("sentence")
+        assert "binance.linear is congested" in seen.text("headline")
         assert "q quit" in seen.text("footer")
         assert seen.rows()[0] == "binance.linear"
 
@@ -43,7 +43,7 @@ async def test_resizing_restacks_and_loses_nothing() -> None:
         assert seen.panes() == ["advice"]
         await seen.pilot.resize_terminal(160, 45)
         await seen.pilot.pause()
-        assert len(seen.panes()) == 6
+        assert len(seen.panes()) == len(PANES)
         assert "go    okx.linear" in seen.text("advice")
 
 
@@ -59,9 +59,9 @@ async def test_no_pane_is_empty_and_none_overflows() -> None:
 async def test_silence_of_the_collector_is_said_and_everything_fades() -> None:
     async with screen() as seen:
         await seen.wait(3.0)
-        assert "No news from the collector since 21:03:45" in seen.text("sentence")
+        assert "No news from the collector since 21:03:45" in seen.text("headline")
         assert "781" in seen.text("routes")
-        faint = seen.app.desk.view.freshness
+        faint = seen.app.presenter.view.freshness
         assert faint == "dim"
         await seen.wait(30.0)
         assert "781" not in seen.text("routes")
@@ -82,9 +82,9 @@ async def test_every_colour_fades_when_the_collector_is_lost() -> None:
 async def test_goodbye_is_said_at_once_and_a_new_frame_brings_all_back() -> None:
     async with screen() as seen:
         await seen.hear(Goodbye("stopped by SIGTERM"))
-        assert "(stopped by SIGTERM)" in seen.text("sentence")
+        assert "(stopped by SIGTERM)" in seen.text("headline")
         await seen.hear(Shown(frame("1011", 50)))
-        assert "binance.linear is congested" in seen.text("sentence")
+        assert "binance.linear is congested" in seen.text("headline")
 
 
 @pytest.mark.parametrize(("error", "words"), [(None, "it hung up"), (OSError("connection reset"), "connection reset")])
@@ -92,7 +92,7 @@ async def test_a_link_that_ends_is_news(error: OSError | None, words: str) -> No
     async with screen() as seen:
         seen.source.end(error)
         await seen.pilot.pause()
-        assert words in seen.text("sentence")
+        assert words in seen.text("headline")
 
 
 async def test_what_else_the_source_raises_ends_the_app_and_is_handed_back() -> None:
@@ -125,7 +125,7 @@ async def test_rows_stay_put_until_a_state_changes() -> None:
             assert seen.rows() == before
         shown = frame("calm", 52)
         bad = tuple(structs.replace(r, state=State.STALLED) if r.route == "okx.spot" else r for r in shown.routes)
-        await seen.hear(Shown(structs.replace(shown, routes=bad)))
+        await seen.hear(Shown(changed(shown, routes=bad)))
         assert seen.rows() == ["okx.spot", *[name for name in before if name != "okx.spot"]]
 
 
@@ -143,7 +143,7 @@ async def test_before_the_first_frame_every_pane_waits() -> None:
 async def test_every_situation_draws(scenario: str) -> None:
     for size in ((160, 45), (80, 24)):
         async with screen(scenario, size=size) as seen:
-            assert seen.text("sentence").strip()
+            assert seen.text("headline").strip()
 
 
 async def test_hostile_names_reach_the_screen_as_text() -> None:
@@ -151,9 +151,9 @@ async def test_hostile_names_reach_the_screen_as_text() -> None:
     evil = structs.replace(shown.routes[0], route="[bold red]evil[/]\x1b[2J")
     async with screen() as seen:
         await seen.hear(
-            Shown(structs.replace(shown, routes=(evil, *shown.routes[1:]), vantage="[blink]x\x07", watchlist="\u202ew"))
+            Shown(changed(shown, routes=(evil, *shown.routes[1:]), vantage="[blink]x\x07", watchlist="\u202ew"))
         )
-        assert "[bold red]evil[/][2J" in seen.text("sentence")
+        assert "[bold red]evil[/][2J" in seen.text("headline")
         assert "[blink]x" in seen.text("header")
         everything = "".join(seen.text(pane.id or "") for pane in seen.app.screen.query(LinePane))
         assert not any(c in everything for c in "\x1b\x07\u202e")
@@ -172,7 +172,7 @@ async def test_only_lines_that_changed_are_drawn_again(monkeypatch: pytest.Monke
         monkeypatch.setattr(pane, "refresh", counted)
         shown = frame("calm", 45)
         row = structs.replace(shown.routes[2], msgs_s=9_999.0)
-        await seen.hear(Shown(structs.replace(shown, routes=(*shown.routes[:2], row, *shown.routes[3:]))))
+        await seen.hear(Shown(changed(shown, routes=(*shown.routes[:2], row, *shown.routes[3:]))))
         assert drawn == [1]
-        await seen.hear(Shown(structs.replace(shown, routes=(*shown.routes[:2], row, *shown.routes[3:]))))
+        await seen.hear(Shown(changed(shown, routes=(*shown.routes[:2], row, *shown.routes[3:]))))
         assert drawn == [1]

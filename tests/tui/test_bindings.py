@@ -8,7 +8,7 @@ import pytest
 
 from tui.bindings import ACTIONS, KEYS, Place, bindings, footer_keys, remapped
 from tui.screens.dashboard import DashboardScreen
-from tui.screens.route import RouteScreen
+from tui.screens.route_page import RouteScreen
 
 
 @pytest.mark.parametrize("place", ["board", "route"])

@@ -28,7 +28,7 @@ from tui.format import (
     seconds,
     wrap,
 )
-from tui.view import GLYPHS
+from tui.state_look import GLYPHS
 
 SECOND = 1_000_000_000
 

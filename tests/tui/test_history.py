@@ -5,84 +5,84 @@ from __future__ import annotations
 from msgspec import structs
 
 from feeds.frame import HISTORY_S, History
-from tests.tui.scripted import SECOND, T0, frame, history
-from tui.history import Tape, buckets
+from tests.tui.scripted import SECOND, T0, changed, frame, history
+from tui.history import HistoryBuffer, buckets
 
 NAME = "rest:binance.linear"
 BEGIN_S = T0 // SECOND
 
 
 def test_a_frame_a_second_is_kept_however_many_come() -> None:
-    tape = Tape()
+    buffer = HistoryBuffer()
     for quarter in range(12):
-        tape.write(frame("calm", quarter / 4))
-    assert len(tape) == 3
-    assert tape.revision == 3
-    assert tape.window(NAME, BEGIN_S + 2, 3) == [frame("calm", s).routes[0].rest_ms.p50 for s in (0, 1, 2)]
+        buffer.write(frame("calm", quarter / 4))
+    assert len(buffer) == 3
+    assert buffer.revision == 3
+    assert buffer.window(NAME, BEGIN_S + 2, 3) == [frame("calm", s).routes[0].rest_ms.p50 for s in (0, 1, 2)]
 
 
 def test_seconds_without_a_frame_are_gaps_not_lines() -> None:
-    tape = Tape()
-    tape.write(frame("calm", 0))
-    tape.write(frame("calm", 4))
-    values = tape.window(NAME, BEGIN_S + 4, 5)
+    buffer = HistoryBuffer()
+    buffer.write(frame("calm", 0))
+    buffer.write(frame("calm", 4))
+    values = buffer.window(NAME, BEGIN_S + 4, 5)
     assert [v is None for v in values] == [False, True, True, True, False]
 
 
 def test_history_then_frames_make_one_line() -> None:
-    tape = Tape()
-    tape.load(history("calm", 60, length_s=100))
-    tape.write(frame("calm", 61))
-    assert len(tape) == 101
-    assert None not in tape.window(NAME, BEGIN_S + 61, 101)
+    buffer = HistoryBuffer()
+    buffer.load(history("calm", 60, length_s=100))
+    buffer.write(frame("calm", 61))
+    assert len(buffer) == 101
+    assert None not in buffer.window(NAME, BEGIN_S + 61, 101)
 
 
 def test_outside_of_what_is_known_is_missing() -> None:
-    tape = Tape()
-    tape.load(history("calm", 60, length_s=10))
-    assert tape.window(NAME, BEGIN_S + 60, 12)[:2] == [None, None]
-    assert tape.window(NAME, BEGIN_S + 63, 12)[-3:] == [None] * 3
-    assert tape.at(NAME, BEGIN_S + 50) is None
-    assert tape.window("rest:nowhere", BEGIN_S + 60, 3) == [None] * 3
+    buffer = HistoryBuffer()
+    buffer.load(history("calm", 60, length_s=10))
+    assert buffer.window(NAME, BEGIN_S + 60, 12)[:2] == [None, None]
+    assert buffer.window(NAME, BEGIN_S + 63, 12)[-3:] == [None] * 3
+    assert buffer.at(NAME, BEGIN_S + 50) is None
+    assert buffer.window("rest:nowhere", BEGIN_S + 60, 3) == [None] * 3
 
 
 def test_never_longer_than_half_an_hour() -> None:
-    tape = Tape()
-    tape.load(history("calm", 60))
+    buffer = HistoryBuffer()
+    buffer.load(history("calm", 60))
     for second in range(61, 70):
-        tape.write(frame("calm", second))
-    assert len(tape) == HISTORY_S
-    assert tape.begin_s() == BEGIN_S + 69 - HISTORY_S + 1
+        buffer.write(frame("calm", second))
+    assert len(buffer) == HISTORY_S
+    assert buffer.begin_s() == BEGIN_S + 69 - HISTORY_S + 1
 
 
 def test_a_clock_that_goes_back_starts_anew() -> None:
-    tape = Tape()
-    tape.load(history("calm", 60, length_s=100))
-    tape.write(frame("calm", 10))
-    assert len(tape) == 1
-    assert tape.end_s == BEGIN_S + 10
+    buffer = HistoryBuffer()
+    buffer.load(history("calm", 60, length_s=100))
+    buffer.write(frame("calm", 10))
+    assert len(buffer) == 1
+    assert buffer.end_s == BEGIN_S + 10
 
 
 def test_figures_of_a_book_that_is_not_live_are_missing() -> None:
     shown = frame("calm", 1)
     stale = tuple(structs.replace(p, state="stale") for p in shown.pairs)
-    tape = Tape()
-    tape.write(structs.replace(shown, pairs=stale))
-    assert tape.at("spread:binance.linear:BTC/USDT:USDT", BEGIN_S + 1) is None
+    buffer = HistoryBuffer()
+    buffer.write(changed(shown, pairs=stale))
+    assert buffer.at("spread:binance.linear:BTC/USDT:USDT", BEGIN_S + 1) is None
 
 
 def test_uneven_history_is_lined_up_at_its_end() -> None:
-    tape = Tape()
-    tape.load(History(end_ns=T0, step_s=1.0, series={"a": [1.0, 2.0, 3.0], "b": [9.0]}))
-    assert tape.window("b", BEGIN_S, 3) == [None, None, 9.0]
+    buffer = HistoryBuffer()
+    buffer.load(History(end_ns=T0, step_s=1.0, series={"a": [1.0, 2.0, 3.0], "b": [9.0]}))
+    assert buffer.window("b", BEGIN_S, 3) == [None, None, 9.0]
 
 
 def test_series_of_other_watchlists_go_after_a_while() -> None:
-    tape = Tape()
-    tape.load(History(end_ns=T0, step_s=1.0, series={f"rest:{n}": [1.0] for n in range(2000)}))
-    tape.write(frame("calm", 1))
-    assert tape.at("rest:7", BEGIN_S) is None
-    assert tape.at(NAME, BEGIN_S + 1) is not None
+    buffer = HistoryBuffer()
+    buffer.load(History(end_ns=T0, step_s=1.0, series={f"rest:{n}": [1.0] for n in range(2000)}))
+    buffer.write(frame("calm", 1))
+    assert buffer.at("rest:7", BEGIN_S) is None
+    assert buffer.at(NAME, BEGIN_S + 1) is not None
 
 
 def test_buckets_keep_peaks_and_stand_on_the_clock() -> None:

@@ -48,28 +48,28 @@ def _apart(one: str, other: str, eyes: str) -> float:
 @pytest.mark.parametrize("palette", [DARK, LIGHT], ids=["dark", "light"])
 @pytest.mark.parametrize("eyes", list(_BLINDNESS))
 def test_clear_slow_and_down_stay_apart_for_all_eyes(palette: Palette, eyes: str) -> None:
-    inks = [palette.inks[f"state.{s.value}"] for s in (State.OK, State.CONGESTED, State.DOWN, State.HALTED)]
-    assert min(_apart(a, b, eyes) for a, b in itertools.combinations(inks, 2)) > 12
+    colours = [palette.colours[f"state.{s.value}"] for s in (State.OK, State.CONGESTED, State.DOWN, State.HALTED)]
+    assert min(_apart(a, b, eyes) for a, b in itertools.combinations(colours, 2)) > 12
 
 
 @pytest.mark.parametrize("palette", [DARK, LIGHT], ids=["dark", "light"])
 def test_everything_that_must_be_read_has_contrast(palette: Palette) -> None:
-    ground = _luminance(_linear(palette.grounds[""]))
+    background = _luminance(_linear(palette.backgrounds[""]))
     for role in ("text", "bright", "muted", *(f"state.{s.value}" for s in State)):
-        ink = _luminance(_linear(palette.inks[role]))
-        contrast = (max(ink, ground) + 0.05) / (min(ink, ground) + 0.05)
+        colour = _luminance(_linear(palette.colours[role]))
+        contrast = (max(colour, background) + 0.05) / (min(colour, background) + 0.05)
         assert contrast >= 4.5, role
 
 
 @pytest.mark.parametrize("palette", [DARK, LIGHT], ids=["dark", "light"])
 def test_every_state_and_hue_has_an_ink(palette: Palette) -> None:
-    assert {f"state.{s.value}" for s in State} <= palette.inks.keys()
-    assert len({palette.inks[f"hue.{i}"] for i in range(HUES)}) == HUES
+    assert {f"state.{s.value}" for s in State} <= palette.colours.keys()
+    assert len({palette.colours[f"hue.{i}"] for i in range(HUES)}) == HUES
 
 
 def test_both_palettes_know_the_same_words() -> None:
-    assert DARK.inks.keys() == LIGHT.inks.keys()
-    assert DARK.grounds.keys() == LIGHT.grounds.keys()
+    assert DARK.colours.keys() == LIGHT.colours.keys()
+    assert DARK.backgrounds.keys() == LIGHT.backgrounds.keys()
 
 
 def test_dimming_takes_colour_and_weight() -> None:

@@ -1,20 +1,21 @@
-"""What to do now with the chosen symbol: best route, second, split, home with its costs, who is out, and N-1."""
+"""The advice pane, for the chosen symbol: best route, second, split, home with its costs, who is out, and N-1."""
 
 from __future__ import annotations
 
 from feeds.frame import AdviceRow, Cost
 from tui.format import bps, clean, duration, fit, money, number, wrap
 from tui.lines import EMPTY, Line, Part, line, note, title
-from tui.view import View, advice_of, chosen_symbol
+from tui.selection import advice_of, chosen_symbol
+from tui.view import View
 
 _TAG = 6
 _INDENT = " " * (_TAG + 1)
 _REST = 11
 """Cells behind a cost: ``saves 123.4``."""
 _NEGLIGIBLE = 0.001
-"""Shares of an order below this are lots and roundings, not money that finds no book."""
+"""Shares of an order below this come from lot sizes and rounding; they are not shown as missing."""
 _SMALLEST_PART = 0.005
-"""Of a split: less is not worth a second account."""
+"""Of a split: less would read 0 %."""
 _PARTS: tuple[tuple[str, str], ...] = (
     ("fee_bps", "fee"),
     ("spread_bps", "spread"),
@@ -27,7 +28,7 @@ _PARTS: tuple[tuple[str, str], ...] = (
 
 
 def advice_lines(view: View, width: int, height: int) -> list[Line]:
-    """Most useful first; what does not fit below is the least so."""
+    """The most useful block first; what does not fit is left out from below."""
     symbol = chosen_symbol(view)
     advice = None if view.frame is None else advice_of(view.frame, symbol)
     order = "" if advice is None else f"{advice.side} {money(advice.notional)} {clean(advice.symbol)}"
@@ -67,25 +68,23 @@ def _entry(tag: str, name: str, cost: str, rest: str, width: int, role: str = "t
     )
 
 
-def _saving(home: float | None, cost: float) -> str:
-    if home is None or abs(home - cost) < 0.05:
+def _saving(saving_bps: float | None) -> str:
+    """Against home: less is saved, more is shown with a plus."""
+    if saving_bps is None or abs(saving_bps) < 0.05:
         return ""
-    return f"saves {bps(home - cost)}" if home > cost else f"+{bps(cost - home)}"
+    return f"saves {bps(saving_bps)}" if saving_bps > 0 else f"+{bps(-saving_bps)}"
 
 
 def _suggestions(advice: AdviceRow, width: int) -> list[Line]:
     if advice.best is None:
         return [line((" " + fit("go", _TAG), "key"), ("no usable route", "bright bold"))]
-    home = None if advice.best == advice.home else advice.home_cost_bps
-    cost = advice.best_cost_bps
-    rest = "" if cost is None else _saving(home, cost)
-    if advice.best == advice.home:
-        rest = "home"
-    lines = [_entry("go", advice.best, bps(cost), rest, width, "bright bold")]
+    rest = "home" if advice.best == advice.home else _saving(advice.saving_bps)
+    lines = [_entry("go", advice.best, bps(advice.best_cost_bps), rest, width, "bright bold")]
     others = [c for c in advice.costs if c.route != advice.best]
     if others:
         second = others[0]
-        rest = "home" if second.route == advice.home else _saving(home, second.total_bps)
+        home = None if advice.best == advice.home else advice.home_cost_bps
+        rest = "home" if second.route == advice.home else _saving(None if home is None else home - second.total_bps)
         lines.append(_entry("2nd", second.route, bps(second.total_bps), rest, width))
     parts = [s for s in advice.split if s.share >= _SMALLEST_PART]
     if len(parts) > 1:

@@ -8,18 +8,18 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from tui.format import DASH, clock, fit
-from tui.history import Tape, buckets
+from tui.history import HistoryBuffer, buckets
 from tui.lines import Line, line, note
 from tui.panes.raster import Cells, Curve, parts, raster
 
 SPANS_S = (60, 120, 300, 900, 1800)
 _LEAST = 1e-9
-"""Below this a value is nothing to a chart; a power of ten of it may not be."""
+"""Values below this are drawn as zero: a logarithm of them would stretch the scale."""
 _SWATCH = {False: "━━", True: "╍╍"}
 
 
 class Trace(Struct, frozen=True, kw_only=True):
-    """One series to draw: ``name`` on the tape, ``label`` for people, ``text`` its figure now."""
+    """One series to draw: ``name`` on the buffer, ``label`` for people, ``text`` its figure now."""
 
     name: str
     label: str
@@ -99,16 +99,15 @@ def _linear_steps(high: float, count: int) -> list[float]:
     return [high * i / count for i in range(count, -1, -1)]
 
 
-def span_for(tape: Tape, widest_s: int, end_s: int) -> int:
-    """The shortest span that holds all there is up to ``end_s``, at most ``widest_s``: a young session fills its
-    chart too, and a frozen one stays as it is."""
-    begin_s = tape.begin_s()
+def span_for(buffer: HistoryBuffer, widest_s: int, end_s: int) -> int:
+    """The shortest span that holds all up to ``end_s``, at most ``widest_s``: a new session fills its chart too."""
+    begin_s = buffer.begin_s()
     held = 0 if begin_s is None else end_s - begin_s + 1
     return next((span for span in SPANS_S if span >= held or span >= widest_s), widest_s)
 
 
 def chart(
-    tape: Tape,
+    buffer: HistoryBuffer,
     traces: Sequence[Trace],
     *,
     width: int,
@@ -132,7 +131,7 @@ def chart(
     first_s = end_s - span_s + 1
     first_bucket = -(-first_s // wide)
     span = end_s // wide - first_bucket + 1
-    data = [buckets(tape.window(t.name, end_s, span_s), first_s, wide, peaks=t.peaks) for t in traces]
+    data = [buckets(buffer.window(t.name, end_s, span_s), first_s, wide, peaks=t.peaks) for t in traces]
     values = [value for points in data for _, value in points]
     if not values:
         return [note("nothing measured yet")]
@@ -144,7 +143,7 @@ def chart(
     cells = raster(curves[::-1], columns, rows, span)
     for trace in traces:
         if trace.lost is not None:
-            _mark_lost(cells, tape, trace, end_s, span_s, columns)
+            _mark_lost(cells, buffer, trace, end_s, span_s, columns)
     if back_s:
         _mark_cursor(cells, columns - 1 - round(back_s * (columns - 1) / max(1, span_s - 1)))
     ticks = scale.ticks(rows)
@@ -169,9 +168,9 @@ def _tick(value: float | None, decimals: int | None) -> str:
     return fit(f"{value:,.{decimals}f}".replace(",", "\u202f"), 5, right=True)
 
 
-def _mark_lost(cells: Cells, tape: Tape, trace: Trace, end_s: int, span_s: int, columns: int) -> None:
+def _mark_lost(cells: Cells, buffer: HistoryBuffer, trace: Trace, end_s: int, span_s: int, columns: int) -> None:
     """A lost probe is a mark on the top edge, not a gap."""
-    for offset, value in enumerate(tape.window(trace.lost or "", end_s, span_s)):
+    for offset, value in enumerate(buffer.window(trace.lost or "", end_s, span_s)):
         if value:
             cells[0][offset * (columns - 1) // max(1, span_s - 1)] = ("×", trace.role)
 

@@ -1,14 +1,16 @@
-"""Depth of the chosen symbol by route, side by side. The same width of a bar is the same money all over the pane."""
+"""The depth pane: the chosen symbol's depth by route. Bars of equal width are equal money all over the pane."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from feeds.frame import Depth, PairRow, RouteRow
+from feeds.frame import Depth, Frame, PairRow, RouteRow
 from feeds.model import venue_of
 from tui.format import DASH, bar, clean, fit, millions, number, seconds
 from tui.lines import EMPTY, Line, Part, line, note, title
-from tui.view import BANDS, View, chosen_route, chosen_symbol, hues, pairs_of
+from tui.selection import chosen_route, chosen_symbol, pairs_of
+from tui.state_look import hues
+from tui.view import BANDS, View
 
 _GONE_MS = 10_000.0
 _FIGURE = 5
@@ -25,7 +27,7 @@ _NO_BOOK = {
 
 
 def depth_lines(view: View, width: int, height: int) -> list[Line]:
-    """One line a route, then the total, the total without the largest venue, and how many venues that amounts to."""
+    """One line a route, then the total, the total without the largest venue, and the effective number of venues."""
     symbol = chosen_symbol(view)
     detail = f"{clean(symbol)} · ±{view.band} bp, M · bid | ask" if symbol else ""
     head = title(width, 3, "Depth", detail, current=view.pane == "depth")
@@ -48,11 +50,11 @@ def depth_lines(view: View, width: int, height: int) -> list[Line]:
         selected = chosen is not None and pair.route == chosen.route
         parts = [(" " if not selected else "▌", "key"), (fit(clean(pair.route), name), role)]
         parts += _sides(view, pair, half, most, role)
-        lines.append(line(*parts, ground="select" if selected else ""))
+        lines.append(line(*parts, background="select" if selected else ""))
     if len(pairs) > room:
         lines.append(note(f"+{len(pairs) - room} more routes"))
     if view.freshness != "gone":
-        lines += _totals(view, pairs)
+        lines += _totals(view, view.frame, symbol)
         wider = _wider(view, pairs, name, venue_hue, width)
         if len(lines) + len(wider) < height and any(pair.state == "live" for pair in pairs):
             lines += [EMPTY, *wider]
@@ -107,15 +109,15 @@ def _sides(view: View, pair: PairRow, half: int, most: float, role: str) -> list
         return [("  ", "text"), (why, "muted")]
     normal = pair.normal_depth if view.band == "10" else None
     stale = pair.state == "stale"
-    ink = "faint" if stale else role
+    bar_role = "faint" if stale else role
     figure = "faint" if stale else "text"
-    thin = normal is not None and _thin(depth, normal)
+    thin = pair.thin and normal is not None
     return [
-        *_bar(depth.bid, normal.bid if normal else None, half, most, ink, leftwards=True),
-        (fit(millions(depth.bid), _FIGURE + 1, right=True), "bright bold" if thin and not stale else figure),
+        *_bar(depth.bid, normal.bid if normal else None, half, most, bar_role, leftwards=True),
+        (fit(millions(depth.bid), _FIGURE + 1, right=True), "bright bold" if thin else figure),
         (" │ ", "rule"),
-        (fit(millions(depth.ask), _FIGURE), "bright bold" if thin and not stale else figure),
-        *_bar(depth.ask, normal.ask if normal else None, half, most, ink, leftwards=False),
+        (fit(millions(depth.ask), _FIGURE), "bright bold" if thin else figure),
+        *_bar(depth.ask, normal.ask if normal else None, half, most, bar_role, leftwards=False),
         (_was(pair, normal, thin), "muted"),
     ]
 
@@ -128,16 +130,10 @@ def _was(pair: PairRow, normal: Depth | None, thin: bool) -> str:
     return f" was {millions(min((v for v in (normal.bid, normal.ask) if v is not None), default=None))}"
 
 
-def _thin(depth: Depth, normal: Depth) -> bool:
-    """Half of its own normal, or less, on either side."""
-    sides = ((depth.bid, normal.bid), (depth.ask, normal.ask))
-    return any(now is not None and was is not None and now <= was / 2 for now, was in sides)
-
-
 def _bar(
     value: float | None, normal: float | None, width: int, most: float, role: str, *, leftwards: bool
 ) -> list[Part]:
-    """The bar, and in its shadow what is missing to the route's own normal."""
+    """The bar, and shaded behind it what the route lacks to its own normal."""
     drawn = bar((value or 0.0) / most * width, width, leftwards=leftwards).strip()
     reach = 0 if normal is None else min(width, round(normal / most * width))
     ghost = "░" * max(0, reach - len(drawn))
@@ -146,41 +142,27 @@ def _bar(
     return parts[::-1] if leftwards else parts
 
 
-def _totals(view: View, pairs: list[PairRow]) -> list[Line]:
-    """Sums of what is live; a sum over missing sides says how many routes it counts."""
-    live = [(p, d) for p in pairs if p.state == "live" and (d := p.depth.get(view.band)) is not None]
-    known = [(p, d.bid, d.ask) for p, d in live if d.bid is not None and d.ask is not None]
-    if not known:
+def _totals(view: View, frame: Frame, symbol: str | None) -> list[Line]:
+    """What the frame adds up over all routes, whatever the filter; it says how many books the sum counts."""
+    depth = next((d for d in frame.depth if d.symbol == symbol), None)
+    total = None if depth is None else depth.bands.get(view.band)
+    if depth is None or total is None:
         return [EMPTY, note("no live book to sum up")]
-    by_venue: dict[str, tuple[float, float]] = {}
-    for pair, bid, ask in known:
-        before = by_venue.get(venue_of(pair.route), (0.0, 0.0))
-        by_venue[venue_of(pair.route)] = (before[0] + bid, before[1] + ask)
-    bids, asks = (sum(side) for side in zip(*by_venue.values(), strict=True))
-    largest = max(by_venue, key=lambda venue: sum(by_venue[venue]))
-    rest = (bids - by_venue[largest][0], asks - by_venue[largest][1])
-    counted = "" if len(known) == len(pairs) else f"  ({len(known)} of {len(pairs)} books)"
-    effective, then = number(_effective_now(view), 1), _effective_then(view)
+    counted = "" if total.books == depth.listed else f"  ({total.books} of {depth.listed} books)"
+    without = f"{millions(total.bid_without)} | {millions(total.ask_without)}"
+    effective = number(total.effective_venues, 1)
     return [
         EMPTY,
-        line((" all ", "muted"), (f"{millions(bids)} | {millions(asks)}", "text"), (counted, "muted")),
-        line((f" without {clean(largest)} ", "muted"), (f"{millions(rest[0])} | {millions(rest[1])}", "text")),
-        line((f" effective venues{' of all' if view.query else ''} ", "muted"), (effective, "text"), (then, "muted")),
+        line((" all ", "muted"), (f"{millions(total.bid)} | {millions(total.ask)}", "text"), (counted, "muted")),
+        line((f" without {clean(total.largest)} ", "muted"), (without, "text")),
+        line((" effective venues ", "muted"), (effective, "text"), (_effective_then(view, depth.symbol), "muted")),
     ]
 
 
-def _effective_now(view: View) -> float | None:
-    """Over all routes of the symbol, whatever is searched for."""
-    symbol = chosen_symbol(view)
-    rows = view.frame.concentration if view.frame is not None else ()
-    bands = next((row.bands for row in rows if row.symbol == symbol), {})
-    return bands[view.band].effective_venues if view.band in bands else None
-
-
-def _effective_then(view: View) -> str:
+def _effective_then(view: View, symbol: str) -> str:
     """The same at the beginning of what is remembered, when that is minutes ago."""
-    begin_s = view.tape.begin_s()
-    if begin_s is None or view.band != "10" or view.at_s - begin_s < 120:
+    begin = view.history.begin_s()
+    if begin is None or view.band != "10" or view.at_s - begin < 120:
         return ""
-    then = view.tape.at(f"effective10:{chosen_symbol(view)}", begin_s + 5)
-    return f" ({(view.at_s - begin_s) // 60} min ago {number(then, 1)})" if then is not None else f" ({DASH} before)"
+    then = view.history.at(f"venues:{symbol}", begin + 5)
+    return f" ({(view.at_s - begin) // 60} min ago {number(then, 1)})" if then is not None else f" ({DASH} before)"

@@ -1,4 +1,4 @@
-"""What happened, newest first."""
+"""The events pane: what happened, newest first."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from feeds.frame import EventRow
 from feeds.model import venue_of
 from tui.format import clean, clock, fit, wrap
 from tui.lines import Line, line, note, title
-from tui.view import View, hues, matches
+from tui.selection import matches
+from tui.state_look import hues
+from tui.view import View
 
 _LEVELS = {"info": ("·", "muted"), "warning": ("◐", "state.suspect"), "alarm": ("▲", "state.congested")}
 _INDENT = 24
@@ -34,7 +36,7 @@ def events_lines(view: View, width: int, height: int) -> list[Line]:
 def _event(event: EventRow, width: int, venue_hue: dict[str, int]) -> list[Line]:
     glyph, role = _LEVELS[event.level]
     body = clean(event.text)
-    ink = "text" if event.level == "info" else "bright"
+    text_role = "text" if event.level == "info" else "bright"
     name: tuple[str, str] = ("", "text")
     if event.route is not None:
         route = clean(event.route)
@@ -46,9 +48,9 @@ def _event(event: EventRow, width: int, venue_hue: dict[str, int]) -> list[Line]
         (f"{glyph} ", role),
         (fit(event.code, _INDENT - 12), "muted"),
         name,
-        (first, ink),
+        (first, text_role),
     )
-    return [lead, *(line((" " * _INDENT, "text"), (text, ink)) for text in more[:2])]
+    return [lead, *(line((" " * _INDENT, "text"), (text, text_role)) for text in more[:2])]
 
 
 def _broken(body: str, width: int, taken: int) -> list[str]:

@@ -73,5 +73,5 @@ class LinePane(Widget, can_focus=False):
 
     def _strip(self, line: Line, width: int) -> Strip:
         style = self._paint.style
-        segments = [Segment(text, style(role, line.ground, dimmed=self._dimmed)) for text, role in line.parts]
-        return Strip(segments).adjust_cell_length(width, style("text", line.ground))
+        segments = [Segment(text, style(role, line.background, dimmed=self._dimmed)) for text, role in line.parts]
+        return Strip(segments).adjust_cell_length(width, style("text", line.background))

@@ -4,24 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from feeds.frame import Frame, RouteRow
-from feeds.model import SEVERITY, Cause, State, venue_of
-from tui.format import clean, clock, fit, level
-from tui.lines import EMPTY, Line, Part, line, note, title
-from tui.panes.chart import span_for
-from tui.panes.columns import columns_for, glyph, header, row_parts
-from tui.panes.raster import parts
-from tui.rewind import past_frame
-from tui.view import View, hues, ordered, state_role
+from feeds.frame import RouteRow
+from feeds.model import Cause, State, venue_of
+from tui.format import clean, clock, fit
+from tui.lines import EMPTY, Line, line, note, title
+from tui.panes.route_columns import columns_for, glyph, header, row_parts
+from tui.panes.state_strip import Strips, strip_span_s
+from tui.selection import ordered
+from tui.state_look import hues, state_role
+from tui.view import View
 
 _PULSE_NS = 1_500_000_000
 """A changed state lights its row once, this long."""
 _SECOND_NS = 1_000_000_000
-_STATES = {rank: state for state, rank in SEVERITY.items()}
-_STRIP_S = 900
-"""The longest that a strip tells of."""
-
-
 _UNJUDGED: Mapping[Cause | None, str] = {
     Cause.WARMING: "not judged yet: its own normal is not known",
     Cause.UPLINK: "not judged: our own uplink is in doubt",
@@ -29,62 +24,12 @@ _UNJUDGED: Mapping[Cause | None, str] = {
 }
 
 
-class Strips:
-    """History strips, kept until the tape moves on."""
-
-    def __init__(self) -> None:
-        self._key: tuple[int, int, int] = (-1, 0, 0)
-        self._strips: dict[str, tuple[Part, ...]] = {}
-        self._was_key: tuple[int, int] = (0, 0)
-        self._was: Frame | None = None
-
-    def of(self, view: View, route: str, width: int) -> tuple[Part, ...]:
-        """``width`` cells: height is the score, colour the state, a dot no data."""
-        key = (view.tape.revision, width, view.at_s)
-        if key != self._key:
-            self._key = key
-            self._strips.clear()
-        found = self._strips.get(route)
-        if found is None:
-            found = self._strips[route] = strip(view, route, width, strip_span_s(view))
-        return found
-
-    def as_it_was(self, view: View) -> Frame | None:
-        """The picture at the cursor, as far as the tape tells it; made once for each place of the cursor."""
-        key = (view.at_s, view.back_s)
-        if key != self._was_key or self._was is None:
-            self._was_key = key
-            self._was = past_frame(view)
-        return self._was
-
-
-def strip_span_s(view: View) -> int:
-    return span_for(view.tape, _STRIP_S, view.at_s)
-
-
-def strip(view: View, route: str, width: int, span_s: int) -> tuple[Part, ...]:
-    """The worst of each slice of time decides its cell."""
-    scores = view.tape.window(f"score:{route}", view.at_s, span_s)
-    states = view.tape.window(f"state:{route}", view.at_s, span_s)
-    cells: list[tuple[str, str]] = []
-    for x in range(width):
-        begin, end = x * span_s // width, max((x + 1) * span_s // width, x * span_s // width + 1)
-        known = [s for s in states[begin:end] if s is not None]
-        if not known:
-            cells.append(("·", "ghost"))
-            continue
-        state = _STATES.get(int(max(known)), State.UNKNOWN)
-        score = max((s for s in scores[begin:end] if s is not None), default=None)
-        cells.append(("·" if score is None else level(score / 100), state_role(state)))
-    return tuple(parts(cells))
-
-
 def routes_lines(view: View, width: int, height: int, strips: Strips) -> list[Line]:
     """Title, header, one line a route, then the reasons of the highlighted one, as far as ``height`` allows."""
     when = f"as it was at {clock((view.at_s - view.back_s) * _SECOND_NS)} · " if view.back_s else ""
     detail = f"{when}worst first · times in ms{f' · filter: {clean(view.query)}' if view.query else ''}"
     head = title(width, 1, "Routes", detail, current=view.pane == "routes")
-    frame = strips.as_it_was(view) if view.back_s else view.frame
+    frame = strips.frame_at_cursor(view) if view.back_s else view.frame
     if frame is None:
         return [head, note("waiting for the collector's first picture")]
     rows = ordered(frame, view.query)
@@ -119,12 +64,12 @@ def routes_lines(view: View, width: int, height: int, strips: Strips) -> list[Li
                 *row_parts(row, columns, now_ns, gone=gone),
                 ("  ", "text"),
                 *(strips.of(view, row.route, strip_width) if strip_width else ()),
-                ground="pulse" if pulsing else "select" if selected else "",
+                background="pulse" if pulsing else "select" if selected else "",
             )
         )
     below = room - min(room, len(rows))
     if below >= 3 and not view.back_s and not gone:
-        lines += _grounds(chosen, width, below)
+        lines += _reason_lines(chosen, width, below)
     elif first + room < len(rows) or first:
         lines[0] = title(
             width, 1, "Routes", f"{detail} · {first + 1}–{min(len(rows), first + room)} of {len(rows)}",
@@ -140,7 +85,7 @@ def _first_shown(rows: list[RouteRow], chosen: RouteRow, room: int) -> int:
     return max(0, min(rows.index(chosen) - room + 1 + room // 4, len(rows) - room))
 
 
-def _grounds(row: RouteRow, width: int, room: int) -> list[Line]:
+def _reason_lines(row: RouteRow, width: int, room: int) -> list[Line]:
     """Why this route is judged so, in as many lines as there are; ``enter`` shows the rest."""
     role = state_role(row.state)
     since = f"since {clock(row.since_ns)}"
@@ -154,7 +99,7 @@ def _grounds(row: RouteRow, width: int, room: int) -> list[Line]:
         lines.append(line((f"   {name} ", "bright"), (row.state.value, role), (f" {since}: {words}", "muted")))
     else:
         lines.append(line((f"   {name} ", "bright"), (row.state.value, role), (f" {since}, because", "muted")))
-    for reason in sorted(row.reasons, key=lambda r: -r.points)[: room - len(lines)]:
+    for reason in row.reasons[: room - len(lines)]:
         text = clean(reason.text) or clean(reason.signal)
         lines.append(
             line(

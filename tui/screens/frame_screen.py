@@ -8,7 +8,7 @@ from textual.screen import Screen
 
 from tui.bindings import Key
 from tui.panes.line_pane import LinePane
-from tui.presenter import Desk
+from tui.presenter import Presenter
 from tui.theme import Paint
 
 
@@ -17,14 +17,14 @@ class FrameScreen(Screen[None]):
 
     AUTO_FOCUS = ""
 
-    def __init__(self, desk: Desk, paint: Paint, keys: Sequence[Key]) -> None:
+    def __init__(self, presenter: Presenter, paint: Paint, keys: Sequence[Key]) -> None:
         super().__init__()
-        self.desk = desk
+        self.presenter = presenter
         self.paint = paint
         self.keys = keys
 
     def draw(self) -> None:
-        """Show the desk's view as it is now: each screen in its own way."""
+        """Show the presenter's view as it is now."""
 
     def span_s(self) -> int:
         """How much time the charts show."""
@@ -39,16 +39,16 @@ class FrameScreen(Screen[None]):
         self.draw()
 
     def action_route(self, by: int) -> None:
-        self.desk.move_route(by)
+        self.presenter.move_route(by)
 
     def action_back(self, steps: int) -> None:
-        self.desk.look_back(steps, self.span_s())
+        self.presenter.look_back(steps, self.span_s())
 
     def action_home(self) -> None:
-        self.desk.make_home()
+        self.presenter.make_home()
 
     def action_flip_side(self) -> None:
-        self.desk.flip_side()
+        self.presenter.requests.flip_side()
 
     def action_notional(self, by: int) -> None:
-        self.desk.step_notional(by)
+        self.presenter.requests.step_notional(by)

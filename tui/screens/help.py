@@ -1,4 +1,4 @@
-"""Help: the key table as it is, and what glyphs and words mean."""
+"""Help: the keys, and what glyphs and words mean."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from feeds.model import Cause, State
 from tui.bindings import Key
 from tui.format import fit
 from tui.lines import EMPTY, Line, line, title
+from tui.panes.columns import beside
 from tui.panes.line_pane import LinePane
-from tui.panes.route_page import beside
+from tui.state_look import GLYPHS, state_role
 from tui.theme import Paint
-from tui.view import GLYPHS, state_role
 
 _STATES = {
     State.OK: "clear",
@@ -97,7 +97,7 @@ class HelpScreen(ModalScreen[None]):
         room = pane.size.height - 1
         self._top = max(0, min(self._top, len(lines) - room))
         more = "↑ ↓ for more · " if len(lines) > room else ""
-        foot = line((fit(f" {more}esc closes", pane.size.width), "muted"), ground="bar")
+        foot = line((fit(f" {more}esc closes", pane.size.width), "muted"), background="bar")
         shown = lines[self._top : self._top + room]
         pane.show([*shown, *[EMPTY] * (room - len(shown)), foot], self._paint)
 

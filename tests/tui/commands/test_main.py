@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from feeds.frame import AdviceRow, Excluded, Share
-from tui.commands.headless import in_words
-from tui.commands.main import build_parser, main
+from tui.commands.main import main
+from tui.commands.parser import build_parser
 
 HEAVY = ("textual", "rich", "ccxt", "numpy", "plotext", "aiohttp", "websockets")
 
@@ -32,14 +31,13 @@ def test_help_imports_nothing_heavy() -> None:
 
 def test_headless_commands_never_load_a_screen() -> None:
     assert (
-        loaded_after("import tui.commands.headless, feeds.collector.main") & {"textual", "rich", "ccxt", "plotext"}
-        == set()
+        loaded_after("import tui.commands.log, tui.commands.advise") & {"textual", "rich", "ccxt", "plotext"} == set()
     )
 
 
 def test_the_screens_process_never_loads_ccxt_or_a_venue() -> None:
     script = (
-        "import sys, tui.commands.live, tui.app\n"
+        "import sys, tui.commands.live, tui.commands.attach, tui.app\n"
         "print([m for m in sys.modules if m.split('.')[0] in ('ccxt', 'aiohttp') or m.startswith('feeds.venues.')])"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
@@ -89,43 +87,3 @@ def test_options_work_before_and_after_the_command() -> None:
         assert parser.parse_args(arguments).watchlist == "a"
     assert parser.parse_args(["log", "--sim"]).sim == "calm"
     assert parser.parse_args(["--sim", "1011"]).sim == "1011"
-
-
-def test_advice_in_words_says_where_why_and_what_is_out() -> None:
-    row = AdviceRow(
-        symbol="BTC/USDT:USDT",
-        side="sell",
-        notional=100_000.0,
-        home="binance.linear",
-        home_cost_bps=10.0,
-        best="okx.linear",
-        best_cost_bps=5.94,
-        saving_bps=4.06,
-        split=(
-            Share(route="okx.linear", share=0.6, cost_bps=5.0),
-            Share(route="bybit.linear", share=0.4, cost_bps=5.2),
-        ),
-        split_cost_bps=5.1,
-        excluded=(Excluded(route="htx.linear", why="silent 8.4 s"),),
-    )
-    assert in_words(row).splitlines() == [
-        "sell 100,000 BTC/USDT:USDT: okx.linear, 5.9 bp all in, saves 4.1 bp",
-        "split: okx.linear 60%, bybit.linear 40%: 5.1 bp",
-        "home: binance.linear, 10.0 bp",
-        "out: htx.linear, silent 8.4 s",
-    ]
-
-
-def test_when_nothing_can_be_recommended_it_says_so() -> None:
-    row = AdviceRow(
-        symbol="BTC/USDT",
-        side="buy",
-        notional=5.0,
-        home=None,
-        home_cost_bps=None,
-        best=None,
-        best_cost_bps=None,
-        saving_bps=None,
-        unallocated=5.0,
-    )
-    assert in_words(row).splitlines() == ["buy 5 BTC/USDT: no route can be recommended", "unallocated: 5"]

@@ -6,13 +6,13 @@ from msgspec import structs
 
 from feeds.frame import AdviceRow, Excluded, Frame
 from tests.tui.scripted import frame
-from tui.history import Tape
+from tui.history import HistoryBuffer
 from tui.panes.advice import advice_lines
 from tui.view import View
 
 
 def text(shown: Frame, width: int = 40, height: int = 20, **changes: object) -> str:
-    view = structs.replace(View(tape=Tape(), frame=shown, now_ns=shown.t_ns), **changes)
+    view = structs.replace(View(history=HistoryBuffer(), frame=shown, now_ns=shown.t_ns), **changes)
     return "\n".join(line.text for line in advice_lines(view, width, height))
 
 

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 from msgspec import structs
 
-from feeds.frame import Concentration, Depth, DepthConcentration, Frame, PairRow
-from tests.tui.scripted import frame
-from tui.history import Tape
+from feeds.frame import Depth, Frame, PairRow
+from tests.tui.scripted import changed, frame
+from tui.history import HistoryBuffer
 from tui.lines import Line
 from tui.panes.depth import depth_lines
 from tui.view import View
 
 
 def pane(shown: Frame, width: int = 54, height: int = 18, **changes: object) -> list[Line]:
-    return depth_lines(structs.replace(View(tape=Tape(), frame=shown, now_ns=shown.t_ns), **changes), width, height)
+    return depth_lines(
+        structs.replace(View(history=HistoryBuffer(), frame=shown, now_ns=shown.t_ns), **changes), width, height
+    )
 
 
 def with_pair(shown: Frame, route: str, **changes: object) -> Frame:
-    def changed(pair: PairRow) -> PairRow:
+    def other(pair: PairRow) -> PairRow:
         same = pair.route == route and pair.symbol == "BTC/USDT:USDT"
         return structs.replace(pair, **changes) if same else pair
 
-    return structs.replace(shown, pairs=tuple(changed(p) for p in shown.pairs))
+    return changed(shown, pairs=tuple(other(p) for p in shown.pairs))
 
 
 def row(lines: list[Line], route: str) -> str:
@@ -103,10 +105,8 @@ def test_too_old_is_not_shown_as_depth() -> None:
     assert not any("█" in line.text for line in lines)
 
 
-def test_effective_venues_are_those_of_the_frame() -> None:
-    share = Concentration(hhi=0.4, effective_venues=2.5)
-    concentration = (DepthConcentration(symbol="BTC/USDT:USDT", bands={"10": share}),)
-    text = "\n".join(line.text for line in pane(structs.replace(frame("calm"), concentration=concentration)))
-    assert "effective venues 2.5" in text
-    nothing = "\n".join(line.text for line in pane(structs.replace(frame("calm"), concentration=())))
-    assert "effective venues –" in nothing
+def test_sums_are_of_all_routes_whatever_the_filter() -> None:
+    all_lines = [line.text for line in pane(frame("calm")) if line.text.startswith((" all", " without", " effective"))]
+    filtered = [line.text for line in pane(frame("calm"), query="okx")]
+    assert len(all_lines) == 3
+    assert all_lines == [text for text in filtered if text.startswith((" all", " without", " effective"))]

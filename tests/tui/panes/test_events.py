@@ -6,13 +6,13 @@ from msgspec import structs
 
 from feeds.frame import EventRow, Frame
 from tests.tui.scripted import T0, frame
-from tui.history import Tape
+from tui.history import HistoryBuffer
 from tui.panes.events import events_lines
 from tui.view import View
 
 
 def text(shown: Frame, width: int = 160, height: int = 12, **changes: object) -> list[str]:
-    view = structs.replace(View(tape=Tape(), frame=shown, now_ns=shown.t_ns), **changes)
+    view = structs.replace(View(history=HistoryBuffer(), frame=shown, now_ns=shown.t_ns), **changes)
     return [line.text for line in events_lines(view, width, height)]
 
 

@@ -8,16 +8,18 @@ from rich.cells import cell_len
 
 from feeds.frame import Frame, Percentiles, RestMs, RouteRow
 from feeds.model import State
-from tests.tui.scripted import SECOND, frame, history
-from tui.history import Tape
+from tests.tui.scripted import SECOND, changed, frame, history
+from tui.history import HistoryBuffer
 from tui.lines import Line
-from tui.panes.columns import COLUMNS, columns_for, departed
-from tui.panes.routes import Strips, routes_lines, strip
-from tui.view import GLYPHS, View
+from tui.panes.route_columns import COLUMNS, columns_for
+from tui.panes.routes import routes_lines
+from tui.panes.state_strip import Strips
+from tui.state_look import GLYPHS
+from tui.view import View
 
 
 def view(shown: Frame, **changes: object) -> View:
-    return structs.replace(View(tape=Tape(), frame=shown, now_ns=shown.t_ns), **changes)
+    return structs.replace(View(history=HistoryBuffer(), frame=shown, now_ns=shown.t_ns), **changes)
 
 
 def board(shown: Frame, width: int = 118, height: int = 20, **changes: object) -> list[Line]:
@@ -25,7 +27,7 @@ def board(shown: Frame, width: int = 118, height: int = 20, **changes: object) -
 
 
 def with_first(shown: Frame, **changes: object) -> Frame:
-    return structs.replace(shown, routes=(structs.replace(shown.routes[0], **changes), *shown.routes[1:]))
+    return changed(shown, routes=(structs.replace(shown.routes[0], **changes), *shown.routes[1:]))
 
 
 def role_of(line: Line, text: str) -> str:
@@ -42,7 +44,7 @@ def test_missing_values_are_dashes_in_every_column() -> None:
     row = RouteRow(
         route="new.spot", venue="new", product="spot", state=State.UNKNOWN, cause=None, score=None, since_ns=0
     )
-    shown = structs.replace(frame("calm"), routes=(row,))
+    shown = changed(frame("calm"), routes=(row,))
     columns, _ = columns_for(400, 14)
     line = board(shown, width=400)[2]
     figures = [part.strip() for part, _ in line.parts[3 : 3 + len(columns)]]
@@ -56,7 +58,6 @@ def test_missing_values_are_dashes_in_every_column() -> None:
     [(842.0, 24.0, True), (3200.0, 3000.0, False), (5.0, 1.0, False), (50.0, None, False), (None, 24.0, False)],
 )
 def test_bright_only_against_its_own_normal(value: float | None, baseline: float | None, bright: bool) -> None:
-    assert departed(value, baseline) is bright
     shown = with_first(frame("calm"), rest_ms=RestMs(p50=value), baseline_rest_ms=baseline)
     rest = board(shown)[2].parts[7]
     assert ("bright" in rest[1]) is bright
@@ -115,13 +116,13 @@ def test_a_number_that_grows_moves_no_column() -> None:
 def test_a_changed_state_lights_its_row_once() -> None:
     shown = frame("1011", 45)
     fresh = with_first(shown, since_ns=shown.t_ns - SECOND)
-    assert board(fresh)[2].ground == "pulse"
-    assert board(shown)[2].ground == "select"
+    assert board(fresh)[2].background == "pulse"
+    assert board(shown)[2].background == "select"
 
 
 def test_the_board_scrolls_to_the_highlighted_route() -> None:
     lines = board(frame("many", 45), height=12, route="phemex.spot")
-    assert any(line.ground == "select" and "phemex.spot" in line.text for line in lines)
+    assert any(line.background == "select" and "phemex.spot" in line.text for line in lines)
     assert "of 30" in lines[0].text
 
 
@@ -142,21 +143,13 @@ def test_filter_without_a_match_says_how_to_leave() -> None:
     assert "esc shows all" in board(frame("calm"), query="zzz")[1].text
 
 
-def test_the_strip_shows_the_worst_of_each_slice() -> None:
-    tape = Tape()
-    tape.load(history("1011", 45, length_s=45))
-    shown = structs.replace(view(frame("1011", 45)), tape=tape)
-    parts = strip(shown, "binance.linear", 15, 60)
-    assert [role for _, role in parts] == ["ghost", "state.ok", "state.suspect", "state.congested"]
-    assert sum(len(text) for text, _ in parts) == 15
-
-
 def test_looking_back_shows_what_was_and_nothing_else() -> None:
-    tape = Tape()
-    tape.load(history("1011", 45, length_s=600))
-    lines = routes_lines(structs.replace(view(frame("1011", 45)), tape=tape, back_s=40), 118, 20, Strips())
+    buffer = HistoryBuffer()
+    buffer.load(history("1011", 45, length_s=600))
+    lines = routes_lines(structs.replace(view(frame("1011", 45)), history=buffer, back_s=40), 118, 20, Strips())
     assert "as it was at 21:03:05" in lines[0].text
     row = next(line.text for line in lines if "binance.linear" in line.text)
     assert "● binance.linear ok" in row
+    assert "3h12" in row  # since when it was ok, also before what is remembered
     assert "gateway" not in row
     assert "because" not in "".join(line.text for line in lines)

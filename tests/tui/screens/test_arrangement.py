@@ -13,7 +13,7 @@ from tui.screens.arrangement import arrange
 def test_rows_fill_the_screen_exactly(width: int, height: int, routes: int) -> None:
     plan = arrange(width, height, routes)
     if plan.rows:
-        assert sum(plan.rows) + 2 + plan.sentence_height == height
+        assert sum(plan.rows) + 2 + plan.headline_height == height
         assert min(plan.rows) >= 4
 
 

@@ -10,14 +10,15 @@ from feeds.frame import Shown, UseHome, UseOrder, UseWatchlist
 from feeds.model import State
 from tests.tui.driver import Clock, screen
 from tests.tui.scripted import frame
-from tests.tui.sources import ScriptedSource
+from tests.tui.scripted_source import ScriptedSource
 from tui.app import DetourApp
-from tui.palette import DetourCommands
+from tui.command_palette import DetourCommands
 from tui.panes.line_pane import LinePane
 from tui.screens.help import HelpScreen
-from tui.screens.route import RouteScreen
+from tui.screens.route_page import RouteScreen
 from tui.screens.watchlists import WatchlistScreen
-from tui.view import PANES, chosen_symbol
+from tui.selection import chosen_symbol
+from tui.view import PANES
 
 
 async def test_tab_and_shift_tab_move_between_symbols() -> None:
@@ -27,7 +28,7 @@ async def test_tab_and_shift_tab_move_between_symbols() -> None:
         assert "ETH/USDT:USDT" in seen.text("depth")
         assert "ETH/USDT:USDT" in seen.text("advice")
         await seen.press("shift+tab", "shift+tab")
-        assert chosen_symbol(seen.app.desk.view) == "ETH/USDT"
+        assert chosen_symbol(seen.app.presenter.view) == "ETH/USDT"
         assert "ETH/USDT " in seen.text("spreads")
 
 
@@ -71,9 +72,9 @@ async def test_keys_typed_into_the_filter_do_nothing_else() -> None:
     async with screen() as seen:
         await seen.press("slash", "q", "s", "h", "space", "1")
         assert seen.source.sent == []
-        assert not seen.app.desk.view.frozen
+        assert not seen.app.presenter.view.frozen
         await seen.press("escape")
-        assert seen.app.desk.view.query == ""
+        assert seen.app.presenter.view.query == ""
         assert not seen.app.screen.query_one("#filter", Input).has_class("-open")
 
 
@@ -84,7 +85,7 @@ async def test_number_keys_choose_and_z_zooms() -> None:
         await seen.press("3")
         assert seen.panes() == ["depth"]
         await seen.press("escape")
-        assert len(seen.panes()) == 6
+        assert len(seen.panes()) == len(PANES)
 
 
 @pytest.mark.parametrize(("key", "pane"), [(str(i + 1), name) for i, name in enumerate(PANES)])
@@ -172,7 +173,7 @@ async def test_the_palette_finds_routes_and_every_key_with_a_name() -> None:
         hits = [hit async for hit in commands.search("okx.spot")]
         assert isinstance(hits[0], Hit)
         hits[0].command()
-        assert seen.app.desk.view.route == "okx.spot"
+        assert seen.app.presenter.view.route == "okx.spot"
         named = {hit.text async for hit in commands.discover()}
         assert {key.help for key in seen.app.keys if key.palette} <= named
         assert "Watchlist just [b]bitcoin[/b]" in named
@@ -201,7 +202,7 @@ async def test_the_users_own_keys_work_and_are_shown() -> None:
         await pilot.pause()
         await pilot.press("f")
         await pilot.pause()
-        assert app.desk.view.frozen
+        assert app.presenter.view.frozen
         assert app.theme == "detour-light"
         footer = app.screen.query_one("#footer", LinePane).lines[0].text
         assert "f freeze" in footer
@@ -217,7 +218,7 @@ async def test_a_click_picks_route_and_pane() -> None:
     async with screen() as seen:
         await seen.pilot.click("#routes", offset=(6, 4))
         await seen.pilot.pause()
-        assert seen.app.desk.view.route == "bybit.linear"
+        assert seen.app.presenter.view.route == "bybit.linear"
         await seen.pilot.click("#events", offset=(6, 2))
         await seen.pilot.pause()
-        assert seen.app.desk.view.pane == "events"
+        assert seen.app.presenter.view.pane == "events"

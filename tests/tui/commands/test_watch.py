@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import io
 import subprocess
 import sys
@@ -15,7 +14,8 @@ from feeds.config.known import Known
 from feeds.config.load import load_config
 from feeds.config.save import backup_of
 from feeds.instruments import cache
-from tui.commands import watchlists
+from tui.commands import watch
+from tui.commands.parser import build_parser
 
 ROUTES = ("binance.spot", "binance.linear", "okx.spot", "okx.linear")
 Detour = Callable[..., int]
@@ -29,15 +29,14 @@ def file(tmp_path: Path) -> Path:
 @pytest.fixture
 def detour(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Detour:
     """Runs a command on a user's file and cache of its own, with two venues in the registry."""
-    monkeypatch.setattr(watchlists, "known_routes", lambda: ROUTES)
-    monkeypatch.setattr(watchlists, "cache_dir", lambda: tmp_path / "cache")
-    monkeypatch.setattr(watchlists, "user_file", lambda: file)
+    monkeypatch.setattr(watch, "known_routes", lambda: ROUTES)
+    monkeypatch.setattr(watch, "cache_dir", lambda: tmp_path / "cache")
+    monkeypatch.setattr(watch, "user_file", lambda: file)
     monkeypatch.setattr("feeds.config.load.config_file", lambda: file)
-    parser = argparse.ArgumentParser(prog="detour")
-    watchlists.add_parser(parser.add_subparsers(dest="command"))
+    parser = build_parser()
 
     def run(*words: str) -> int:
-        return watchlists.run(parser.parse_args(["watch", *words]))
+        return watch.run(parser.parse_args(["watch", *words]))
 
     return run
 
@@ -129,7 +128,7 @@ def test_replacing_says_so_and_mentions_lost_comments(
 def test_a_symbol_is_checked_against_what_the_cache_says_is_listed(
     detour: Detour, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(watchlists, "listed", lambda cache, label, route: frozenset({"SOL/USDT", "BTC/USDT"}))
+    monkeypatch.setattr(watch, "listed", lambda cache, label, route: frozenset({"SOL/USDT", "BTC/USDT"}))
     assert detour("add", "x", "--symbols", "SOLL/USDT", "--routes", "okx.spot") == 2
     assert 'lists "SOLL/USDT"; nearest is "SOL/USDT"' in capsys.readouterr().err
     assert detour("add", "x", "--symbols", "SOL/USDT", "--routes", "okx.spot") == 0
@@ -214,6 +213,6 @@ def test_an_editor_that_does_not_exist_is_said(
 
 def test_neither_textual_nor_ccxt_nor_numpy_is_imported() -> None:
     heavy = "('textual', 'ccxt', 'numpy', 'rich')"
-    code = f"import sys, tui.commands.watchlists; print([m for m in {heavy} if m in sys.modules])"
+    code = f"import sys, tui.commands.watch; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

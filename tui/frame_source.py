@@ -1,4 +1,4 @@
-"""Where a screen gets its frames: the only thing it knows of the world behind them."""
+"""Where the screen gets its frames from: a collector over a link, or a script in tests."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Protocol
 from feeds.frame import Command, Message
 
 
-class Source(Protocol):
-    """One collector, attached to. Latest wins: a slow screen skips frames, it never holds the collector."""
+class FrameSource(Protocol):
+    """One collector. A slow screen skips frames and gets the latest; it never delays the collector."""
 
     def messages(self) -> AsyncIterator[Message]:
         """``Past`` once, then a ``Shown`` a frame, ``Goodbye`` when the collector ends.

@@ -1,4 +1,4 @@
-"""The command palette: every key of the table, and what can be named: symbols, routes, watchlists."""
+"""The command palette: every key of the table, and every symbol, route and watchlist by name."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 
 from tui.format import clean
-from tui.view import ordered
+from tui.selection import ordered
 
 if TYPE_CHECKING:
     from tui.app import DetourApp
@@ -36,16 +36,20 @@ class DetourCommands(Provider):
         for key in app.keys:
             if key.palette:
                 yield key.help, f"key {key.shown}", partial(app.perform, key.action)
-        frame = app.desk.view.frame
+        frame = app.presenter.view.frame
         if frame is None:
             return
         for symbol in frame.symbols:
-            yield f"Symbol {clean(symbol)}", "show its spreads, depth and advice", partial(app.desk.pick_symbol, symbol)
+            yield (
+                f"Symbol {clean(symbol)}",
+                "show its spreads, depth and advice",
+                partial(app.presenter.pick_symbol, symbol),
+            )
         for row in ordered(frame):
             yield (
                 f"Route {clean(row.route)}",
                 f"highlight it; it is {row.state.value}",
-                partial(app.desk.pick_route, row.route),
+                partial(app.presenter.pick_route, row.route),
             )
         for name in frame.watchlists:
-            yield f"Watchlist {clean(name)}", "switch to it", partial(app.desk.use_watchlist, name)
+            yield f"Watchlist {clean(name)}", "switch to it", partial(app.presenter.requests.use_watchlist, name)
