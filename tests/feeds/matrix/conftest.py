@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from feeds.measure import route
+from feeds.measure import route_sockets
 from feeds.transport.connection import StreamTiming
 from feeds.transport.stream import Stream
 from tests.feeds.matrix.floor import Floor, WatchedRoute
@@ -44,7 +44,7 @@ class Stage:
 @pytest_asyncio.fixture(scope="class", loop_scope="class")
 async def stage(request: pytest.FixtureRequest) -> AsyncIterator[Stage]:
     patch = pytest.MonkeyPatch()
-    patch.setattr(route, "Stream", _Hasty)
+    patch.setattr(route_sockets, "Stream", _Hasty)
     assert request.cls is not None
     stage = Stage(Floor(share_of(request.cls.share)))
     await stage.floor.open()
