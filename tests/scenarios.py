@@ -27,8 +27,12 @@ GRACE_S = 3.0
 """A verdict may be outside the truth this long in a row: it is made once a second from windows of some seconds."""
 LONGEST_S = 220.0
 CALM_S = 120.0
-SHORT_S = {"calm": 40.0, "engine-stop": 46.0, "own-uplink": 51.0}
+SHORT_S = {"calm": 40.0, "1011": 57.0, "own-uplink": 51.0}
 """The short form: nothing happens, a venue's fault, a fault of ours. All at once; each until its verdict is due."""
+HOME = "binance.linear"
+ACCUSED = ("congested", "stalled", "down")
+ADVISED_WITHIN_S = 10.0
+"""A home that has been accused for this long with a price elsewhere must have led to advice by then."""
 MUST_COME_WITHIN_S = 10.0
 """A run that ends this long after a verdict was due has to show it."""
 END_WITHIN_S = 60.0
@@ -39,7 +43,7 @@ CONFIG = """
 [watchlists.default]
 symbols = ["BTC/USDT", "ETH/USDT", "USDE/USDT", "BTC/USDT:USDT", "ETH/USDT:USDT"]
 routes = {routes}
-home = "binance.linear"
+home = "{home}"
 """
 
 
@@ -54,7 +58,7 @@ def config_of(scenario: Scenario) -> str:
     patterns = [*(p for x in scenario.phase for p in x.routes), *(p for x in scenario.event for p in x.routes)]
     named = [pattern.partition(".")[0] for pattern in patterns]
     venues = dict.fromkeys([*VENUES, *(name for name in named if name != "*")])
-    return CONFIG.format(routes=json.dumps([f"{name}.*" for name in venues]))
+    return CONFIG.format(routes=json.dumps([f"{name}.*" for name in venues]), home=HOME)
 
 
 def truth_at(scenario: Scenario, route: str, t_s: float) -> Truth | None:
@@ -100,6 +104,46 @@ def wrongs(scenario: Scenario, rows: Sequence[dict[str, Any]], start_s: float) -
     return found
 
 
+def broken_promises(rows: Sequence[dict[str, Any]], start_s: float) -> list[Wrong]:
+    """What every log promises, whatever happens: grounds for accusations, sane prices, whole orders, a way out."""
+    found: list[Wrong] = []
+    accused_ns: dict[str, int] = {}
+    alarmed = {r["route"] for r in rows if r["kind"] == "event" and r["code"] == "state" and r["level"] == "alarm"}
+    for row in rows:
+        promise = _broken_promise(row)
+        if promise is not None:
+            t_s = row["t"] / 1e9 - start_s
+            found.append(Wrong(row.get("route") or row.get("symbol") or "-", t_s, t_s, promise))
+        if row["kind"] == "route" and row["state"] in ACCUSED:
+            accused_ns.setdefault(row["route"], row["t"])
+    found += [
+        Wrong(route, t_ns / 1e9 - start_s, t_ns / 1e9 - start_s, "accused without an alarm among the events")
+        for route, t_ns in accused_ns.items()
+        if route not in alarmed
+    ]
+    since_ns, end_ns = accused_ns.get(HOME), rows[-1]["t"]
+    advice = [r for r in rows if r["kind"] == "advice" and since_ns is not None and r["t"] >= since_ns]
+    leaves = any(r["best"] not in (None, HOME) and (r["saving_bps"] or 0) > 0 for r in advice)
+    if since_ns is not None and end_ns - since_ns >= ADVISED_WITHIN_S * 1e9 and not leaves:
+        found.append(Wrong(HOME, since_ns / 1e9 - start_s, end_ns / 1e9 - start_s, "home accused, no advice to leave"))
+    return found
+
+
+def _broken_promise(row: dict[str, Any]) -> str | None:
+    match row["kind"]:
+        case "route" if row["state"] in ACCUSED:
+            if not row["reasons"] or not all(reason["text"] for reason in row["reasons"]):
+                return "accused without a reason in words"
+        case "pair" if row["state"] == "live":
+            if not 0 < row["bid"] < row["ask"] or (row["age_ms"] or 0) > 60_000:
+                return f"live with bid {row['bid']}, ask {row['ask']}, age {row['age_ms']} ms"
+        case "advice":
+            placed = sum(part["share"] for part in row["split"]) + row["unallocated"] / row["notional"]
+            if abs(placed - 1) > 1e-6:
+                return f"the split places {placed:.6f} of the order"
+    return None
+
+
 async def play(name: str, seconds: float, slots: asyncio.Semaphore) -> tuple[str, list[Wrong], list[str]]:
     """(name, what was wrong, the events)"""
     scenario = load(name)
@@ -120,7 +164,8 @@ async def play(name: str, seconds: float, slots: asyncio.Semaphore) -> tuple[str
         return name, failed, []
     start_s = rows[0]["t"] / 1e9 - 0.3  # the simulator is ready a moment before the first row
     events = [f"{(r['t'] / 1e9 - start_s):6.1f} {r['route']} {r['text'][:150]}" for r in rows if r["kind"] == "event"]
-    return name, [*wrongs(scenario, [r for r in rows if r["kind"] == "route"], start_s), *failed], events
+    found = wrongs(scenario, [r for r in rows if r["kind"] == "route"], start_s)
+    return name, [*found, *broken_promises(rows, start_s), *failed], events
 
 
 def length_s(name: str) -> float:

@@ -1,6 +1,8 @@
-"""The whole product, headless, on the simulator, in real processes with real sockets on loopback.
+"""The whole product, headless, in real processes with real sockets on loopback.
 
-Scenario 1011 must be blamed on the right venue; a fault of our own must be blamed on none."""
+A fault of our own is blamed on no venue; an interrupt ends the log in order. ``make scenarios-short`` plays 1011: it
+needs a machine that does nothing else meanwhile.
+"""
 
 from __future__ import annotations
 
@@ -44,41 +46,6 @@ async def logged(folder: Path, config: str, arguments: Sequence[str]) -> tuple[i
 
 def of(rows: Sequence[Row], kind: str, **fields: object) -> list[Row]:
     return [r for r in rows if r["kind"] == kind and all(r[name] == value for name, value in fields.items())]
-
-
-async def test_1011_blames_the_gateway_of_one_venue_and_names_another_route(tmp_path: Path) -> None:
-    code, rows, said = await logged(tmp_path, WATCHLIST, ["--sim", "1011", "--for", "55s"])
-    assert code == 0, said
-    assert rows[0]["kind"] == "header" and rows[0]["simulated"] == "1011"
-
-    guilty = of(rows, "route", route="binance.linear", state="congested", cause="gateway")
-    assert guilty, "the venue's congestion was missed"
-    assert all(r["reasons"] and all(reason["text"] for reason in r["reasons"]) for r in guilty)
-    assert any(len({reason["evidence"] for reason in r["reasons"]} - {"peers"}) >= 2 for r in guilty)
-
-    for row in of(rows, "route"):
-        if not row["route"].startswith("binance"):
-            assert row["state"] in ("ok", "unknown", "suspect"), row
-            assert row["cause"] in (None, "warming", "market", "liquidity", "self"), row  # self: a busy machine
-
-    since = min(r["t"] for r in guilty)
-    elsewhere = [
-        a
-        for a in of(rows, "advice", symbol="BTC/USDT:USDT")
-        if a["t"] >= since and a["best"] not in (None, "binance.linear") and (a["saving_bps"] or 0) > 0
-    ]
-    assert elsewhere, "no other route was named"
-    assert any(
-        e["code"] == "state" and e["route"] == "binance.linear" and e["level"] == "alarm" for e in of(rows, "event")
-    )
-
-    for pair in of(rows, "pair", state="live"):
-        assert 0 < pair["bid"] < pair["ask"], pair
-        assert pair["age_ms"] is None or pair["age_ms"] < 60_000
-    for advice in of(rows, "advice"):
-        assert (
-            abs(sum(part["share"] for part in advice["split"]) + advice["unallocated"] / advice["notional"] - 1) < 1e-6
-        )
 
 
 async def test_when_nothing_can_be_reached_our_uplink_is_said_to_be_down_and_no_venue_is_blamed(tmp_path: Path) -> None:
