@@ -10,7 +10,7 @@ from textual.app import App, SystemCommand
 from textual.binding import Binding
 from textual.screen import Screen
 
-from feeds.frame import Command
+from feeds.link_messages import Command
 from tui.bindings import remapped
 from tui.command_palette import DetourCommands
 from tui.frame_source import FrameSource

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from feeds.frame import Command, Frame, Order, UseHome, UseOrder, UseWatchlist
+from feeds.frame import Frame, Order
+from feeds.link_messages import Command, UseHome, UseOrder, UseWatchlist
 from tui.format import clean, money
 from tui.notice import Notice
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Protocol
 
-from feeds.frame import Command, Message
+from feeds.link_messages import Command, Message
 
 
 class FrameSource(Protocol):

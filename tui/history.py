@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import deque
 from statistics import median_high
 
-from feeds.frame import HISTORY_S, Frame, History, points
+from feeds.frame import Frame
+from feeds.link_messages import HISTORY_S, History, points
 
 _SECOND_NS = 1_000_000_000
 

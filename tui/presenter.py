@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from feeds.frame import Command, Frame, Goodbye, Message, Past, Shown
+from feeds.frame import Frame
+from feeds.link_messages import Command, Goodbye, Message, Past, Shown
 from tui.collector_requests import CollectorRequests
 from tui.history import HistoryBuffer
 from tui.notice import Notice

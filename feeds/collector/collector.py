@@ -20,8 +20,9 @@ from feeds.collector.session import WatchSession
 from feeds.collector.simulated import Simulation, follow_orders
 from feeds.config.load import Config
 from feeds.config.watchlists import Watchlist
-from feeds.frame import Command, Frame, History, SelfRow, UseHome, UseOrder, UseWatchlist
+from feeds.frame import Frame, SelfRow
 from feeds.judge.judge import Judge
+from feeds.link_messages import Command, History, UseHome, UseOrder, UseWatchlist
 from feeds.measure.witness import Witness, parse_target
 from feeds.samples import Sample
 from feeds.venues import failure_domains

@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from feeds.frame import HISTORY_S, Frame, History, points
+from feeds.frame import Frame
+from feeds.link_messages import HISTORY_S, History, points
 
 STEP_S = 1.0
 
 
 class FrameHistory:
-    """A ring of ``HISTORY_S`` steps for every series of ``feeds.frame.points``; NaN stands for None inside."""
+    """A ring of ``HISTORY_S`` steps for every series of ``feeds.link_messages.points``; NaN stands for None inside."""
 
     def __init__(self) -> None:
         self._series: dict[str, npt.NDArray[np.float64]] = {}

@@ -20,7 +20,8 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from feeds.frame import Command, Frame, Goodbye, History, Message, Past, Shown
+from feeds.frame import Frame
+from feeds.link_messages import Command, Goodbye, History, Message, Past, Shown
 
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 MAX_COMMAND_BYTES = 64 * 1024

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from textual.pilot import Pilot
 
-from feeds.frame import Message, Past, Shown
+from feeds.link_messages import Message, Past, Shown
 from tests.tui.scripted import frame, history
 from tests.tui.scripted_source import ScriptedSource
 from tui.app import DetourApp

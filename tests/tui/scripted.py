@@ -14,12 +14,10 @@ from msgspec import structs
 from feeds.collector.normal import HIGH_FLOOR_MS, high_from, is_own_late, is_thin, is_wide, venue_time_ms
 from feeds.collector.summary import depth_totals, summary
 from feeds.frame import (
-    HISTORY_S,
     ChannelRow,
     Depth,
     EventRow,
     Frame,
-    History,
     Order,
     PairRow,
     Percentiles,
@@ -28,6 +26,7 @@ from feeds.frame import (
     RouteRow,
     SelfRow,
 )
+from feeds.link_messages import HISTORY_S, History
 from feeds.model import SEVERITY, Cause, Evidence, Product, Reason, State
 from tests.tui.scripted_advice import advice
 from tui.history import HistoryBuffer

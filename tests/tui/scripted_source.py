@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 
-from feeds.frame import Command, Goodbye, Message, Order, Past, Shown, UseHome, UseOrder, UseWatchlist
+from feeds.frame import Order
+from feeds.link_messages import Command, Goodbye, Message, Past, Shown, UseHome, UseOrder, UseWatchlist
 from tests.tui.scripted import Scenario, frame, history
 
 

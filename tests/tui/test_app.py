@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 from msgspec import structs
 
-from feeds.frame import Goodbye, Message, Shown
+from feeds.link_messages import Goodbye, Message, Shown
 from feeds.model import State
 from tests.tui.driver import Clock, screen
 from tests.tui.scripted import changed, frame

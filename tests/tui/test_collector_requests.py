@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from feeds.frame import Command, Goodbye, Order, Past, Shown, UseHome, UseOrder, UseWatchlist
+from feeds.frame import Order
+from feeds.link_messages import Command, Goodbye, Past, Shown, UseHome, UseOrder, UseWatchlist
 from tests.tui.scripted import frame, history
 from tui.presenter import Presenter
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import structs
 
-from feeds.frame import HISTORY_S, History
+from feeds.link_messages import HISTORY_S, History
 from tests.tui.scripted import SECOND, T0, changed, frame, history
 from tui.history import HistoryBuffer, buckets
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from feeds.frame import Command, Goodbye, Past, Shown
+from feeds.link_messages import Command, Goodbye, Past, Shown
 from tests.tui.scripted import changed, frame, history
 from tui.presenter import Presenter
 from tui.selection import chosen_route, chosen_symbol

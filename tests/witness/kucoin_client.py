@@ -108,6 +108,34 @@ class Watch:
             }
 
 
+def ask(client: Any) -> None:
+    """The REST calls that need no key."""
+    rest = client.rest_service()
+    contracts = rest.get_futures_service().get_market_api().get_all_symbols().data
+    assert {row.symbol for row in contracts} >= set(NAMES["kucoin.linear"]), "contracts"
+    asked = SpotBook().set_symbol("BTC-USDT").set_size("20").build()
+    assert len(rest.get_spot_service().get_market_api().get_part_order_book(asked).bids) == 20, "spot book"
+    wanted = ContractBook().set_symbol("XBTUSDTM").set_size("100").build()
+    assert rest.get_futures_service().get_market_api().get_part_order_book(wanted).asks, "contract book"
+    assert abs(rest.get_futures_service().get_market_api().get_server_time().data / 1e3 - time.time()) < 60, "time"
+
+
+def follow_classic(service: Any, watch: Watch) -> None:
+    """The older websockets of both products."""
+    classic = service.new_spot_public_ws()
+    classic.start()
+    classic.trade(list(NAMES["kucoin.spot"]), watch.count("classic trade"))
+    classic.ticker(list(NAMES["kucoin.spot"]), watch.count("classic ticker"))
+    classic.orderbook_increment(["BTC-USDT"], watch.count("classic book"))
+    contract = service.new_futures_public_ws()
+    contract.start()
+    contract.execution("XBTUSDTM", watch.count("classic execution"))
+    contract.ticker_v2("XBTUSDTM", watch.count("classic tickerV2"))
+    contract.instrument("XBTUSDTM", watch.count("classic instrument"))
+    contract.orderbook_increment("XBTUSDTM", watch.count("classic contract book"))
+    contract.orderbook_level50("XBTUSDTM", watch.count("classic contract level50"))
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description="KuCoin's SDK against the simulated KuCoin")
     parser.add_argument("endpoints", type=json.loads)
@@ -126,16 +154,7 @@ def main() -> int:
         .build()
     )
     client = DefaultClient(option)
-
-    rest = client.rest_service()
-    contracts = rest.get_futures_service().get_market_api().get_all_symbols().data
-    assert {row.symbol for row in contracts} >= set(NAMES["kucoin.linear"]), "contracts"
-    asked = SpotBook().set_symbol("BTC-USDT").set_size("20").build()
-    assert len(rest.get_spot_service().get_market_api().get_part_order_book(asked).bids) == 20, "spot book"
-    wanted = ContractBook().set_symbol("XBTUSDTM").set_size("100").build()
-    assert rest.get_futures_service().get_market_api().get_part_order_book(wanted).asks, "contract book"
-    assert abs(rest.get_futures_service().get_market_api().get_server_time().data / 1e3 - time.time()) < 60, "time"
-
+    ask(client)
     service = client.ws_service()
     for route, trade_type in (("kucoin.spot", PushTradeType.SPOT), ("kucoin.linear", PushTradeType.FUTURES)):
         direct = service.new_uta_public_ws(trade_type)
@@ -149,18 +168,7 @@ def main() -> int:
         if trade_type is PushTradeType.FUTURES:
             direct.mark_price(one, watch.count("mark-price"))
             direct.funding_fee(list(NAMES[route]), watch.count("funding-fee"))
-    classic = service.new_spot_public_ws()
-    classic.start()
-    classic.trade(list(NAMES["kucoin.spot"]), watch.count("classic trade"))
-    classic.ticker(list(NAMES["kucoin.spot"]), watch.count("classic ticker"))
-    classic.orderbook_increment(["BTC-USDT"], watch.count("classic book"))
-    contract = service.new_futures_public_ws()
-    contract.start()
-    contract.execution("XBTUSDTM", watch.count("classic execution"))
-    contract.ticker_v2("XBTUSDTM", watch.count("classic tickerV2"))
-    contract.instrument("XBTUSDTM", watch.count("classic instrument"))
-    contract.orderbook_increment("XBTUSDTM", watch.count("classic contract book"))
-    contract.orderbook_level50("XBTUSDTM", watch.count("classic contract level50"))
+    follow_classic(service, watch)
 
     deadline_s = time.monotonic() + 10.0
     while len(watch.books) < 4 and time.monotonic() < deadline_s:

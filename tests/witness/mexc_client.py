@@ -66,6 +66,24 @@ class Book:
         return {"version": self.version, "bids": bids[:20], "asks": asks[:20], "updates": self.updates}
 
 
+async def ask(spot: Any, linear: Any, seen: Counter[str]) -> None:
+    """The REST calls that need no key."""
+    seen["symbols"] = len((await spot.exchange_info())["symbols"])
+    seen["contracts"] = len((await linear.contract_info())["data"])
+    seen["tickers"] = len((await linear.ticker())["data"])
+    seen["funding_rate"] = (await linear.funding_rate(LINEAR))["success"]
+    seen["book_ticker"] = len(await spot.book_ticker())
+    seen["time"] = (await linear.ping())["success"] and "serverTime" in await spot.time()
+
+
+async def finish(tasks: list[asyncio.Task[None]], seconds: float) -> None:
+    """Lets the streams run for so long; ends the process where one fails."""
+    failed, _ = await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    if failed:
+        print([task.exception() for task in failed], file=sys.stderr, flush=True)
+        os._exit(1)
+
+
 async def main(endpoints: dict[str, dict[str, str]], seconds: float) -> None:
     spot_at, linear_at = endpoints["mexc.spot"], endpoints["mexc.linear"]
     seen: Counter[str] = Counter()
@@ -79,12 +97,7 @@ async def main(endpoints: dict[str, dict[str, str]], seconds: float) -> None:
         futures_ws_url=linear_at["ws"] + "/edge",
     ) as client:
         spot, linear = client.spot.http.market, client.futures.http.market
-        seen["symbols"] = len((await spot.exchange_info())["symbols"])
-        seen["contracts"] = len((await linear.contract_info())["data"])
-        seen["tickers"] = len((await linear.ticker())["data"])
-        seen["funding_rate"] = (await linear.funding_rate(LINEAR))["success"]
-        seen["book_ticker"] = len(await spot.book_ticker())
-        seen["time"] = (await linear.ping())["success"] and "serverTime" in await spot.time()
+        await ask(spot, linear, seen)
 
         async def follow(manager: Any, take: Any) -> None:
             async for message in await manager:
@@ -128,10 +141,7 @@ async def main(endpoints: dict[str, dict[str, str]], seconds: float) -> None:
         data = (await linear.depth(LINEAR, limit=1000))["data"]
         linear_book.start(data["version"], data["bids"], data["asks"])
         print(json.dumps({"ready": True}), flush=True)
-        failed, _ = await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        if failed:
-            print([task.exception() for task in failed], file=sys.stderr, flush=True)
-            os._exit(1)
+        await finish(tasks, seconds)
         books = {"mexc.spot BTC/USDT": spot_book.top(), "mexc.linear BTC/USDT:USDT": linear_book.top()}
         gaps = spot_book.gaps + linear_book.gaps
         print(json.dumps({"books": books, "gaps": gaps, "seen": seen}), flush=True)

@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from feeds import child_process
+from feeds.books.route_books import RouteBooks
 from feeds.ccxt_pro.route import CcxtProRoute
 from feeds.clock import SystemClock
 from feeds.measure.clock_offset import OffsetEstimator
@@ -33,6 +34,18 @@ async def until(wanted: Callable[[], bool], what: str, timeout_s: float = 30.0) 
                 await asyncio.sleep(0.02)
     except TimeoutError:
         raise AssertionError(what) from None
+
+
+def equally_far(books: RouteBooks, ours: Ours, compared: dict[str, int]) -> bool:
+    """Counts in ``compared`` how often a book had come as far as ours, and was the same; True after ten times each."""
+    for symbol in SYMBOLS:
+        book = books.pairs[symbol].book
+        native = ours.book("okx.spot", symbol, LEVELS, by_time=False)
+        if native is not None and book.synced and native[0] == book.seq:
+            compared[symbol] += 1
+            bids, asks = sorted(book.bids.items(), reverse=True), sorted(book.asks.items())
+            assert (bids[:LEVELS], asks[:LEVELS]) == native[1:], symbol
+    return min(compared.values()) >= 10
 
 
 async def test_books_equal_ours_probes_arrive_and_a_killed_process_is_replaced() -> None:
@@ -64,18 +77,7 @@ async def test_books_equal_ours_probes_arrive_and_a_killed_process_is_replaced()
             assert not watch.carries("NOPE/USDT") and any("NOPE/USDT" in text for text in said)
 
             compared: dict[str, int] = dict.fromkeys(SYMBOLS, 0)
-
-            def compare() -> bool:
-                for symbol in SYMBOLS:
-                    book = books.pairs[symbol].book
-                    native = ours.book("okx.spot", symbol, LEVELS, by_time=False)
-                    if native is not None and book.synced and native[0] == book.seq:
-                        compared[symbol] += 1
-                        bids, asks = sorted(book.bids.items(), reverse=True), sorted(book.asks.items())
-                        assert (bids[:LEVELS], asks[:LEVELS]) == native[1:], symbol
-                return min(compared.values()) >= 10
-
-            await until(compare, f"never equally far: {compared}")
+            await until(lambda: equally_far(books, ours, compared), f"never equally far: {compared}")
             await until(lambda: sum(isinstance(s, ProbeSample) for s in samples) >= 2, "no probes")
             await until(lambda: any(pair.trades for pair in books.pairs.values()), "no trades")
             probe = [s for s in samples if isinstance(s, ProbeSample)][-1]

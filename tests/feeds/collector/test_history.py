@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from feeds.collector.history import FrameHistory
-from feeds.frame import HISTORY_S
+from feeds.link_messages import HISTORY_S
 from tests.feeds.frames import SECOND_NS, T0_NS, frame, pair_row
 
 

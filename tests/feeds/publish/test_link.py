@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from feeds.frame import Command, Goodbye, History, Message, Past, Shown, UseHome, UseOrder
+from feeds.link_messages import Command, Goodbye, History, Message, Past, Shown, UseHome, UseOrder
 from feeds.publish.link import Address, Attachment, LinkError, Server, new_address, parse_address
 from tests.feeds.frames import frame
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from feeds.frame import History
+from feeds.link_messages import History
 from tests.tui.scripted import SECOND, T0
 from tui.history import HistoryBuffer
 from tui.panes.chart import Trace, chart, linear_scale, log_scale, span_for

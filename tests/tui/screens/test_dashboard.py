@@ -6,7 +6,7 @@ import pytest
 from textual.command import CommandPalette, Hit
 from textual.widgets import Input
 
-from feeds.frame import Shown, UseHome, UseOrder, UseWatchlist
+from feeds.link_messages import Shown, UseHome, UseOrder, UseWatchlist
 from feeds.model import State
 from tests.tui.driver import Clock, screen
 from tests.tui.scripted import frame

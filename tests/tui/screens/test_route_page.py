@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from feeds.frame import Shown
+from feeds.link_messages import Shown
 from tests.tui.driver import screen
 from tests.tui.scripted import frame
 
