@@ -35,7 +35,8 @@ class ProbeSample(Struct, frozen=True, kw_only=True):
     """The kernel's smoothed round trip of that connection."""
     lost: bool = False
     failed_at: str | None = None
-    """``resolve``, ``connect``, ``tls``, ``first_byte``, ``body``: where a lost probe was lost."""
+    """``resolve``, ``connect``, ``proxy``, ``tls``, ``certificate``, ``first_byte``, ``body``: where a lost probe was
+    lost. ``proxy`` is our own; ``certificate``: it does not verify here (with ``Fault.CERTIFICATE``)."""
     status: int | None = None
     fault: Fault | None = None
     code: str = ""
@@ -97,6 +98,8 @@ class LinkSample(Struct, frozen=True, kw_only=True):
     fault: Fault | None = None
     http_status: int | None = None
     """Of a refused handshake."""
+    failed_at: str | None = None
+    """Of a dial that failed: as for a probe, or ``handshake`` (the websocket's own)."""
 
 
 class BookSample(Struct, frozen=True, kw_only=True):

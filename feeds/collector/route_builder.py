@@ -17,7 +17,8 @@ from feeds.measure.contract import Hosts, Meters, MonitoredRoute
 from feeds.measure.route import RouteMonitor
 from feeds.model import product_in, venue_of
 from feeds.samples import Sample
-from feeds.transport.http import trust
+from feeds.transport.dialling import Dialler
+from feeds.transport.proxies import read_proxies
 from feeds.transport.rate_limit import ConnectLimits
 from feeds.venues.generic import generic
 from feeds.venues.registry import VENUES
@@ -37,7 +38,7 @@ class RouteBuilder:
         self._simulated = simulation is not None
         self._clock, self._events = clock, events
         self._limits = ConnectLimits()
-        self._tls = trust()
+        self._proxies = read_proxies(configuration.proxies)
 
     def build(self, route: str, observe: Callable[[Sample], None]) -> MonitoredRoute:
         """``observe`` gets the route's samples."""
@@ -61,7 +62,7 @@ class RouteBuilder:
             meters,
             offset=offset,
             limits=self._limits,
-            tls=self._tls,
+            dialler=Dialler(self._clock, venue=venue.name, proxies=self._proxies),
         )
 
     def within_reach(self, watchlist: Watchlist) -> Watchlist:

@@ -18,6 +18,7 @@ from msgspec import Struct
 from feeds.config.checks import ConfigError, KeyPath, hint
 from feeds.config.known import Known, everything_known
 from feeds.config.paths import config_file
+from feeds.config.proxy_url import DEFAULT_PROXY, NO_PROXY, parse_proxy
 from feeds.config.toml_lines import syntax_line
 from feeds.config.watchlist_reader import WatchlistReader
 from feeds.config.watchlists import DEFAULT_NAME, NAME_RULE, Watchlist, default_watchlist, is_name
@@ -36,6 +37,7 @@ TOP_KEYS = (
     "fees",
     "endpoints",
     "witness",
+    "proxy",
     "domains",
     "screen",
     "keys",
@@ -69,6 +71,8 @@ class Config(Struct, frozen=True, kw_only=True):
     endpoints: Mapping[str, Endpoint] = {}
     witnesses: tuple[str, ...] = WITNESSES
     """``host:port`` of neutral targets."""
+    proxies: Mapping[str, str] = {}
+    """Venue or ``default`` -> the proxy on the way to it (``feeds.config.proxy_url``), or ``none``."""
     domains: Mapping[str, tuple[str, ...]] = {}
     """The user's own failure domains, name -> venues, in place of or beside ours (feeds.venues.failure_domains)."""
     theme: str | None = None
@@ -147,6 +151,7 @@ class ConfigReader(WatchlistReader):
             fees=self.fees(document.get("fees", {})),
             endpoints=self.endpoints(document.get("endpoints", {})),
             witnesses=self.witnesses(document.get("witness", {})),
+            proxies=self.proxies(document.get("proxy", {})),
             domains=self.domains(document.get("domains", {})),
             theme=self.theme(screen["theme"]) if "theme" in screen else None,
             keys=self.keys(document.get("keys", {})),
@@ -204,6 +209,20 @@ class ConfigReader(WatchlistReader):
             if not host or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
                 self.fail(at, f'"{target}" is no target (allowed: host:port, such as {WITNESSES[0]})', target)
         return targets
+
+    def proxies(self, value: object) -> dict[str, str]:
+        allowed = (DEFAULT_PROXY, *dict.fromkeys(venue_of(route) for route in self.known.all_routes))
+        found: dict[str, str] = {}
+        for key, written in self.table(("proxy",), value, allowed).items():
+            at = ("proxy", key)
+            found[key] = self.word(at, written, 600)
+            if found[key] == NO_PROXY:
+                continue
+            try:
+                parse_proxy(found[key])
+            except ValueError as error:  # its text never holds a password
+                self.fail(at, f'{error}, or "{NO_PROXY}"')
+        return found
 
     def domains(self, value: object) -> dict[str, tuple[str, ...]]:
         venues = tuple(dict.fromkeys(venue_of(route) for route in self.known.all_routes))

@@ -43,6 +43,15 @@ side = "buy"
 [witness]
 targets = ["1.1.1.1:443", "8.8.8.8:443"]
 
+# Proxies on the way to venues: "http://host:port" (CONNECT), "socks5://host:port", "socks5h://host:port" (the proxy
+# looks up names), each with user:password@ before the host if needed; "none" dials directly. Without an entry here
+# HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY of the environment are followed. Through a proxy the kernel's round
+# trip would end at the proxy, so it is not shown.
+# [proxy]
+# default = "http://10.0.0.1:3128"
+# binance = "socks5h://127.0.0.1:1080"
+# okx = "none"
+
 # Failure domains: venues that share a cloud region or an edge network, taken away together in advice and blamed
 # together when they fail together. Yours replace ours of the same name; an empty list removes one.
 # [domains.my-colo]

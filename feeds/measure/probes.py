@@ -10,7 +10,6 @@ import asyncio
 import itertools
 import logging
 import random
-import ssl
 from collections.abc import Awaitable, Callable, Sequence
 
 from msgspec import Struct
@@ -21,6 +20,7 @@ from feeds.measure.schedule import Ticker
 from feeds.model import Instrument, Product
 from feeds.samples import ProbeSample
 from feeds.transport.backoff import retry_after_s
+from feeds.transport.dialling import Dialler
 from feeds.transport.http import Exchange, HttpClient, HttpError, Timing
 from feeds.transport.rest_budget import RestBudget, learn
 from feeds.venues.base import Probe, ProbeReading, Venue
@@ -57,7 +57,7 @@ class Prober:
         budget: RestBudget | None = None,
         offset: OffsetEstimator | None = None,
         schedule: ProbeSchedule | None = None,
-        tls: ssl.SSLContext | None = None,
+        dialler: Dialler | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         rng: random.Random | None = None,
     ) -> None:
@@ -73,7 +73,7 @@ class Prober:
         self._schedule = schedule or ProbeSchedule()
         self._probes = tuple(venue.probes(product, instruments))
         self._turn = itertools.cycle(self._probes) if self._probes else None
-        self._client = HttpClient(base_url, clock, tls=tls, max_body=MAX_PROBE_BODY)
+        self._client = HttpClient(base_url, clock, dialler=dialler, max_body=MAX_PROBE_BODY)
         self._sleep, self._rng = sleep, rng or random.Random()
         self._in_flight: set[asyncio.Task[None]] = set()
 
@@ -160,6 +160,7 @@ class Prober:
             tcp_rtt_ms=timing.tcp_rtt_ms,
             lost=True,
             failed_at=failure.phase,
+            fault=failure.fault,
             text=failure.why,
             weight_share=self.budget.used_share(self._clock.monotonic_ns() / SECOND),
         )

@@ -18,7 +18,9 @@ class RestSide:
     def __init__(self, context: RouteContext, base_url: str) -> None:
         self._context, self._base_url = context, base_url
         self._probing: asyncio.Task[None] | None = None
-        self.requester = Requester(context.venue, context.product, base_url, context.meters.clock, tls=context.tls)
+        self.requester = Requester(
+            context.venue, context.product, base_url, context.meters.clock, dialler=context.dialler
+        )
 
     @property
     def probing(self) -> bool:
@@ -39,7 +41,7 @@ class RestSide:
             self._context.meters.clock,
             budget=self.requester.budget,
             offset=self._context.offset,
-            tls=self._context.tls,
+            dialler=self._context.dialler,
         )
         self._probing = asyncio.create_task(prober.run())
 

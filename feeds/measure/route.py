@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Sequence
 
 from feeds.books.route_books import RouteBooks
@@ -14,6 +13,7 @@ from feeds.measure.route_context import RouteContext
 from feeds.measure.route_feed import RouteFeed
 from feeds.model import Instrument, Product
 from feeds.samples import StatusSample
+from feeds.transport.dialling import Dialler
 from feeds.transport.rate_limit import ConnectLimits
 from feeds.transport.stream import Stream
 from feeds.transport.subscriptions import ChannelLife
@@ -33,17 +33,18 @@ class RouteMonitor:
         *,
         offset: OffsetEstimator,
         limits: ConnectLimits,
-        tls: ssl.SSLContext,
+        dialler: Dialler,
     ) -> None:
         """``offset`` is shared by the routes of one venue, ``limits`` by all."""
         self.route, self.venue, self.product, self.offset = route, venue, product, offset
         context = RouteContext(
-            route=route, venue=venue, product=product, meters=meters, offset=offset, limits=limits, tls=tls
+            route=route, venue=venue, product=product, meters=meters, offset=offset, limits=limits, dialler=dialler
         )
         self._meters = meters
         self._sampled_ns = meters.clock.monotonic_ns()
         self._migration = FeedMigration(context, self._sampled_ns)
         self._feed = RouteFeed(context, hosts)
+        self._dialler = dialler
 
     def start(self) -> None:
         self._feed.rest.probe(())
@@ -76,7 +77,8 @@ class RouteMonitor:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        return (self._migration.note,) if self._migration.note else ()
+        road = self._dialler.notes(self.hosts.rest, self.hosts.ws)
+        return (self._migration.note, *road) if self._migration.note else road
 
     @property
     def facts(self) -> ProductFacts:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import ssl
-
 from msgspec import Struct
 
 from feeds.measure.clock_offset import OffsetEstimator
 from feeds.measure.contract import Meters
 from feeds.model import Product
+from feeds.transport.dialling import Dialler
 from feeds.transport.rate_limit import ConnectLimits
 from feeds.venues.base import Venue
 
@@ -22,7 +21,7 @@ class RouteContext(Struct, frozen=True, kw_only=True):
     """Shared by the routes of one venue."""
     limits: ConnectLimits
     """Shared by all routes of this process."""
-    tls: ssl.SSLContext
+    dialler: Dialler
 
     def log_event(self, code: str, text: str) -> None:
         self.meters.log_event(code, self.route, text)

@@ -38,7 +38,7 @@ class RouteSockets:
                 context.meters.clock,
                 limits=context.limits,
                 ask=rest.request,
-                tls=context.tls,
+                dialler=context.dialler,
             )
             self.streams.append(stream)
             tasks.start(stream.run())
@@ -135,6 +135,8 @@ def link_text(sample: LinkSample) -> str:
         return f"{sample.label} socket renewed before its end, no gap"
     if sample.planned:
         what = "closed by appointment"
+    elif sample.failed_at is not None and sample.http_status is None:
+        what = "not opened"
     elif sample.fault is None:
         what = "lost"
     elif sample.code is None:

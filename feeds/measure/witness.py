@@ -2,12 +2,14 @@
 
 Default targets are two well-known anycast resolvers of different operators, on port 443 or else 53. A refusal (RST)
 counts as a failure: a firewall at home answers like that too, and then nothing is known about our uplink.
+
+Never through a proxy: a proxy answers whether or not the world behind it does. Where only the proxy leads out, the
+witnesses never answer, which the judge takes for "nothing known" as long as any venue is reached.
 """
 
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Awaitable, Callable, Sequence
 
 from msgspec import Struct
@@ -15,7 +17,7 @@ from msgspec import Struct
 from feeds.clock import MS, SECOND, Clock
 from feeds.measure.schedule import Ticker
 from feeds.samples import WitnessSample
-from feeds.transport.http import connect_any, order
+from feeds.transport.dialling import Dialler, Steps
 
 
 class Target(Struct, frozen=True):
@@ -63,6 +65,7 @@ class Witness:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._emit, self._clock, self._targets = emit, clock, tuple(targets)
+        self._dialler = Dialler(clock)
         self._every_s, self._timeout_s, self._sleep = every_s, timeout_s, sleep
 
     async def run(self) -> None:
@@ -99,9 +102,8 @@ class Witness:
         return first_port
 
     async def _handshake(self, host: str, port: int) -> int:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        if not found:
-            raise OSError("no address")
-        sock, ns = await connect_any(order(found, None), self._clock)
+        steps = Steps()
+        sock = await self._dialler.open(host, port, steps)
         sock.close()
-        return ns
+        assert steps.connect_ms is not None  # there is no proxy
+        return int(steps.connect_ms * MS)

@@ -197,8 +197,10 @@ class Connection:
         self._wake()
 
     def tcp_info(self) -> TcpInfo | None:
-        """The kernel's figures of this connection."""
-        return None if self.socket is None else tcp_info(self.socket.transport.get_extra_info("socket"))
+        """The kernel's figures of this connection; None through a proxy, which is where they would end."""
+        if self.socket is None or self.socket.proxied:
+            return None
+        return tcp_info(self.socket.transport.get_extra_info("socket"))
 
     @property
     def keepalive_ok(self) -> bool | None:

@@ -1,8 +1,8 @@
 """A small HTTP/1.1 client that times every phase of a request, over warm and cold connections.
 
-Resolve (``getaddrinfo``), connect (TCP), TLS, request written to first byte, body: each measured by itself, the first
-byte inside the protocol's callback so that no task switch of ours is counted. No redirects, no proxies, no compression:
-what is measured is the road to this host. Everything the server sends is bounded in size and in time.
+Resolve, connect (TCP; both in ``dialling``), TLS, request written to first byte, body: each measured by itself, the
+first byte inside the protocol's callback so that no task switch of ours is counted. No redirects, no compression: what
+is measured is the road to this host. Everything the server sends is bounded in size and in time.
 """
 
 from __future__ import annotations
@@ -10,44 +10,38 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-import socket
-import ssl
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Literal, TypeAlias, TypeVar, cast
+from collections.abc import Callable
+from typing import cast
 from urllib.parse import SplitResult, urlsplit
 
 import h11
 from msgspec import Struct
 
 from feeds.clock import MS, Clock
+from feeds.model import Fault
+from feeds.transport.dialling import Dialler, Phase, Steps
 from feeds.transport.tcp_info import tcp_info
+from feeds.transport.trust import is_certificate_error, why_untrusted
 from feeds.venues.base import Answer, RestRequest
-
-T = TypeVar("T")
-Phase: TypeAlias = Literal["resolve", "connect", "tls", "first_byte", "body"]
 
 MAX_BODY = 16 * 1024 * 1024
 """Bytes; the largest real answer, a venue's list of all instruments, has about a third of it."""
 MAX_HEAD = 64 * 1024
-STAGGER_S = 0.25
-"""Head start of one address before the next is tried beside it (RFC 8305 section 5)."""
 MAX_IDLE = 2
 """Warm connections kept."""
 
 
-class Timing(Struct, kw_only=True):
+class Timing(Steps, kw_only=True):
     """Phases of one exchange, ms; None where a phase was not needed or not reached."""
 
     cold: bool = False
     """A connection was opened for it."""
-    resolve_ms: float | None = None
-    connect_ms: float | None = None
     tls_ms: float | None = None
     first_byte_ms: float | None = None
     body_ms: float | None = None
     tcp_rtt_ms: float | None = None
-    """The kernel's smoothed round trip when the exchange ended."""
+    """The kernel's smoothed round trip when the exchange ended; None through a proxy, where it would end there."""
     sent_ns: int | None = None
     """Our wall clock when the request was written."""
     ended_mono_ns: int | None = None
@@ -64,26 +58,22 @@ class Exchange(Struct, frozen=True):
 class HttpError(Exception):
     """No complete answer. ``phase`` is where it was lost, ``timing`` what had been measured by then."""
 
-    def __init__(self, phase: Phase, why: str, timing: Timing, *, timed_out: bool = False) -> None:
+    def __init__(
+        self, phase: Phase, why: str, timing: Timing, *, timed_out: bool = False, fault: Fault | None = None
+    ) -> None:
         super().__init__(f"{phase}: {why}")
-        self.phase, self.why, self.timing, self.timed_out = phase, why, timing, timed_out
+        self.phase, self.why, self.timing, self.timed_out, self.fault = phase, why, timing, timed_out, fault
 
 
 class _StaleError(Exception):
     """The server had closed a kept-alive connection before it saw our request."""
 
 
-@functools.lru_cache(maxsize=1)
-def trust() -> ssl.SSLContext:
-    """The system's certificate authorities, loaded once: reading them costs tens of milliseconds."""
-    return ssl.create_default_context()
-
-
 class _HttpConnection(asyncio.Protocol):
     """One TCP connection with h11 on it. Answers are read in the callback; a future ends the exchange."""
 
-    def __init__(self, clock: Clock, max_body: int) -> None:
-        self._clock, self._max_body = clock, max_body
+    def __init__(self, clock: Clock, max_body: int, proxied: bool) -> None:
+        self._clock, self._max_body, self._proxied = clock, max_body, proxied
         self._h11 = h11.Connection(our_role=h11.CLIENT, max_incomplete_event_size=MAX_HEAD)
         self.transport: asyncio.Transport | None = None
         self.closed = False
@@ -198,7 +188,7 @@ class _HttpConnection(asyncio.Protocol):
             timing.first_byte_ms = (self.first_ns - self._written_ns) / MS
             timing.body_ms = (self.last_ns - self.first_ns) / MS
             timing.ended_mono_ns = self.last_ns
-        info = None if self.transport is None else tcp_info(self.transport.get_extra_info("socket"))
+        info = None if self.transport is None or self._proxied else tcp_info(self.transport.get_extra_info("socket"))
         timing.tcp_rtt_ms = None if info is None or self.closed else info.srtt_ms
 
 
@@ -210,20 +200,19 @@ class HttpClient:
         base_url: str,
         clock: Clock,
         *,
-        tls: ssl.SSLContext | None = None,
+        dialler: Dialler | None = None,
         max_body: int = MAX_BODY,
         keep: int = MAX_IDLE,
     ) -> None:
-        """``tls``: None verifies against the system's authorities. Raises ValueError for a URL that is not http(s)."""
+        """Raises ValueError for a URL that is not http(s)."""
         url: SplitResult = urlsplit(base_url)
         if url.scheme not in ("http", "https") or not url.hostname:
             raise ValueError(f"not an http(s) URL: {base_url!r}")
         self._host, self._port = url.hostname, url.port or (443 if url.scheme == "https" else 80)
         self._netloc, self._prefix = url.netloc.rpartition("@")[2], url.path.rstrip("/")
-        self._secure, self._tls = url.scheme == "https", tls
+        self._secure, self._dialler = url.scheme == "https", dialler or Dialler(clock)
         self._clock, self._max_body, self._keep = clock, max_body, keep
         self._idle: deque[_HttpConnection] = deque()
-        self._family: int | None = None
         self._shut = False
 
     async def exchange(self, request: RestRequest, *, timeout_s: float = 5.0, cold: bool = False) -> Exchange:
@@ -236,7 +225,7 @@ class HttpClient:
                 return await self._ask(connection, request, timing, deadline)
             except _StaleError:
                 timing = Timing(retried=True)  # the server never saw it (RFC 9110 9.2.2), so it may be sent again
-        connection = await self._open(timing, deadline)
+        connection = await self._open(timing, deadline, fresh=cold)
         try:
             return await self._ask(connection, request, timing, deadline)
         except _StaleError:
@@ -282,124 +271,48 @@ class HttpClient:
             self._idle.append(connection)
         return Exchange(answer, timing)
 
-    async def _open(self, timing: Timing, deadline: float) -> _HttpConnection:
+    async def _open(self, timing: Timing, deadline: float, *, fresh: bool) -> _HttpConnection:
         timing.cold = True
         loop = asyncio.get_running_loop()
-        started = self._clock.monotonic_ns()
-        found = await _phase(
-            "resolve", loop.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM), timing, deadline
-        )
-        if not found:
-            raise HttpError("resolve", "no address", timing)
-        timing.resolve_ms = (self._clock.monotonic_ns() - started) / MS
-        addresses = order(found, self._family)
-        sock, connect_ns = await _phase("connect", connect_any(addresses, self._clock), timing, deadline)
-        timing.connect_ms = connect_ns / MS
-        self._family = sock.family
-        make: Callable[[], _HttpConnection] = functools.partial(_HttpConnection, self._clock, self._max_body)
         try:
-            _, connection = await loop.create_connection(make, sock=sock)
-        except BaseException:
-            with contextlib.suppress(OSError):  # cancelled halfway, uvloop has closed it already
-                sock.close()
-            raise
-        if self._secure:
-            started = self._clock.monotonic_ns()
-            assert connection.transport is not None
-            plain = connection.transport
-            try:
-                secured = await _phase(
-                    "tls",
-                    loop.start_tls(plain, connection, self._tls or trust(), server_hostname=self._host),
-                    timing,
-                    deadline,
+            async with asyncio.timeout_at(deadline):
+                sock = await self._dialler.open(self._host, self._port, timing, secure=self._secure, fresh=fresh)
+                make: Callable[[], _HttpConnection] = functools.partial(
+                    _HttpConnection, self._clock, self._max_body, timing.proxied
                 )
-            except BaseException:
-                plain.abort()
-                raise
-            if secured is None:
-                raise HttpError("tls", "the server hung up", timing)
-            connection.transport = secured
-            timing.tls_ms = (self._clock.monotonic_ns() - started) / MS
+                try:
+                    _, connection = await loop.create_connection(make, sock=sock)
+                except BaseException:
+                    with contextlib.suppress(OSError):  # cancelled halfway, uvloop has closed it already
+                        sock.close()
+                    raise
+                if self._secure:
+                    await self._secured(connection, timing)
+        except (TimeoutError, OSError, UnicodeError) as error:
+            raise _failure(timing.phase, error, timing) from error
         return connection
 
-
-Address: TypeAlias = tuple[int, int, int, str, tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]]
-"""As ``getaddrinfo`` gives it: family, type, protocol, canonical name, socket address."""
-
-
-def order(found: Sequence[Address], family: int | None) -> list[Address]:
-    """Families in turn (RFC 8305 section 4), beginning with the one that worked last; at most four addresses."""
-    first = family if family is not None else found[0][0]
-    ours = deque(a for a in found if a[0] == first)
-    others = deque(a for a in found if a[0] != first)
-    mixed: list[Address] = []
-    while (ours or others) and len(mixed) < 4:
-        for queue in (ours, others):
-            if queue:
-                mixed.append(queue.popleft())
-    return mixed[:4]
-
-
-async def connect_any(addresses: Sequence[Address], clock: Clock) -> tuple[socket.socket, int]:
-    """The first of the addresses that answers, and how long *its own* TCP handshake took (ns).
-
-    A dead IPv6 road at home costs a head start, and is not counted as the venue's connect time. Raises OSError.
-    """
-    waiting = deque(addresses)
-    tries: dict[asyncio.Task[tuple[socket.socket, int]], None] = {}
-    last: OSError = OSError("no address")
-    try:
-        while waiting or tries:
-            if waiting:
-                tries[asyncio.ensure_future(_connect(waiting.popleft(), clock))] = None
-            done, _ = await asyncio.wait(
-                tries, timeout=STAGGER_S if waiting else None, return_when=asyncio.FIRST_COMPLETED
+    async def _secured(self, connection: _HttpConnection, timing: Timing) -> None:
+        timing.phase = "tls"
+        started = self._clock.monotonic_ns()
+        assert connection.transport is not None
+        plain = connection.transport
+        try:
+            secured = await asyncio.get_running_loop().start_tls(
+                plain, connection, self._dialler.tls, server_hostname=self._host
             )
-            for task in done:
-                del tries[task]
-                error = task.exception()
-                if error is None:
-                    return task.result()
-                if not isinstance(error, OSError):
-                    raise error
-                last = error
-    finally:
-        for task in tries:
-            task.cancel()
-            task.add_done_callback(_discard)
-    raise last
-
-
-def _discard(task: asyncio.Task[tuple[socket.socket, int]]) -> None:
-    """A slower try that got through after all is closed."""
-    if not task.cancelled() and task.exception() is None:
-        task.result()[0].close()
-
-
-async def _connect(address: Address, clock: Clock) -> tuple[socket.socket, int]:
-    family, kind, proto, _, target = address
-    sock = socket.socket(family, kind, proto)
-    try:
-        sock.setblocking(False)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        started = clock.monotonic_ns()
-        await asyncio.get_running_loop().sock_connect(sock, target)
-        return sock, clock.monotonic_ns() - started
-    except BaseException:
-        sock.close()
-        raise
-
-
-async def _phase(phase: Phase, step: Awaitable[T], timing: Timing, deadline: float) -> T:
-    try:
-        async with asyncio.timeout_at(deadline):
-            return await step
-    except (TimeoutError, OSError, UnicodeError) as error:
-        raise _failure(phase, error, timing) from error
+        except BaseException:
+            plain.abort()
+            raise
+        if secured is None:
+            raise ConnectionError("the server hung up")
+        connection.transport = secured
+        timing.tls_ms = (self._clock.monotonic_ns() - started) / MS
 
 
 def _failure(phase: Phase, error: Exception, timing: Timing) -> HttpError:
+    if is_certificate_error(error):
+        return HttpError("certificate", why_untrusted(error), timing, fault=Fault.CERTIFICATE)
     # A kernel's own connect timeout is a TimeoutError with an errno; ours has none. Both are timeouts.
     timed_out = isinstance(error, TimeoutError)
     why = "timed out" if timed_out else (str(error) or type(error).__name__)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import ssl
 from collections.abc import Awaitable, Callable
 
 from feeds.clock import SECOND, Clock
 from feeds.model import Fault, Product
 from feeds.transport.backoff import retry_after_s
+from feeds.transport.dialling import Dialler
 from feeds.transport.http import HttpClient
 from feeds.transport.rest_budget import RestBudget, learn
 from feeds.venues.answers import http_fault
@@ -31,14 +31,16 @@ class Requester:
         budget: RestBudget | None = None,
         concurrency: int = 2,
         timeout_s: float = 10.0,
-        tls: ssl.SSLContext | None = None,
+        dialler: Dialler | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         """``budget``: that of the route's ``Prober``, so that both back off together."""
         self.budget = budget or RestBudget(venue.products[product].rest_limit)
         self._clock, self._timeout_s, self._sleep = clock, timeout_s, sleep
         self._base, self._published = base_url, base_url == venue.products[product].rest
-        self._client = functools.partial(HttpClient, clock=clock, tls=tls, max_body=MAX_BOOK_BODY, keep=concurrency)
+        self._client = functools.partial(
+            HttpClient, clock=clock, dialler=dialler, max_body=MAX_BOOK_BODY, keep=concurrency
+        )
         self._clients = {base_url: self._client(base_url)}
         self._slots = asyncio.Semaphore(concurrency)
 

@@ -11,7 +11,6 @@ import asyncio
 import functools
 import logging
 import random
-import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 
@@ -20,6 +19,7 @@ from feeds.model import Channel, Event, Fault, Instrument
 from feeds.samples import LinkSample
 from feeds.transport.backoff import Backoff
 from feeds.transport.connection import Connection, Emit, StreamTiming
+from feeds.transport.dialling import Dialler, Phase
 from feeds.transport.handover import Handover
 from feeds.transport.http import HttpError
 from feeds.transport.rate_limit import ConnectLimits
@@ -71,7 +71,7 @@ class Stream:
         limits: ConnectLimits | None = None,
         ask: Callable[[RestRequest], Awaitable[Answer]] | None = None,
         timing: StreamTiming | None = None,
-        tls: ssl.SSLContext | None = None,
+        dialler: Dialler | None = None,
         rng: random.Random | None = None,
     ) -> None:
         """``base_url``: the user's endpoint or the venue's ws base. ``ask``: answers ``plan.handshake``
@@ -81,7 +81,7 @@ class Stream:
         self.stats: StreamStats = StreamStats()
         self._venue, self._instruments, self._base = venue, tuple(instruments), base_url
         self._facts = venue.products[plan.product]
-        self._listener, self._clock, self._ask, self._tls = listener, clock, ask, tls
+        self._listener, self._clock, self._ask, self._dialler = listener, clock, ask, dialler
         self._limits = limits or ConnectLimits()
         self._timing = timing or StreamTiming()
         self._rng = rng or random.Random()
@@ -137,6 +137,7 @@ class Stream:
             retransmits=None if info is None else info.retransmits,
             fault=None if down is None else down.fault,
             http_status=None if down is None else down.http_status,
+            failed_at=None if down is None else down.failed_at,
         )
 
     # life
@@ -212,7 +213,7 @@ class Stream:
             connection,
             now_s=self._clock.time_ns() / SECOND,
             headers=self.plan.headers,
-            tls=self._tls,
+            dialler=self._dialler,
             timeout_s=self._timing.open_timeout_s,
             close_timeout_s=self._timing.close_s,
         )
@@ -231,7 +232,7 @@ class Stream:
             try:
                 answer = await self._ask(self.plan.handshake)
             except HttpError as error:
-                raise DialError(f"token: {error}") from error
+                raise DialError(f"token: {error}", phase=error.phase, fault=error.fault) from error
         try:
             return self._venue.dial_url(self.plan, self._base, answer)
         except VenueError as error:
@@ -308,7 +309,9 @@ class Stream:
     def _failed(self, error: DialError) -> float:
         """A dial failed. Returns the wait before the next, in seconds."""
         self.stats.refused += 1
-        self._emit_link(connected=False, text=str(error), fault=error.fault, http_status=error.http_status)
+        self._emit_link(
+            connected=False, text=str(error), fault=error.fault, http_status=error.http_status, failed_at=error.phase
+        )
         if error.fault in _ABOUT_US:
             return max(self._refusals.delay_s(), error.retry_after_s or 0.0)
         return max(self._backoff.delay_s(), error.retry_after_s or 0.0)
@@ -337,6 +340,7 @@ class Stream:
         text: str = "",
         fault: Fault | None = None,
         http_status: int | None = None,
+        failed_at: Phase | None = None,
     ) -> None:
         self._last_link = sample = LinkSample(
             route=self.route,
@@ -348,6 +352,7 @@ class Stream:
             text=text,
             fault=fault,
             http_status=http_status,
+            failed_at=failed_at,
         )
         try:
             self._listener.link(sample)

@@ -8,9 +8,10 @@ switch.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import logging
-import ssl
+import socket
 from collections.abc import Mapping
 from typing import Protocol
 
@@ -19,10 +20,13 @@ from websockets.client import ClientProtocol
 from websockets.exceptions import InvalidStatus, WebSocketException
 from websockets.frames import Frame, Opcode
 from websockets.protocol import Event, State
+from websockets.uri import parse_uri
 
+from feeds.clock import SystemClock
 from feeds.model import Fault
 from feeds.transport.backoff import retry_after_s
-from feeds.transport.http import trust
+from feeds.transport.dialling import Dialler, Phase, Steps
+from feeds.transport.trust import is_certificate_error, why_untrusted
 from feeds.transport.ws_framing import Framing
 from feeds.venues.answers import http_fault
 from feeds.venues.base import Answer, Payload
@@ -64,12 +68,14 @@ class DialError(Exception):
         self,
         text: str,
         *,
+        phase: Phase = "handshake",
         fault: Fault | None = None,
         http_status: int | None = None,
         retry_after_s: float | None = None,
     ) -> None:
+        """``phase``: where it was lost."""
         super().__init__(text)
-        self.fault, self.http_status, self.retry_after_s = fault, http_status, retry_after_s
+        self.phase, self.fault, self.http_status, self.retry_after_s = phase, fault, http_status, retry_after_s
 
 
 class WebSocket(ClientConnection):
@@ -85,6 +91,7 @@ class WebSocket(ClientConnection):
         close_timeout: float | None,
         max_queue: int | tuple[int | None, int | None] | None,
         write_limit: int | tuple[int, int | None],
+        proxied: bool = False,
     ) -> None:
         super().__init__(
             protocol,
@@ -94,6 +101,8 @@ class WebSocket(ClientConnection):
             max_queue=max_queue,
             write_limit=write_limit,
         )
+        self.proxied = proxied
+        """Through a proxy: the kernel's round trip ends there."""
         self._receiver = receiver
         self._framing: Framing | None = None  # once the handshake is done
         self._head_tail = b""
@@ -209,10 +218,19 @@ class WebSocket(ClientConnection):
 
 
 class _Connect(connect):
-    """``connect`` without redirects: a redirect counts as a refusal."""
+    """``connect`` without redirects: a redirect counts as a refusal. It notes how far it has come."""
+
+    steps: Steps
 
     def process_redirect(self, exc: Exception) -> Exception | str:
         return exc
+
+    async def open_tcp_connection(self) -> ClientConnection:
+        if self.ws_uri.secure:
+            self.steps.phase = "tls"
+        connection = await super().open_tcp_connection()
+        self.steps.phase = "handshake"
+        return connection
 
 
 async def dial(
@@ -221,36 +239,56 @@ async def dial(
     *,
     now_s: float,
     headers: Mapping[str, str] | None = None,
-    tls: ssl.SSLContext | None = None,
+    dialler: Dialler | None = None,
     timeout_s: float = 10.0,
     close_timeout_s: float = 2.0,
     max_message: int = MAX_MESSAGE,
 ) -> WebSocket:
     """Open a websocket. ``now_s``: our wall clock, for a Retry-After that is a date. Raises DialError."""
+    steps = Steps()
+    dialler = dialler or Dialler(SystemClock())
+    sock: socket.socket | None = None
+    opened: ClientConnection | None = None
     try:
-        socket = await _Connect(
-            url,
-            create_connection=functools.partial(WebSocket, receiver),  # type: ignore[arg-type] # a factory is all it calls
-            compression=None,
-            additional_headers=headers,
-            user_agent_header="detour",
-            proxy=None,
-            open_timeout=timeout_s,
-            close_timeout=close_timeout_s,
-            ping_interval=None,
-            ping_timeout=None,
-            max_size=max_message,
-            max_queue=None,
-            ssl=(tls or trust()) if url.lower().startswith("wss:") else None,
-        )
+        async with asyncio.timeout(timeout_s):
+            uri = parse_uri(url)
+            sock = await dialler.open(uri.host, uri.port, steps, secure=uri.secure)
+            connecting = _Connect(
+                url,
+                create_connection=functools.partial(WebSocket, receiver, proxied=steps.proxied),  # type: ignore[arg-type] # a factory is all it calls
+                compression=None,
+                additional_headers=headers,
+                user_agent_header="detour",
+                proxy=None,
+                open_timeout=None,  # ours, above, counts from the start
+                close_timeout=close_timeout_s,
+                ping_interval=None,
+                ping_timeout=None,
+                max_size=max_message,
+                max_queue=None,
+                sock=sock,
+                ssl=dialler.tls if uri.secure else None,
+            )
+            connecting.steps = steps
+            opened = await connecting
     except InvalidStatus as error:
         raise _refused(error, now_s) from error
-    except TimeoutError as error:
-        raise DialError("timed out while opening") from error
-    except (WebSocketException, OSError, EOFError, ValueError) as error:
-        raise DialError(plain(f"{type(error).__name__}: {error}")) from error
-    assert isinstance(socket, WebSocket)
-    return socket
+    except (TimeoutError, WebSocketException, OSError, EOFError, ValueError) as error:
+        raise _failed(error, steps.phase) from error
+    finally:
+        if sock is not None and opened is None:
+            with contextlib.suppress(OSError):
+                sock.close()
+    assert isinstance(opened, WebSocket)
+    return opened
+
+
+def _failed(error: Exception, phase: Phase) -> DialError:
+    if is_certificate_error(error):
+        return DialError(why_untrusted(error), phase="certificate", fault=Fault.CERTIFICATE)
+    if isinstance(error, TimeoutError):
+        return DialError(f"timed out while opening ({phase})", phase=phase)
+    return DialError(plain(f"{type(error).__name__}: {error}"), phase=phase)
 
 
 def _refused(error: InvalidStatus, now_s: float) -> DialError:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -17,6 +16,7 @@ from feeds.model import Channel, Instrument, Product
 from feeds.samples import Sample
 from feeds.sim.registry import TWINS
 from feeds.sim.twin import SimInstrument
+from feeds.transport.dialling import Dialler
 from feeds.transport.rate_limit import ConnectLimits
 from feeds.venues.base import Probe, SocketPlan, Venue
 from feeds.venues.registry import VENUES
@@ -85,7 +85,7 @@ class Detour:
             Meters(SystemClock(), self._count, lambda code, route, text: self._said.append(f"{code}: {text}")),
             offset=OffsetEstimator(),
             limits=ConnectLimits(),
-            tls=ssl.create_default_context(),
+            dialler=Dialler(SystemClock()),
         )
         watch.watch([instrument_of(sim)])
         self._sampling = asyncio.create_task(self._sample(watch))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import ssl
 import sys
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
@@ -21,6 +20,7 @@ from feeds.measure.clock_offset import OffsetEstimator
 from feeds.measure.contract import Hosts, Meters
 from feeds.measure.route import RouteMonitor
 from feeds.model import Instrument, product_in, venue_of
+from feeds.transport.dialling import Dialler
 from feeds.transport.rate_limit import ConnectLimits
 from feeds.venues.registry import VENUES
 
@@ -107,7 +107,7 @@ class Ours:
 
     def __init__(self, at: Simulator) -> None:
         self._at = at
-        self._clock, self._limits, self._tls = SystemClock(), ConnectLimits(), ssl.create_default_context()
+        self._clock, self._limits = SystemClock(), ConnectLimits()
         self.said: list[str] = []
         self.watches: dict[str, RouteMonitor] = {}
 
@@ -122,7 +122,7 @@ class Ours:
             Meters(self._clock, lambda sample: None, self._say),
             offset=OffsetEstimator(),
             limits=self._limits,
-            tls=self._tls,
+            dialler=Dialler(SystemClock()),
         )
         self.watches[route] = watch
         watch.start()

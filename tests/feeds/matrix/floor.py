@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import copy
 import json
-import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
@@ -23,6 +22,7 @@ from feeds.samples import FeedSample, LinkSample, Sample
 from feeds.sim.market.pair import SimPair
 from feeds.sim.scenario import load
 from feeds.sim.simulation import Simulation
+from feeds.transport.dialling import Dialler
 from feeds.transport.rate_limit import ConnectLimits
 from feeds.venues.base import Venue
 from feeds.venues.registry import VENUES
@@ -40,7 +40,7 @@ class Floor:
     def __init__(self, cells: Sequence[Cell]) -> None:
         self.cells = tuple(cells)
         self.simulation = Simulation(load("calm"), tuple({cell.venue for cell in cells}))
-        self.limits, self.tls = ConnectLimits(share=100.0), ssl.create_default_context()
+        self.limits = ConnectLimits(share=100.0)
         self._http: aiohttp.ClientSession | None = None
 
     async def open(self) -> None:
@@ -92,7 +92,7 @@ class WatchedRoute:
             Meters(SystemClock(), self.samples.append, lambda code, route, words: self.said.append(f"{code}: {words}")),
             offset=OffsetEstimator(),
             limits=floor.limits,
-            tls=floor.tls,
+            dialler=Dialler(SystemClock()),
         )
 
     async def __aenter__(self) -> WatchedRoute:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 from typing import Any
 
 import pytest
@@ -14,6 +13,7 @@ from feeds.measure.clock_offset import OffsetEstimator
 from feeds.measure.contract import Hosts, Meters, MonitoredRoute
 from feeds.measure.route import RouteMonitor
 from feeds.samples import BookSample, Sample
+from feeds.transport.dialling import Dialler
 from feeds.transport.rate_limit import ConnectLimits
 from feeds.venues.generic import generic
 from tests.feeds.advise.routes import instrument
@@ -36,7 +36,7 @@ def native(meters: Meters) -> MonitoredRoute:
         meters,
         offset=OffsetEstimator(),
         limits=ConnectLimits(),
-        tls=ssl.create_default_context(),
+        dialler=Dialler(meters.clock),
     )
 
 

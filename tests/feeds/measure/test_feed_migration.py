@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -26,6 +25,7 @@ from feeds.model import Cause, Channel, Instrument, Product, State
 from feeds.samples import LinkSample, ProbeSample, Sample
 from feeds.sim.scenario import load
 from feeds.sim.simulation import Simulation
+from feeds.transport.dialling import Dialler
 from feeds.transport.rate_limit import ConnectLimits
 from feeds.venues.base import Listing, VenueError
 from feeds.venues.kraken.unified_session import UNIFIED_PATH
@@ -80,7 +80,7 @@ def watching(
         Meters(clock or SystemClock(), samples.append, lambda code, route, words: said.append(f"{code}: {words}")),
         offset=OffsetEstimator(),
         limits=ConnectLimits(share=100.0),
-        tls=ssl.create_default_context(),
+        dialler=Dialler(SystemClock()),
     )
 
 
@@ -171,7 +171,7 @@ def test_until_the_feed_after_an_announced_end_has_worked_once_its_silence_is_th
         meters=Meters(FakeClock(), lambda sample: None, lambda code, route, text: None),
         offset=OffsetEstimator(),
         limits=ConnectLimits(),
-        tls=ssl.create_default_context(),
+        dialler=Dialler(SystemClock()),
     )
     change = FeedMigration(context, 0)
     assert not change.due(10 * second)

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from feeds.clock import Clock, SystemClock
-from feeds.transport import http
-from feeds.transport.http import Address, HttpClient, HttpError, connect_any, order
+from feeds.clock import SystemClock
+from feeds.model import Fault
+from feeds.transport.dialling import Dialler
+from feeds.transport.http import HttpClient, HttpError
+from feeds.transport.resolver import Address, Resolver
 from feeds.venues.base import RestRequest
 from tests.feeds.loopback import head, reply, serving
 
@@ -139,13 +141,14 @@ async def test_nobody_listening_is_a_failed_connect() -> None:
     assert error.phase == "connect" and error.timing.resolve_ms is not None and error.timing.connect_ms is None
 
 
-async def test_a_name_that_does_not_resolve_is_a_failed_resolve(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def nowhere(*args: object, **kwargs: object) -> list[Address]:
+async def test_a_name_that_does_not_resolve_is_a_failed_resolve() -> None:
+    def nowhere(host: str) -> list[Address]:
         raise socket.gaierror(socket.EAI_NONAME, "no such name")
 
-    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", nowhere)
-    error = await failure(HttpClient("http://venue.invalid", CLOCK))
+    dialler = Dialler(CLOCK, resolver=Resolver(nowhere))
+    error = await failure(HttpClient("http://venue.invalid", CLOCK, dialler=dialler))
     assert error.phase == "resolve" and error.timing.resolve_ms is None
+    assert error.why == "venue.invalid does not resolve here: no such name"
 
 
 async def test_what_is_no_tls_is_a_failed_tls() -> None:
@@ -170,8 +173,13 @@ async def test_certificates_are_verified_and_tls_is_timed(tmp_path: Path) -> Non
     url = f"https://localhost:{server.sockets[0].getsockname()[1]}"
     try:
         stranger = await failure(HttpClient(url, CLOCK))
-        assert stranger.phase == "tls" and "certificate" in stranger.why.lower()
-        client = HttpClient(url, CLOCK, tls=ssl.create_default_context(cafile=str(cert)))
+        assert (stranger.phase, stranger.fault) == ("certificate", Fault.CERTIFICATE)
+        assert stranger.why.startswith("its certificate is not trusted here (self")
+        assert "set SSL_CERT_FILE to its CA" in stranger.why
+        known = Dialler(CLOCK, tls=ssl.create_default_context(cafile=str(cert)))
+        other = await failure(HttpClient(url.replace("localhost", "127.0.0.1"), CLOCK, dialler=known))
+        assert other.phase == "certificate" and "is for another host" in other.why
+        client = HttpClient(url, CLOCK, dialler=known)
         cold, warm = await client.exchange(GET), await client.exchange(GET)
         assert cold.timing.tls_ms is not None and cold.timing.tls_ms > 0 and cold.answer.body == b"hello"
         assert not warm.timing.cold and warm.timing.tls_ms is None
@@ -254,44 +262,3 @@ async def test_a_cancelled_request_leaves_no_connection_out_of_step() -> None:
 def test_a_url_that_is_none_is_refused(url: str) -> None:
     with pytest.raises(ValueError):
         HttpClient(url, CLOCK)
-
-
-def address(family: int, name: str) -> Address:
-    return (family, socket.SOCK_STREAM, 6, "", (name, 443))
-
-
-def test_families_take_turns_and_the_one_that_worked_goes_first() -> None:
-    v6, v4 = int(socket.AF_INET6), int(socket.AF_INET)
-    found = [address(v6, "a"), address(v6, "b"), address(v6, "c"), address(v4, "d"), address(v4, "e")]
-    assert [a[4][0] for a in order(found, None)] == ["a", "d", "b", "e"]
-    assert [a[4][0] for a in order(found, v4)] == ["d", "a", "e", "b"]
-
-
-async def test_a_dead_address_costs_a_head_start_and_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    opened: list[socket.socket] = []
-
-    async def fake(address: Address, clock: Clock) -> tuple[socket.socket, int]:
-        if address[4][0] == "dead":
-            await asyncio.sleep(60)
-        sock = socket.socket()
-        opened.append(sock)
-        return sock, 7
-
-    monkeypatch.setattr(http, "_connect", fake)
-    monkeypatch.setattr(http, "STAGGER_S", 0.01)
-    sock, ns = await asyncio.wait_for(connect_any([address(10, "dead"), address(2, "good")], CLOCK), 5)
-    assert (ns, opened) == (7, [sock])
-    sock.close()
-
-
-async def test_an_address_that_refuses_is_followed_by_the_next_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http, "STAGGER_S", 60)
-    with socket.create_server(("127.0.0.1", 0)) as listening, socket.create_server(("127.0.0.1", 0)) as closed:
-        good, dead = listening.getsockname(), closed.getsockname()
-        closed.close()
-        tries: list[Address] = [(2, 1, 6, "", dead), (2, 1, 6, "", good)]
-        sock, _ = await asyncio.wait_for(connect_any(tries, CLOCK), 5)
-        assert sock.getpeername() == good
-        sock.close()
-        with pytest.raises(OSError):
-            await connect_any(tries[:1], CLOCK)
