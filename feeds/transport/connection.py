@@ -77,7 +77,8 @@ class Connection:
         jitter: float = 0.5,
     ) -> None:
         """``stats`` and ``emit`` may be replaced while it lives (a successor takes over). ``jitter``: 0 to 1."""
-        self._mono, self._wall = clock.monotonic_ns, clock.time_ns
+        self._mono = self.now_ns = clock.monotonic_ns
+        self._wall = clock.time_ns
         self.stats, self.emit = stats, emit
         self.on_data: Callable[[], None] | None = None
         """Called after each burst that held data."""
@@ -115,9 +116,10 @@ class Connection:
 
     # what the socket calls
 
-    def burst_begins(self) -> None:
-        self._readable_ns = self._mono()
+    def burst_begins(self) -> int:
+        self._readable_ns = readable_ns = self._mono()
         self._readable_wall_ns = self._wall()
+        return readable_ns
 
     def message(self, raw: bytes, binary: bool) -> None:
         self._count += 1
@@ -145,13 +147,13 @@ class Connection:
         if len(payload) == 8:
             self._answered(self._ws_pings, int.from_bytes(payload))
 
-    def burst_ends(self, size: int) -> None:
+    def burst_ends(self, size: int) -> int:
         stats = self.stats
         stats.bytes += size
         stats.last_any_ns = self._last_any_ns = self._readable_ns
         if not self._count:
-            return
-        stats.bursts += 1
+            return self._mono()
+        stats.bursts += size > 0  # further turns belong to the same read
         stats.messages += self._count
         self._count = 0
         if self._fresh:
@@ -161,7 +163,12 @@ class Connection:
                 self.first_data_ns = self._readable_ns
             if self.on_data is not None:
                 self.on_data()
-        stats.own_lag_ns.append(self._mono() - self._readable_ns)
+        ended_ns = self._mono()
+        stats.own_lag_ns.append(ended_ns - self._readable_ns)
+        return ended_ns
+
+    def held_back(self, waited_ns: int) -> None:
+        self.stats.held_back_ns += waited_ns
 
     def ended(self) -> None:
         if self._timer is not None:
@@ -221,7 +228,7 @@ class Connection:
         self.stats = StreamStats()
         self.emit = _drop
         if self.socket is not None:
-            self.socket.muted = True
+            self.socket.mute()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

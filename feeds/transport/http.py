@@ -23,11 +23,14 @@ from feeds.model import Fault
 from feeds.transport.dialling import Dialler, Phase, Steps
 from feeds.transport.tcp_info import tcp_info
 from feeds.transport.trust import is_certificate_error, why_untrusted
+from feeds.transport.turns import NEVER_NS, TURN_NS, Turns
 from feeds.venues.base import Answer, RestRequest
 
 MAX_BODY = 16 * 1024 * 1024
 """Bytes; the largest real answer, a venue's list of all instruments, has about a third of it."""
 MAX_HEAD = 64 * 1024
+MAX_INFORMATIONAL = 16
+"""Answers 1xx before the real one; servers send none or one."""
 MAX_IDLE = 2
 """Warm connections kept."""
 
@@ -79,6 +82,8 @@ class _HttpConnection(asyncio.Protocol):
         self.closed = False
         self.used = False
         self._done: asyncio.Future[Answer] | None = None
+        self._turns: Turns | None = None
+        self._informational = 0
         self._status, self._headers, self._body = 0, dict[str, str](), bytearray()
         self._written_ns = 0
         self.first_ns: int | None = None
@@ -87,6 +92,9 @@ class _HttpConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
+        if self._turns is None:  # called again once there is TLS
+            loop, now_ns = asyncio.get_running_loop(), self._clock.monotonic_ns
+            self._turns = Turns(loop, now_ns, self._go_on, lambda waited_ns: None)
 
     @property
     def reusable(self) -> bool:
@@ -106,6 +114,7 @@ class _HttpConnection(asyncio.Protocol):
         out += self._h11.send(h11.EndOfMessage()) or b""
         self.first_ns = self.last_ns = None
         self._body = bytearray()
+        self._informational = 0
         self._done = asyncio.get_running_loop().create_future()
         self.sent_ns = self._clock.time_ns()
         self._written_ns = self._clock.monotonic_ns()
@@ -120,13 +129,26 @@ class _HttpConnection(asyncio.Protocol):
         if self.first_ns is None:
             self.first_ns = now_ns
         self.last_ns = now_ns
+        assert self.transport is not None and self._turns is not None
         try:
             self._h11.receive_data(data)
-            self._read()
         except h11.RemoteProtocolError as error:
             self._fail(ConnectionError(f"not HTTP: {error}"))
+            return
+        all_done = False
+        if not (self._turns.waiting or self._turns.in_debt(now_ns)):
+            all_done = self._go_on(now_ns + TURN_NS)
+        self._turns.over(self.transport, now_ns, self._clock.monotonic_ns(), all_done=all_done)
 
-    def _read(self) -> None:
+    def _go_on(self, until_ns: int) -> bool:
+        """Read what has come until then. True: that was all of it."""
+        try:
+            return self._read(until_ns)
+        except h11.RemoteProtocolError as error:
+            self._fail(ConnectionError(f"not HTTP: {error}"))
+            return True
+
+    def _read(self, until_ns: int) -> bool:
         assert self._done is not None
         while True:
             event = self._h11.next_event()
@@ -137,22 +159,33 @@ class _HttpConnection(asyncio.Protocol):
                 self._body += event.data
                 if len(self._body) > self._max_body:
                     self._fail(ConnectionError(f"body larger than {self._max_body} bytes"))
-                    return
+                    return True
             elif isinstance(event, h11.EndOfMessage):
-                answer = Answer(status=self._status, headers=self._headers, body=bytes(self._body))
-                self._body = bytearray()
-                self.used = True
-                # Bytes after the end would be taken for the next request's answer.
-                in_step = not self._h11.trailing_data[0]
-                if in_step and self._h11.our_state is h11.DONE and self._h11.their_state is h11.DONE:
-                    self._h11.start_next_cycle()
-                else:
-                    self.abort()
-                if not self._done.done():
-                    self._done.set_result(answer)
-                return
-            elif not isinstance(event, h11.InformationalResponse):
-                return
+                self._answered()
+                return True
+            elif isinstance(event, h11.InformationalResponse):
+                self._informational += 1
+                if self._informational > MAX_INFORMATIONAL:
+                    self._fail(ConnectionError("interim answers without end"))
+                    return True
+            else:
+                return True
+            if self._clock.monotonic_ns() >= until_ns:
+                return False
+
+    def _answered(self) -> None:
+        """The answer is complete."""
+        answer = Answer(status=self._status, headers=self._headers, body=bytes(self._body))
+        self._body = bytearray()
+        self.used = True
+        # Bytes after the end would be taken for the next request's answer.
+        in_step = not self._h11.trailing_data[0]
+        if in_step and self._h11.our_state is h11.DONE and self._h11.their_state is h11.DONE:
+            self._h11.start_next_cycle()
+        else:
+            self.abort()
+        if self._done is not None and not self._done.done():
+            self._done.set_result(answer)
 
     def _fail(self, error: Exception) -> None:
         if self._done is not None and not self._done.done():
@@ -164,12 +197,14 @@ class _HttpConnection(asyncio.Protocol):
         try:
             self._h11.receive_data(b"")
             if self._done is not None and not self._done.done() and self.first_ns is not None:
-                self._read()
+                self._read(NEVER_NS)  # what came before was read already
         except h11.RemoteProtocolError as error:
             self._fail(ConnectionError(f"cut short: {error}"))
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.closed = True
+        if self._turns is not None:
+            self._turns.end()
         if self._done is not None and not self._done.done():
             if self.used and self.first_ns is None:
                 self._done.set_exception(_StaleError())

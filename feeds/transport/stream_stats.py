@@ -38,6 +38,9 @@ class StreamStats(Struct, kw_only=True):
     """Of pongs that tell the venue's time: (our wall clock at the ping, round trip, that time), ns."""
     own_lag_ns: deque[int] = field(default_factory=lambda: deque(maxlen=SAMPLES_KEPT))
     """Socket readable to handler end, one a burst, since the last ``take_own_lag_ns``."""
+    held_back_ns: int = 0
+    """How long bytes have waited for their turn since the last ``take_held_back_ns``, because the venue sends more than
+    a socket's share of our time."""
 
     def take_ws_ms(self) -> list[float]:
         """The round trips since the last call."""
@@ -55,4 +58,9 @@ class StreamStats(Struct, kw_only=True):
         """Own lag of the bursts since the last call."""
         taken = list(self.own_lag_ns)
         self.own_lag_ns.clear()
+        return taken
+
+    def take_held_back_ns(self) -> int:
+        """How long bytes have waited since the last call, because the venue floods this socket."""
+        taken, self.held_back_ns = self.held_back_ns, 0
         return taken

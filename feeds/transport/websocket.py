@@ -27,6 +27,7 @@ from feeds.model import Fault
 from feeds.transport.backoff import retry_after_s
 from feeds.transport.dialling import Dialler, Phase, Steps
 from feeds.transport.trust import is_certificate_error, why_untrusted
+from feeds.transport.turns import TURN_NS, Turns
 from feeds.transport.ws_framing import Framing
 from feeds.venues.answers import http_fault
 from feeds.venues.base import Answer, Payload
@@ -45,8 +46,11 @@ _TEXT, _BINARY, _CONT, _PONG = Opcode.TEXT, Opcode.BINARY, Opcode.CONT, Opcode.P
 class Receiver(Protocol):
     """Receives what a ``WebSocket`` reports, synchronously. None of these may raise."""
 
-    def burst_begins(self) -> None:
-        """The socket became readable."""
+    def now_ns(self) -> int:
+        """The monotonic clock."""
+
+    def burst_begins(self) -> int:
+        """The socket became readable; returns when, on the monotonic clock."""
 
     def message(self, raw: bytes, binary: bool) -> None:
         """One complete message."""
@@ -54,8 +58,12 @@ class Receiver(Protocol):
     def pong(self, payload: bytes) -> None:
         """The answer to a websocket PING."""
 
-    def burst_ends(self, size: int) -> None:
-        """All messages of that read, ``size`` bytes, were handed over."""
+    def burst_ends(self, size: int) -> int:
+        """The messages of that read, ``size`` bytes, were handed over, or those that its turn had time for. After each
+        further turn of the same read it is called again, with 0 bytes. Returns the time, on the monotonic clock."""
+
+    def held_back(self, waited_ns: int) -> None:
+        """The socket sends more than its share of our time: its bytes have waited so long for their turn."""
 
     def ended(self) -> None:
         """The TCP connection is lost."""
@@ -109,23 +117,53 @@ class WebSocket(ClientConnection):
         self._fragments: list[bytes] = []
         self._binary = False
         self._deadline: asyncio.TimerHandle | None = None
-        self.muted = False
+        self._muted = False
+        self._turns = Turns(self.loop, receiver.now_ns, self._go_on, receiver.held_back)
+
+    @property
+    def muted(self) -> bool:
         """Nothing is handed over any more; the connection may still be closing."""
+        return self._muted
+
+    def mute(self) -> None:
+        self._muted = True
+        if self._framing is not None:
+            self._framing.message = _drop
 
     def data_received(self, data: bytes) -> None:
-        self._receiver.burst_begins()
-        if self._framing is None:
-            self._shake_hands(data)
-        elif self.protocol.state is State.OPEN:
-            self._framing.feed(data)
+        began_ns = self._receiver.burst_begins()
+        framing = self._framing
+        if framing is None:
+            all_done = self._shake_hands(data, began_ns + TURN_NS)
+        elif self._turns.waiting or self._turns.in_debt(began_ns):
+            framing.keep(data)
+            all_done = False
         else:
-            super().data_received(self._framing.release() + data)
-        self._receiver.burst_ends(len(data))
+            if self.protocol.state is not State.OPEN:
+                framing.closing()
+            all_done = framing.feed(data, began_ns + TURN_NS)
+        ended_ns = self._receiver.burst_ends(len(data))
+        self._turns.over(self.transport, began_ns, ended_ns, all_done=all_done)
+        if self.protocol.state is not State.OPEN:
+            self._give_up_soon()
+
+    def _go_on(self, until_ns: int) -> bool:
+        """A further turn for the bytes of the last read."""
+        assert self._framing is not None
+        if self.protocol.state is not State.OPEN:
+            self._framing.closing()
+        all_done = self._framing.go_on(until_ns)
+        self._receiver.burst_ends(0)
+        if self.protocol.state is not State.OPEN:
+            self._give_up_soon()
+        return all_done
+
+    def _give_up_soon(self) -> None:
         # After a close frame or a protocol error the library waits for the server to hang up; some never do.
         if self.protocol.state is State.CLOSING and self._deadline is None:
             self._deadline = self.loop.call_later(self.close_timeout or 0, self.transport.abort)
 
-    def _shake_hands(self, data: bytes) -> None:
+    def _shake_hands(self, data: bytes, until_ns: int) -> bool:
         """The handshake's answer goes to the library up to its empty line. Frames begin right after it."""
         known = len(self._head_tail)
         seen = self._head_tail + data
@@ -134,27 +172,26 @@ class WebSocket(ClientConnection):
         end = len(data) if found < 0 else found + 4 - known
         super().data_received(data[:end])
         if self.protocol.state is State.OPEN:
-            self._framing = Framing(self._message, self._library, self.protocol.max_message_size)
+            message = _drop if self._muted else self._receiver.message
+            self._framing = Framing(message, self._library, self.protocol.max_message_size, self._receiver.now_ns)
         if rest := data[end:]:
             if self._framing is not None:
-                self._framing.feed(rest)
-            else:
-                super().data_received(rest)
-
-    def _message(self, raw: bytes, binary: bool) -> None:
-        if not self.muted:
-            self._receiver.message(raw, binary)
+                return self._framing.feed(rest, until_ns)
+            super().data_received(rest)
+        return True
 
     def _library(self, data: bytes) -> bool:
         """Let the library handle control frames, fragments, and what it must refuse."""
         super().data_received(data)
+        if self.transport.get_write_buffer_size() > MAX_UNSENT:  # pongs that the venue asks for and does not read
+            self.transport.abort()
         return self.protocol.state is State.OPEN and not self._fragments
 
     def process_event(self, event: Event) -> None:
         if not isinstance(event, Frame) or self.response is None:
             super().process_event(event)
             return
-        if self.muted:
+        if self._muted:
             return
         opcode = event.opcode
         if opcode is _TEXT or opcode is _BINARY:
@@ -179,6 +216,7 @@ class WebSocket(ClientConnection):
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
+        self._turns.end()
         self._fragments = []
         if self._deadline is not None:
             self._deadline.cancel()
@@ -215,6 +253,10 @@ class WebSocket(ClientConnection):
             self.transport.abort()
             return False
         return True
+
+
+def _drop(raw: bytes, binary: bool) -> None:
+    """Takes the messages of a connection that was replaced, and drops them."""
 
 
 class _Connect(connect):

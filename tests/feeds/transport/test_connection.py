@@ -30,6 +30,9 @@ class FakeSocket:
         self.sent: list[tuple[float, Payload]] = []
         self.pings: list[tuple[float, bytes]] = []
 
+    def mute(self) -> None:
+        self.muted = True
+
     def send_now(self, payload: Payload) -> bool:
         self.sent.append((self._clock.mono_ns / 1e9, payload))
         return True

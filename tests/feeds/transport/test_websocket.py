@@ -1,4 +1,5 @@
 import asyncio
+import time
 from asyncio import StreamReader as Reader
 from asyncio import StreamWriter as Writer
 
@@ -19,8 +20,12 @@ class Heard:
         self.lost = asyncio.Event()
         self.got = asyncio.Event()
 
-    def burst_begins(self) -> None:
+    def now_ns(self) -> int:
+        return time.monotonic_ns()
+
+    def burst_begins(self) -> int:
         self.calls.append("begins")
+        return time.monotonic_ns()
 
     def message(self, raw: bytes, binary: bool) -> None:
         assert type(raw) is bytes, "sessions may hash it or keep it"
@@ -32,9 +37,13 @@ class Heard:
         self.calls.append(f"pong {payload.decode()}")
         self.got.set()
 
-    def burst_ends(self, size: int) -> None:
+    def burst_ends(self, size: int) -> int:
         assert size > 0
         self.calls.append("ends")
+        return time.monotonic_ns()
+
+    def held_back(self, waited_ns: int) -> None:
+        self.calls.append("held back")
 
     def ended(self) -> None:
         self.lost.set()

@@ -41,9 +41,14 @@ class Heard:
         return self.whole
 
 
+def stopped() -> int:
+    """A clock that stands still."""
+    return 0
+
+
 def fed(chunks: list[bytes], limit: int | None = MAX) -> list[tuple[str, bytes]]:
     heard = Heard()
-    framing = Framing(heard.message, heard.other, limit)
+    framing = Framing(heard.message, heard.other, limit, stopped)
     for chunk in chunks:
         framing.feed(chunk)
     return heard.all
@@ -102,9 +107,9 @@ def test_what_no_server_may_send_is_left_to_the_library_with_all_that_follows(ba
 
 def test_an_endless_frame_is_refused_before_it_is_kept() -> None:
     heard = Heard()
-    framing = Framing(heard.message, heard.other, MAX)
+    framing = Framing(heard.message, heard.other, MAX, stopped)
     framing.feed(struct.pack("!BBQ", 0x81, 127, MAX + 1))
-    assert heard.all and framing.release() == b""
+    assert heard.all == [("other", struct.pack("!BBQ", 0x81, 127, MAX + 1))]
 
 
 def test_reserved_bits_are_for_the_library_to_judge() -> None:
@@ -118,16 +123,41 @@ def test_once_the_library_says_so_data_frames_go_to_it_as_well() -> None:
         seen.append(data)
         return False
 
-    framing = Framing(lambda payload, binary: pytest.fail("handed over after the goodbye"), closing, MAX)
+    framing = Framing(lambda payload, binary: pytest.fail("handed over after the goodbye"), closing, MAX, stopped)
     framing.feed(frame(0x88, b"\x03\xe8") + frame(0x81, b"late"))
     assert seen == [frame(0x88, b"\x03\xe8"), frame(0x81, b"late")]
 
 
-def test_what_is_held_can_be_taken_back() -> None:
+@given(FRAMES, st.lists(st.integers(0, 400_000), max_size=12), st.lists(st.booleans(), min_size=40, max_size=40))
+def test_a_turn_that_ends_after_every_frame_loses_none_and_swaps_none(
+    frames: list[tuple[int, bytes]], cuts: list[int], early: list[bool]
+) -> None:
+    """Whether bytes are fed, or kept because their turn has not come, makes no difference but when."""
+    stream = b"".join(frame(first, body) for first, body in frames)
+    edges = [0, *sorted(cut for cut in cuts if cut < len(stream)), len(stream)]
+    chunks = [stream[a:b] for a, b in pairwise(edges)]
     heard = Heard()
-    framing = Framing(heard.message, heard.other, MAX)
-    data = frame(0x81, b"half a message")
-    framing.feed(data[:7])
-    assert framing.release() == data[:7]
-    framing.feed(b"rest")
-    assert heard.all == [("other", b"rest")]
+    framing = Framing(heard.message, heard.other, MAX, stopped)
+    all_done = True
+    for chunk, waits in zip(chunks, early, strict=False):
+        if waits or not all_done:
+            framing.keep(chunk)
+            all_done = False
+        else:
+            all_done = framing.feed(chunk, until_ns=0)
+        if not waits:
+            while not all_done:
+                before = len(heard.all)
+                all_done = framing.go_on(until_ns=0)
+                assert len(heard.all) <= before + 1, "one frame a turn: its time is over at once"
+    framing.go_on()
+    assert heard.all == fed(chunks)
+
+
+def test_once_we_are_closing_every_frame_is_the_librarys_and_one_at_a_time() -> None:
+    heard = Heard()
+    framing = Framing(heard.message, lambda data: bool(heard.other(data)) and False, MAX, stopped)
+    framing.feed(frame(0x81, b"half a message")[:7])
+    framing.closing()
+    framing.feed(frame(0x81, b"half a message")[7:] + frame(0x81, b"late"))
+    assert heard.all == [("other", frame(0x81, b"half a message")), ("other", frame(0x81, b"late"))]
