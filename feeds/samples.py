@@ -97,6 +97,8 @@ class LinkSample(Struct, frozen=True, kw_only=True):
     fault: Fault | None = None
     http_status: int | None = None
     """Of a refused handshake."""
+    wait_s: float | None = None
+    """How long until it is dialled again, where it is not connected and the wait has just begun."""
 
 
 class BookSample(Struct, frozen=True, kw_only=True):
