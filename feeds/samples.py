@@ -100,6 +100,8 @@ class LinkSample(Struct, frozen=True, kw_only=True):
     """Of a refused handshake."""
     failed_at: str | None = None
     """Of a dial that failed: as for a probe, or ``handshake`` (the websocket's own)."""
+    wait_s: float | None = None
+    """How long until it is dialled again, where it is not connected and the wait has just begun."""
 
 
 class BookSample(Struct, frozen=True, kw_only=True):

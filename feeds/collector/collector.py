@@ -81,7 +81,7 @@ class Collector:
             async with asyncio.TaskGroup() as group:
                 group.create_task(witness.run())
                 if self._simulation is not None:
-                    group.create_task(follow_orders(self._simulation.control))
+                    group.create_task(follow_orders(self._simulation.control, self._simulation.control_token))
                 await self._frames(await self._switch(self._config.chosen()))
         finally:
             self._machine.stop()

@@ -29,6 +29,8 @@ class Simulation(Struct, frozen=True, kw_only=True):
     endpoints: Mapping[str, Endpoint]
     witnesses: tuple[str, ...]
     control: str
+    """URL of the simulator's control endpoint, and the token that it wants."""
+    control_token: str
     label: str
     """Names what the simulator lists, for the instruments' cache."""
 
@@ -50,6 +52,7 @@ async def start_simulator(scenario: str, speed: float) -> tuple[child_process.Ch
         endpoints={r: Endpoint(rest=e["rest"], ws=e["ws"]) for r, e in ready["endpoints"].items()},
         witnesses=tuple(ready["witness"]),
         control=ready["control"],
+        control_token=ready["control_token"],
         label=f"sim-{_fingerprint()}",
     )
 
@@ -62,11 +65,14 @@ def _fingerprint() -> str:
     return digest.hexdigest()[:16]
 
 
-async def follow_orders(control: str) -> None:
-    """Carries out the simulator's orders until it closes the socket. ``control`` is the URL of its ready line."""
+async def follow_orders(control: str, token: str) -> None:
+    """Carries out the simulator's orders until it closes the socket. Both arguments are of its ready line."""
     url = control.replace("http://", "ws://", 1) + "/orders"
     try:
-        async with connect(url, max_size=MAX_ORDER_BYTES, compression=None) as socket:
+        named = {"authorization": f"Bearer {token}"}
+        async with connect(
+            url, max_size=MAX_ORDER_BYTES, compression=None, proxy=None, additional_headers=named
+        ) as socket:
             async for text in socket:
                 carry_out(text)
     except (OSError, WebSocketException):

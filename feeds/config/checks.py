@@ -13,8 +13,17 @@ KeyPath: TypeAlias = tuple[str, ...]
 """A key's path from the document's root."""
 
 
+LONGEST_COMPLAINT = 2_000
+
+
 class ConfigError(ValueError):
-    """One sentence for the user; the file is untouched."""
+    """One sentence for the user; the file is untouched. What could command a terminal stands in it as ``\\x1b``."""
+
+    def __init__(self, text: str) -> None:
+        shown = text if len(text) <= LONGEST_COMPLAINT else f"{text[:LONGEST_COMPLAINT]} (and so on)."
+        if not shown.isprintable():
+            shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in shown)
+        super().__init__(shown)
 
 
 def hint(word: str, allowed: Collection[str]) -> str:

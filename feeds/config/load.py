@@ -19,7 +19,7 @@ from feeds.config.checks import ConfigError, KeyPath, hint
 from feeds.config.known import Known, everything_known
 from feeds.config.paths import config_file
 from feeds.config.proxy_url import DEFAULT_PROXY, NO_PROXY, parse_proxy
-from feeds.config.toml_lines import syntax_line
+from feeds.config.toml_lines import deep_key, deep_line, syntax_line
 from feeds.config.watchlist_reader import WatchlistReader
 from feeds.config.watchlists import DEFAULT_NAME, NAME_RULE, Watchlist, default_watchlist, is_name
 from feeds.model import venue_of
@@ -28,6 +28,8 @@ MAX_FILE_BYTES = 1_000_000
 FRAMES_PER_S = 4.0
 WITNESSES = ("1.1.1.1:443", "8.8.8.8:443")
 """Two anycast resolvers of different operators: both unreachable means that our own uplink is."""
+
+TOO_DEEP = "is nested deeper than any config file needs (allowed: three levels of tables, lists of texts and numbers)"
 
 TOP_KEYS = (
     "vantage",
@@ -117,8 +119,13 @@ def read_text(file: Path, *, required: bool = False) -> str:
 
 def parse(text: str, file: Path, known: Known | None = None) -> Config:
     """A document's text -> what it says, defaults filled in. Raises ConfigError."""
+    line = deep_key(text)  # before reading: tomllib takes minutes for a key of some thousand parts
+    if line is not None:
+        raise ConfigError(f"{file}, line {line}: {TOO_DEEP}.")
     try:
         document = tomllib.loads(text)
+    except RecursionError:
+        raise ConfigError(f"{file}, line {deep_line(text)}: {TOO_DEEP}.") from None
     except tomllib.TOMLDecodeError as error:
         line = syntax_line(str(error)) or max(1, len(text.splitlines()))
         what = str(error).partition(" (at ")[0]

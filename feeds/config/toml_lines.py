@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Iterator
 
 _PART = re.compile(r"""\s*(?:"((?:[^"\\]|\\.)*)"|'([^']*)'|([A-Za-z0-9_-]+))\s*""")
+MOST_PARTS = 40
+"""A key of more parts is a mistake or an attack; the deepest that means anything has three."""
 _SYNTAX_LINE = re.compile(r"at line (\d+), column")
 
 
@@ -38,6 +41,17 @@ def syntax_line(message: str) -> int | None:
     return int(match[1]) if match else None
 
 
+def deep_key(text: str) -> int | None:
+    """The first line with a key of more parts than ``MOST_PARTS``; None when there is none."""
+    return next((number for number, path in _keys(text.splitlines()) if len(path) > MOST_PARTS), None)
+
+
+def deep_line(text: str) -> int:
+    """The line with the most brackets, of a text that is nested too deeply to be read."""
+    lines = text.splitlines()
+    return max(range(len(lines)), key=lambda at: lines[at].count("[") + lines[at].count("{"), default=0) + 1
+
+
 def _keys(lines: list[str]) -> Iterator[tuple[int, tuple[str, ...]]]:
     """(line, path) of every table header and every assignment that begins a line."""
     table: tuple[str, ...] = ()
@@ -59,12 +73,21 @@ def _path(text: str) -> tuple[tuple[str, ...], str]:
     parts: list[str] = []
     at = 0
     while match := _PART.match(text, at):
-        parts.append(next(group for group in match.groups() if group is not None))
+        quoted = match[1]
+        plain = next(group for group in match.groups() if group is not None)
+        parts.append(_unescaped(plain) if quoted is not None and "\\" in quoted else plain)
         at = match.end()
         if not text.startswith(".", at):
             break
         at += 1
     return tuple(parts), text[at:]
+
+
+def _unescaped(quoted: str) -> str:
+    try:
+        return str(tomllib.loads(f'x = "{quoted}"')["x"])
+    except tomllib.TOMLDecodeError:
+        return quoted
 
 
 def _shared(path: tuple[str, ...], keys: tuple[str, ...]) -> int:

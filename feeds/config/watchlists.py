@@ -26,7 +26,9 @@ NAME_RULE = "1 to 40 letters, digits, '-' or '_'"
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")
 # The base may hold any characters (there are coins with Chinese names); quote currencies are plain letters and digits.
-_SYMBOL = re.compile(r"(?P<base>[^\s/:\"'\\]{1,30})/(?P<quote>[A-Z0-9]{2,12})(?::(?P<settle>[^\s/:\"'\\]{1,30}))?")
+# What means something to a terminal's markup, a shell or a URL is in no coin's name.
+_COIN = r"[^\s/:\"'`\\\[\]{}()<>|;,=#?%]{1,30}"
+_SYMBOL = re.compile(rf"(?P<base>{_COIN})/(?P<quote>[A-Z0-9]{{2,12}})(?::(?P<settle>{_COIN}))?")
 _QUOTES = ("USDT", "USDC", "FDUSD", "USD", "EUR", "BTC", "ETH")
 
 
@@ -62,7 +64,7 @@ class Watchlist(Struct, frozen=True, kw_only=True):
 def product_of(symbol: str) -> Product | None:
     """The product a unified symbol belongs to; None for what is not such a symbol, or has an expiry date."""
     parts = _SYMBOL.fullmatch(symbol)
-    if parts is None:
+    if parts is None or not symbol.isprintable():  # invisible characters would let two symbols look the same
         return None
     match parts["settle"]:
         case None:
@@ -110,9 +112,13 @@ def guess_symbol(text: str) -> str | None:
             # "BTC/USDT:USDT" flattened ends in the quote twice
             doubled = base.removesuffix(quote)
             if doubled != base and doubled:
-                return f"{doubled}/{quote}:{quote}"
-            return f"{base}/{quote}:{quote}" if perpetual else f"{base}/{quote}"
+                return _real(f"{doubled}/{quote}:{quote}")
+            return _real(f"{base}/{quote}:{quote}" if perpetual else f"{base}/{quote}")
     return None
+
+
+def _real(symbol: str) -> str | None:
+    return symbol if product_of(symbol) is not None else None
 
 
 def default_watchlist(routes: Collection[str]) -> Watchlist:

@@ -145,4 +145,6 @@ def link_text(sample: LinkSample) -> str:
         what = "closed for our limit" if sample.fault is Fault.OUR_LIMIT else "closed"
     code = f" ({sample.code})" if sample.code is not None else ""
     why = f": {sample.text}" if sample.text else ""
-    return f"{sample.label} socket {what}{code}{why}; dialling again"
+    wait_s = sample.wait_s or 0.0
+    wait = "" if wait_s < 1.0 else f" in {wait_s:.0f} s" if wait_s < 120.0 else f" in {wait_s / 60.0:.0f} min"
+    return f"{sample.label} socket {what}{code}{why}; dialling again{wait}"

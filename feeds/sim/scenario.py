@@ -215,6 +215,8 @@ def parse(text: str, origin: str) -> Scenario:
     """A scenario file's text. Raises ScenarioError naming ``origin``."""
     try:
         scenario = msgspec.convert(tomllib.loads(text), Scenario)
+    except RecursionError:
+        raise ScenarioError(f"{origin}: nested deeper than any scenario needs") from None
     except tomllib.TOMLDecodeError as error:
         raise ScenarioError(f"{origin}: not TOML: {error}") from error
     except msgspec.ValidationError as error:

@@ -106,6 +106,7 @@ class Simulation:
             "endpoints": endpoints,
             "witness": [f"127.0.0.1:{witness.number}" for witness in self.witnesses],
             "control": self.control.url,
+            "control_token": self.control.token,
             "scenario": self.scenario.name,
             "duration_s": self.scenario.duration_s,
             "speed": self.clock.speed,

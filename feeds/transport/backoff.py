@@ -5,6 +5,10 @@ from __future__ import annotations
 import random
 from email.utils import parsedate_to_datetime
 
+LONGEST_RETRY_S = 900.0
+"""The longest ``Retry-After`` that is believed: a header of a day would end the measuring for that day. What is asked
+again after this brings a new one, if the venue still means it."""
+
 
 class Backoff:
     """Exponential, jittered, capped. The caller resets it (``forgive``), and only for data: a handshake proves nothing.
@@ -30,7 +34,8 @@ class Backoff:
 
 
 def retry_after_s(value: str | None, now_s: float) -> float | None:
-    """``Retry-After`` (RFC 9110 10.2.3): seconds, or a date against our wall clock ``now_s``. None when unreadable."""
+    """``Retry-After`` (RFC 9110 10.2.3): seconds, or a date against our wall clock ``now_s``; at most
+    ``LONGEST_RETRY_S``. None when unreadable."""
     if value is None or len(value) > 64:
         return None
     try:
@@ -40,5 +45,5 @@ def retry_after_s(value: str | None, now_s: float) -> float | None:
             seconds = parsedate_to_datetime(value).timestamp() - now_s
         except (ValueError, TypeError, OverflowError):
             return None
-    # NaN compares false; a server asking for more than a day is asking for nonsense.
-    return min(max(seconds, 0.0), 86_400.0) if seconds == seconds else None
+    # NaN compares false
+    return min(max(seconds, 0.0), LONGEST_RETRY_S) if seconds == seconds else None

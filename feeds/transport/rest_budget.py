@@ -7,6 +7,7 @@ gets ``REQUEST_SHARE`` beside that; neither takes from the other. Times are mono
 from __future__ import annotations
 
 from feeds.model import Fault
+from feeds.transport.backoff import LONGEST_RETRY_S
 from feeds.transport.rate_limit import WindowLimit
 from feeds.venues.base import ProbeReading, RateLimit
 
@@ -15,7 +16,8 @@ REQUEST_SHARE = 0.15
 CROWDED = 0.8
 """From this used share of the limit on, whoever used it, we ask for nothing: the rest is left to the trader."""
 FIRST_HOLD_S = 30.0
-LONGEST_HOLD_S = 900.0
+LONGEST_HOLD_S = LONGEST_RETRY_S
+"""Whatever the venue asks for: a day's wait would end the measuring for a day."""
 _HOLDING: frozenset[Fault] = frozenset({Fault.OUR_LIMIT, Fault.GEO_BLOCK, Fault.REFUSED})
 
 
@@ -68,7 +70,8 @@ class RestBudget:
                 self._holds += 1
             else:
                 own_s = 0.0
-            self._held_until_s = max(self._held_until_s, now_s + max(own_s, reading.retry_after_s or 0.0))
+            asked_s = min(reading.retry_after_s or 0.0, LONGEST_HOLD_S)
+            self._held_until_s = max(self._held_until_s, now_s + max(own_s, asked_s))
         elif reading.fault is None:
             self._holds = 0
         if reading.weight_used is not None and reading.weight_used >= 0:

@@ -287,6 +287,10 @@ class Stream:
         socket = connection.socket
         closed = None if socket is None else socket.protocol.close_rcvd
         now_ns = self._clock.monotonic_ns()
+        if connection.first_data_ns is not None and now_ns - connection.first_data_ns >= self._timing.steady_s * SECOND:
+            self._backoff.forgive()
+            self._refusals.forgive()
+        wait_s = self._backoff.delay_s()
         lifetime_s = self._facts.lifetime_s
         aged = lifetime_s is not None and now_ns - connection.opened_ns >= _CLOSED_LATE * lifetime_s * SECOND
         self._emit_link(
@@ -295,11 +299,9 @@ class Stream:
             code=None if closed is None else int(closed.code),
             text=connection.dead_text or (plain(closed.reason) if closed is not None else self._broken(connection)),
             fault=None if closed is None else self._venue.read_close(int(closed.code)),
+            wait_s=wait_s,
         )
-        if connection.first_data_ns is not None and now_ns - connection.first_data_ns >= self._timing.steady_s * SECOND:
-            self._backoff.forgive()
-            self._refusals.forgive()
-        return self._backoff.delay_s()
+        return wait_s
 
     def _broken(self, connection: Connection) -> str:
         socket = connection.socket
@@ -309,12 +311,17 @@ class Stream:
     def _failed(self, error: DialError) -> float:
         """A dial failed. Returns the wait before the next, in seconds."""
         self.stats.refused += 1
+        own = self._refusals if error.fault in _ABOUT_US else self._backoff
+        wait_s = max(own.delay_s(), error.retry_after_s or 0.0)
         self._emit_link(
-            connected=False, text=str(error), fault=error.fault, http_status=error.http_status, failed_at=error.phase
+            connected=False,
+            text=str(error),
+            fault=error.fault,
+            http_status=error.http_status,
+            failed_at=error.phase,
+            wait_s=wait_s,
         )
-        if error.fault in _ABOUT_US:
-            return max(self._refusals.delay_s(), error.retry_after_s or 0.0)
-        return max(self._backoff.delay_s(), error.retry_after_s or 0.0)
+        return wait_s
 
     def _retire_connection(self) -> None:
         """Leave no connection open, whatever ended this turn of the loop."""
@@ -341,6 +348,7 @@ class Stream:
         fault: Fault | None = None,
         http_status: int | None = None,
         failed_at: Phase | None = None,
+        wait_s: float | None = None,
     ) -> None:
         self._last_link = sample = LinkSample(
             route=self.route,
@@ -353,6 +361,7 @@ class Stream:
             fault=fault,
             http_status=http_status,
             failed_at=failed_at,
+            wait_s=wait_s,
         )
         try:
             self._listener.link(sample)

@@ -6,12 +6,17 @@ file, with ``from_s``/``to_s``/``at_s`` counted from now; ``/orders`` is a webso
     {"order": "hello", "scenario": "own-loop", "elapsed_s": 1.2, "duration_s": 120.0, "speed": 1.0}
     {"order": "stall", "stall_ms": 350.0, "elapsed_s": 30.0}
 
+Every request carries ``Authorization: Bearer TOKEN`` with the ready line's ``control_token``, and has no ``Origin`` and
+no ``Host`` but the port's own: a page in the user's browser can reach loopback, and must stage nothing here.
+
 A collector that was started on the simulator obeys ``stall``: it blocks its own loop for that long.
 """
 
 from __future__ import annotations
 
 import asyncio
+import hmac
+import secrets
 from collections.abc import Callable
 from typing import Any
 
@@ -44,6 +49,13 @@ class Control:
         self._server = web.Server(self._handle, access_log=None)
         self.port = Port(self._server, port)
         self.url = endpoint(self.port)["rest"]
+        self.token = secrets.token_urlsafe(32)
+        """Of this run; whoever reads the ready line may stage faults."""
+
+    @property
+    def credentials(self) -> dict[str, str]:
+        """The header that every request carries."""
+        return {"authorization": f"Bearer {self.token}"}
 
     def start(self) -> None:
         self.port.start()
@@ -73,7 +85,18 @@ class Control:
             "failures": self._failures(),
         }
 
+    def _refusal(self, request: web.BaseRequest) -> web.Response | None:
+        """A browser names a page's Origin, and after DNS rebinding the page's Host."""
+        if "Origin" in request.headers or request.headers.get("Host") != self.url.removeprefix("http://"):
+            return web.Response(status=403, text="not for browsers: no Origin, and this port's own Host")
+        given = request.headers.get("Authorization", "").encode("utf-8", "surrogateescape")
+        if not hmac.compare_digest(given, self.credentials["authorization"].encode()):
+            return web.Response(status=401, text="Authorization: Bearer TOKEN, the ready line's control_token")
+        return None
+
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        if (refusal := self._refusal(request)) is not None:
+            return refusal
         match request.method, request.path:
             case "GET", "/state":
                 return _json(self.state())
@@ -100,7 +123,7 @@ class Control:
                 event = msgspec.json.decode(body, type=Event)
                 check_event(event, "event")
                 self._inject(event)
-        except (msgspec.DecodeError, ScenarioError) as error:
+        except (msgspec.DecodeError, ScenarioError, RecursionError) as error:
             return web.Response(status=400, text=str(error))
         return _json({"ok": True})
 

@@ -66,6 +66,7 @@ async def test_a_simulation_leaves_out_what_nobody_simulates_with_an_event() -> 
         },
         witnesses=(),
         control="",
+        control_token="",
         label="sim",
     )
     events = EventLog(SystemClock())

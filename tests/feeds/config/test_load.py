@@ -124,6 +124,11 @@ LIST = '[watchlists.a]\nsymbols = ["BTC/USDT"]\n'
         ("watchlists = 3", 1, "watchlists: must be a table, not a number"),
         ("a = [1,\n2", 2, "is not valid TOML"),
         ("vantage = 'x'\nvantage = 'y'\n", 2, "is not valid TOML (cannot overwrite a value)"),
+        # texts that mean something to a terminal
+        ('"a\\u001b[2Jb" = 1', 1, 'unknown key "a\\x1b[2Jb"'),
+        ('[keys]\n"a\\u202eb" = "f"', 2, 'unknown key "a\\u202eb"'),
+        ('[endpoints.okx.spot]\n"\\u009b" = "f"', 2, 'unknown key "\\x9b"'),
+        ('[watchlists.a]\nsymbols = ["[bold]BTC/USDT"]', 2, '"[bold]BTC/USDT" is no symbol'),
         # watchlists
         ('[watchlists."my list"]\nsymbols = ["BTC/USDT"]', 1, "a watchlist's name is 1 to 40 letters"),
         ("[watchlists.a]\nside = 'buy'\n", 1, 'misses the key "symbols"'),
@@ -168,6 +173,13 @@ def test_a_complaint_names_file_line_key_and_what_is_allowed(text: str, line: in
     found = complaint(text)
     assert found.startswith(f"config.toml, line {line}")
     assert said in found
+
+
+@pytest.mark.parametrize("deep", ["vantage = " + "[" * 5000, "x = " + "{a = " * 5000, "a" + ".a" * 50_000 + " = 1"])
+def test_what_is_nested_too_deeply_is_a_sentence(deep: str) -> None:
+    found = complaint("\n" + deep + "\n")
+    assert found.startswith("config.toml, line 2")
+    assert len(found) < 2_500
 
 
 def test_a_symbol_that_no_watched_route_lists_is_refused_where_listings_are_known() -> None:

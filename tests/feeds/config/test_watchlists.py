@@ -24,6 +24,16 @@ ROUTES = ("binance.spot", "binance.linear", "okx.spot", "okx.linear")
         ("/USDT", None),
         ("BTC/", None),
         ("B TC/USDT", None),
+        ("[bold]BTC/USDT", None),
+        ("<b>BTC/USDT", None),
+        ("BTC`id`/USDT", None),
+        ("{BTC}/USDT:USDT", None),
+        ("BTC\u200b/USDT", None),
+        ("BTC\u202e/USDT", None),
+        ("BTC\x1b/USDT", None),
+        ("BTC/USD:[BTC]", None),
+        ("$PAC/USDT", "spot"),
+        ("H.O.T-2/USDT", "spot"),
         ("", None),
     ],
 )
@@ -43,6 +53,7 @@ def test_product_of(symbol: str, product: str | None) -> None:
         ("ethbtc", "ETH/BTC"),
         ("USDT", None),
         ("?", None),
+        ("[bold]BTCUSDT", None),
     ],
 )
 def test_guess_symbol(typed: str, meant: str | None) -> None:

@@ -33,16 +33,21 @@ class Simulator(Struct, frozen=True):
     endpoints: dict[str, dict[str, str]]
     """By route: ``rest`` and ``ws`` base URLs."""
     control: str
+    token: str = ""
 
     def post(self, path: str, body: object) -> None:
         """Raises when the simulator refuses."""
-        request = Request(self.control + path, json.dumps(body).encode(), {"content-type": "application/json"})
+        request = Request(self.control + path, json.dumps(body).encode(), self._named)
         with urlopen(request, timeout=10) as answer:
             assert json.load(answer) == {"ok": True}
 
+    @property
+    def _named(self) -> dict[str, str]:
+        return {"content-type": "application/json", "authorization": f"Bearer {self.token}"}
+
     def failures(self) -> int:
         """How often a twin raised."""
-        with urlopen(self.control + "/state", timeout=10) as answer:
+        with urlopen(Request(self.control + "/state", headers=self._named), timeout=10) as answer:
             return int(json.load(answer)["failures"])
 
 
@@ -61,7 +66,7 @@ async def simulator(scenario: str = "calm", *venues: str) -> AsyncIterator[Simul
     assert process.stdout is not None
     try:
         ready = json.loads(await asyncio.wait_for(process.stdout.readline(), READY_S))
-        yield Simulator(ready["endpoints"], ready["control"])
+        yield Simulator(ready["endpoints"], ready["control"], ready["control_token"])
     finally:
         process.stdin.close()
         await process.wait()

@@ -57,7 +57,8 @@ class Floor:
         assert self._http is not None
         when = {"from_s": 0, "to_s": 3600} if path == "phase" else {"at_s": 0}
         body = json.dumps({"assumed": True, **when, "routes": [cell.route], **fields})
-        async with self._http.post(f"{self.simulation.control.url}/{path}", data=body) as answer:
+        control = self.simulation.control
+        async with self._http.post(f"{control.url}/{path}", data=body, headers=control.credentials) as answer:
             assert answer.status == 200, await answer.text()
 
     def pairs(self, cell: Cell) -> list[SimPair]:

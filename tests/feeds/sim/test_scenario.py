@@ -94,6 +94,7 @@ def test_own_uplink_takes_venues_and_witness_together() -> None:
         (f'{HEAD}[[truth]]\nfrom_s = 0\nto_s = 9\nstates = ["fine"]\n', "fine"),
         ('name = "x"\ntitle = "x"\nduration_s = 0\n', "duration_s"),
         ("name = ", "TOML"),
+        ("x = " + "[" * 5000, "nested"),
     ],
 )
 def test_a_wrong_file_is_refused_in_one_sentence_that_names_file_and_place(text: str, words: str) -> None:

@@ -51,7 +51,8 @@ def base(simulation: Simulation, route: str, kind: str = "rest") -> str:
 
 async def put(http: aiohttp.ClientSession, simulation: Simulation, path: str, **body: Any) -> int:
     body = {"assumed": True, **({"from_s": 0, "to_s": 60} if path == "phase" else {"at_s": 0}), **body}
-    async with http.post(f"{simulation.control.url}/{path}", data=json.dumps(body)) as answer:
+    url = f"{simulation.control.url}/{path}"
+    async with http.post(url, data=json.dumps(body), headers=simulation.control.credentials) as answer:
         return answer.status
 
 
@@ -242,7 +243,7 @@ async def test_on_a_cut_road_nothing_moves_and_then_everything_comes(start: Star
 
 async def test_orders_reach_a_collector_and_bad_ones_are_refused(start: Start, http: aiohttp.ClientSession) -> None:
     simulation = await start()
-    orders = await http.ws_connect(simulation.control.url + "/orders")
+    orders = await http.ws_connect(simulation.control.url + "/orders", headers=simulation.control.credentials)
     hello = await orders.receive_json(timeout=LIMIT_S)
     assert (hello["order"], hello["scenario"], hello["speed"]) == ("hello", "calm", 1.0)
     assert await put(http, simulation, "event", kind="stall", stall_ms=350) == 200
@@ -259,14 +260,56 @@ async def test_the_state_tells_scenario_and_truth(start: Start, http: aiohttp.Cl
     await until(lambda: simulation.clock.scenario_s() > 60)
     state = simulation.control.state()
     assert state["scenario"] == "engine-stop"
-    async with http.get(simulation.control.url + "/state") as answer:
+    named = simulation.control.credentials
+    async with http.get(simulation.control.url + "/state", headers=named) as answer:
         assert set(await answer.json()) == set(state)
-    async with http.get(simulation.control.url + "/truth") as answer:
+    async with http.get(simulation.control.url + "/truth", headers=named) as answer:
         truth = await answer.json()
         assert truth["speed"] == 1000.0
         assert len(truth["truth"]) == len(load("engine-stop").truth)
-    async with http.get(simulation.control.url + "/other") as answer:
+    async with http.get(simulation.control.url + "/other", headers=named) as answer:
         assert answer.status == 404
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 401),
+        ({"authorization": ""}, 401),
+        ({"authorization": "Bearer wrong"}, 401),
+        ({"authorization": "Bearer \u00e9"}, 401),
+        ({"host": "evil.example"}, 403),
+        ({"host": "evil.example:80", "authorization": "TOKEN"}, 403),
+        ({"origin": "http://evil.example", "authorization": "TOKEN"}, 403),
+        ({"origin": "null", "authorization": "TOKEN"}, 403),
+        ({"host": "localhost", "authorization": "TOKEN"}, 403),
+        ({"authorization": "TOKEN"}, 200),
+    ],
+)
+async def test_the_control_port_obeys_only_who_has_read_the_ready_line(
+    start: Start, http: aiohttp.ClientSession, headers: dict[str, str], status: int
+) -> None:
+    simulation = await start()
+    control = simulation.control
+    token = simulation.ready()["control_token"]
+    assert control.credentials == {"authorization": f"Bearer {token}"} and len(token) >= 32
+    given = {name: value.replace("TOKEN", f"Bearer {token}") for name, value in headers.items()}
+    body = json.dumps({"assumed": True, "at_s": 0, "kind": "stall", "stall_ms": 1})
+    async with http.post(control.url + "/event", data=body, headers=given) as answer:
+        assert answer.status == status
+    async with http.get(control.url + "/state", headers=given) as answer:
+        assert answer.status == status
+        assert "access-control-allow-origin" not in answer.headers
+    if status != 200:
+        with pytest.raises(aiohttp.WSServerHandshakeError):
+            await http.ws_connect(control.url + "/orders", headers=given)
+
+
+async def test_an_order_that_is_nested_without_end_is_refused(start: Start, http: aiohttp.ClientSession) -> None:
+    simulation = await start()
+    url, body = simulation.control.url + "/phase", b'{"x":' + b"[" * 60_000
+    async with http.post(url, data=body, headers=simulation.control.credentials) as answer:
+        assert answer.status == 400
 
 
 async def test_ports_follow_the_port_base_and_a_taken_one_is_an_error(start: Start) -> None:

@@ -56,6 +56,12 @@ def test_refusals_hold_everything_back_ever_longer_and_good_answers_forgive() ->
     assert budget.held_s(now_s + 1) == pytest.approx(FIRST_HOLD_S)
 
 
+def test_a_venue_that_asks_for_a_day_is_asked_again_after_minutes() -> None:
+    budget = RestBudget(RateLimit(1200, 60.0))
+    budget.learn(ProbeReading(fault=Fault.OUR_LIMIT, retry_after_s=1e9), 0.0)
+    assert budget.held_s(0.0) == 900.0
+
+
 def test_retry_after_is_honoured_even_while_held() -> None:
     budget = RestBudget(LIMIT)
     budget.learn(ProbeReading(fault=Fault.OUR_LIMIT), 0.0)

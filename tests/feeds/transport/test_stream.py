@@ -148,6 +148,7 @@ async def test_retry_after_is_honoured() -> None:
         await sink.until(lambda: bool(sink.links))
         await asyncio.sleep(0.25)
     assert len(served.accepted_s) == 1
+    assert sink.links[0].wait_s == 30.0, "the listener is told how long the next try waits"
 
 
 @pytest.mark.parametrize("answer", [b"", b"\x00\xff\x00\xff\r\n\r\n", b"HTTP/1.1 101 x\r\nUpgrade: websocket\r\n\r\n"])
