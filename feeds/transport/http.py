@@ -21,6 +21,7 @@ import h11
 from msgspec import Struct
 
 from feeds.clock import MS, Clock
+from feeds.plain_text import plain
 from feeds.transport.tcp_info import tcp_info
 from feeds.venues.base import Answer, RestRequest
 
@@ -65,7 +66,8 @@ class HttpError(Exception):
     """No complete answer. ``phase`` is where it was lost, ``timing`` what had been measured by then."""
 
     def __init__(self, phase: Phase, why: str, timing: Timing, *, timed_out: bool = False) -> None:
-        super().__init__(f"{phase}: {why}")
+        why = plain(why)  # it may quote the server, or a certificate
+        super().__init__(plain(f"{phase}: {why}"))
         self.phase, self.why, self.timing, self.timed_out = phase, why, timing, timed_out
 
 
@@ -403,4 +405,4 @@ def _failure(phase: Phase, error: Exception, timing: Timing) -> HttpError:
     # A kernel's own connect timeout is a TimeoutError with an errno; ours has none. Both are timeouts.
     timed_out = isinstance(error, TimeoutError)
     why = "timed out" if timed_out else (str(error) or type(error).__name__)
-    return HttpError(phase, why[:200], timing, timed_out=timed_out)
+    return HttpError(phase, why, timing, timed_out=timed_out)

@@ -21,6 +21,7 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import Event, State
 
 from feeds.model import Fault
+from feeds.plain_text import plain
 from feeds.transport.backoff import retry_after_s
 from feeds.transport.http import trust
 from feeds.transport.ws_framing import Framing
@@ -68,7 +69,7 @@ class DialError(Exception):
         http_status: int | None = None,
         retry_after_s: float | None = None,
     ) -> None:
-        super().__init__(text)
+        super().__init__(plain(text))
         self.fault, self.http_status, self.retry_after_s = fault, http_status, retry_after_s
 
 
@@ -248,7 +249,7 @@ async def dial(
     except TimeoutError as error:
         raise DialError("timed out while opening") from error
     except (WebSocketException, OSError, EOFError, ValueError) as error:
-        raise DialError(plain(f"{type(error).__name__}: {error}")) from error
+        raise DialError(f"{type(error).__name__}: {error}") from error
     assert isinstance(socket, WebSocket)
     return socket
 
@@ -260,7 +261,7 @@ def _refused(error: InvalidStatus, now_s: float) -> DialError:
         headers={name.lower(): value for name, value in response.headers.raw_items()},
         body=bytes(response.body),
     )
-    said = plain(answer.body[:120].decode("utf-8", "replace"))
+    said = answer.body[:400].decode("utf-8", "replace").strip()
     return DialError(
         f"HTTP {answer.status}" + (f": {said}" if said else ""),
         # Anything but 101 is a refusal, a cheerful 200 included.
@@ -268,8 +269,3 @@ def _refused(error: InvalidStatus, now_s: float) -> DialError:
         http_status=answer.status,
         retry_after_s=retry_after_s(answer.headers.get("retry-after"), now_s),
     )
-
-
-def plain(text: str, limit: int = 200) -> str:
-    """Foreign text for a log or a screen: one line, no control characters, bounded."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text[: 2 * limit]).split())[:limit]
