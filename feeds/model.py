@@ -2,6 +2,8 @@
 
 Times are integer nanoseconds since the epoch unless a name says otherwise. ``*_ns`` fields that a venue sends are on
 the *venue's* clock; ``received_ns`` is on ours. Missing is ``None``, never 0.
+
+Words of a venue are cleaned by the struct that carries them (``feeds.plain_text``): whoever makes one cannot forget it.
 """
 
 from __future__ import annotations
@@ -11,6 +13,9 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from msgspec import Struct
+from msgspec.structs import force_setattr
+
+from feeds.plain_text import CODE_CHARS, NAME_CHARS, plain
 
 Product: TypeAlias = Literal["spot", "linear", "inverse"]
 PRODUCTS: Mapping[str, Product] = {"spot": "spot", "linear": "linear", "inverse": "inverse"}
@@ -293,6 +298,9 @@ class Refusal(Struct, gc=False, kw_only=True):
     code: str = ""
     text: str = ""
 
+    def __post_init__(self) -> None:
+        self.code, self.text = plain(self.code, CODE_CHARS), plain(self.text)
+
 
 class Pong(Struct, gc=False, kw_only=True):
     """Answer to our application-level ping. ``token`` is what we sent, None where the venue does not echo it."""
@@ -322,6 +330,9 @@ class Notice(Struct, gc=False, kw_only=True):
     text: str
     reconnect_within_s: float | None = None
 
+    def __post_init__(self) -> None:
+        self.text = plain(self.text)
+
 
 class StatusNotice(Struct, frozen=True, kw_only=True):
     """One row of a venue's official status."""
@@ -335,6 +346,9 @@ class StatusNotice(Struct, frozen=True, kw_only=True):
     market_data: bool = True
     """False where the notice does not concern trading or market data at all (bots, withdrawals)."""
 
+    def __post_init__(self) -> None:
+        force_setattr(self, "text", plain(self.text))
+
 
 class Rail(Struct, frozen=True, kw_only=True):
     """Deposits and withdrawals of a coin over one chain, as the venue publishes them. None: it does not say."""
@@ -346,17 +360,27 @@ class Rail(Struct, frozen=True, kw_only=True):
     slow: bool = False
     """Open, but announced as delayed or congested."""
 
+    def __post_init__(self) -> None:
+        force_setattr(self, "coin", plain(self.coin, NAME_CHARS))
+        force_setattr(self, "chain", plain(self.chain, NAME_CHARS))
+
 
 class Unknown(Struct, gc=False, kw_only=True):
     """A well-formed message of a type we do not know; counted, never fatal."""
 
     what: str
 
+    def __post_init__(self) -> None:
+        self.what = plain(self.what)
+
 
 class Garbled(Struct, gc=False, kw_only=True):
     """Bytes that do not decode; counted, never fatal."""
 
     what: str
+
+    def __post_init__(self) -> None:
+        self.what = plain(self.what)
 
 
 Event: TypeAlias = (

@@ -8,8 +8,10 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from msgspec import Struct
+from msgspec.structs import force_setattr
 
 from feeds.model import Channel, Fault, StatusNotice
+from feeds.plain_text import CODE_CHARS, plain
 
 
 class ProbeSample(Struct, frozen=True, kw_only=True):
@@ -45,6 +47,11 @@ class ProbeSample(Struct, frozen=True, kw_only=True):
     """Venue clock minus ours (NTP formula) of this exchange."""
     weight_share: float | None = None
     """Used weight over the venue's limit, 0 to 1."""
+
+    def __post_init__(self) -> None:
+        if self.text or self.code:
+            force_setattr(self, "code", plain(self.code, CODE_CHARS))
+            force_setattr(self, "text", plain(self.text))
 
 
 class FeedSample(Struct, frozen=True, kw_only=True):
@@ -102,6 +109,10 @@ class LinkSample(Struct, frozen=True, kw_only=True):
     """Of a dial that failed: as for a probe, or ``handshake`` (the websocket's own)."""
     wait_s: float | None = None
     """How long until it is dialled again, where it is not connected and the wait has just begun."""
+
+    def __post_init__(self) -> None:
+        if self.text:  # a close reason is the venue's
+            force_setattr(self, "text", plain(self.text))
 
 
 class BookSample(Struct, frozen=True, kw_only=True):

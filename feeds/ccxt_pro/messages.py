@@ -10,8 +10,10 @@ from typing import Annotated, TypeAlias
 
 import msgspec
 from msgspec import Meta, Struct
+from msgspec.structs import force_setattr
 
 from feeds.model import Fault, Product, Side
+from feeds.plain_text import plain
 from feeds.venues.reading import Millis, Price, Size
 
 MAX_FRAME_BYTES = 4_000_000
@@ -86,6 +88,9 @@ class Probed(Struct, frozen=True, tag="probe", kw_only=True):
     rtt_ns: Annotated[int, Meta(ge=0, lt=1 << 53)] | None = None
     server_ms: Millis | None = None
 
+    def __post_init__(self) -> None:
+        force_setattr(self, "text", plain(self.text, TEXT_CHARS))
+
 
 class Lost(Struct, frozen=True, tag="lost", kw_only=True):
     """A subscription (``symbol`` None: all of them) has ended and is tried again."""
@@ -96,6 +101,9 @@ class Lost(Struct, frozen=True, tag="lost", kw_only=True):
     gap: bool = False
     """ccxt found its book wrong (sequence, checksum). The connection is not affected."""
 
+    def __post_init__(self) -> None:
+        force_setattr(self, "text", plain(self.text, TEXT_CHARS))
+
 
 class Refused(Struct, frozen=True, tag="refused", kw_only=True):
     """The venue or ccxt refuses a subscription; the connection is not at fault. ``trades``: trades, else book."""
@@ -103,6 +111,9 @@ class Refused(Struct, frozen=True, tag="refused", kw_only=True):
     symbol: str
     trades: bool
     text: Text
+
+    def __post_init__(self) -> None:
+        force_setattr(self, "text", plain(self.text, TEXT_CHARS))
 
 
 class Beat(Struct, frozen=True, tag="beat", kw_only=True):

@@ -12,6 +12,7 @@ import ccxt
 
 from feeds.ccxt_pro.messages import TEXT_CHARS, Probed
 from feeds.model import Fault
+from feeds.plain_text import plain
 from feeds.venues.answers import http_fault
 from feeds.venues.base import Answer
 
@@ -41,7 +42,7 @@ def fault_of(error: Exception, status: int | None) -> Fault:
 
 def error_text(error: BaseException) -> str:
     """An error's own text on one short line. It may hold a whole HTML page."""
-    return " ".join(f"{type(error).__name__}: {error}"[: 4 * TEXT_CHARS].split())[:TEXT_CHARS]
+    return plain(f"{type(error).__name__}: {error}", TEXT_CHARS)
 
 
 class LoopBlocks:

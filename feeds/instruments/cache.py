@@ -16,9 +16,11 @@ from pathlib import Path
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import force_setattr
 
 from feeds import child_process
 from feeds.model import Instrument
+from feeds.plain_text import is_plain, plain
 
 CACHE_SCHEMA = 1
 LIVE = "live"
@@ -61,6 +63,10 @@ class Outcome(Struct, frozen=True, kw_only=True):
     route: str
     count: int = 0
     error: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.error is not None:
+            force_setattr(self, "error", plain(self.error))
 
 
 class Refreshed(Struct, frozen=True, kw_only=True):
@@ -216,11 +222,13 @@ def _read(path: Path, route: str, now_ns: int) -> Stored | None:
 
 
 def is_sound(instrument: Instrument) -> bool:
-    """Its numbers are within bounds that can be calculated with."""
+    """Its numbers are within bounds that can be calculated with, its names can be shown as they are."""
     steps = (instrument.tick, instrument.lot, instrument.contract_size)
     limits = (instrument.min_size, instrument.min_notional)
+    names = (instrument.symbol, instrument.venue_id, instrument.base, instrument.quote, *instrument.aliases)
     return (
-        all(1e-20 <= x <= 1e15 for x in steps)  # false for NaN too
+        all(is_plain(name) for name in names)
+        and all(1e-20 <= x <= 1e15 for x in steps)  # false for NaN too
         and all(x is None or 0 <= x <= 1e15 for x in limits)
         and -0.01 <= instrument.taker_fee <= 0.1
     )

@@ -32,7 +32,6 @@ REQUEST_TIMEOUT_MS = 10_000
 THREADS = 8
 MEMORY_BYTES = 3 << 30
 """Of address space: an endless answer fails in this process, and in no other."""
-ERROR_CHARS = 160
 
 _DECIMAL_PLACES, _SIGNIFICANT_DIGITS, _TICK_SIZE = 2, 3, 4  # ccxt.base.decimal_to_precision
 
@@ -221,8 +220,7 @@ def store(
         )
         write_atomically(cache_path(Path(job.cache_dir), job.label, route), msgspec.json.encode(stored))
     except Exception as error:  # any failure of one venue is reported for that venue and stops no other
-        text = " ".join(f"{type(error).__name__}: {error}".split())
-        return Outcome(route=route, error=text[:ERROR_CHARS])
+        return Outcome(route=route, error=f"{type(error).__name__}: {error}")
     return Outcome(route=route, count=len(instruments))
 
 

@@ -14,6 +14,7 @@ from feeds.judge.own_side import OwnSide
 from feeds.judge.rolling import Baseline, finite, ns, usual_baseline
 from feeds.judge.thresholds import Thresholds
 from feeds.model import Fault
+from feeds.plain_text import PAGES
 from feeds.quantiles import median
 from feeds.samples import ProbeSample
 
@@ -273,7 +274,11 @@ def _kernel_ms(probes: Iterable[tuple[TimedProbe, float]], start_ns: int, count:
 
 def error_text(sample: ProbeSample) -> str:
     """What an error answer said, short enough to count by."""
-    page = sample.text.lstrip().startswith("<")  # an HTML error page tells less than its status
-    words = (sample.text if not page else "") or sample.code or (sample.fault.value if sample.fault is not None else "")
+    # A page tells less than its status.
+    words = (
+        (sample.text if sample.text not in PAGES else "")
+        or sample.code
+        or (sample.fault.value if sample.fault is not None else "")
+    )
     status = str(sample.status or "")
     return (words if words.startswith(status) else f"{status} {words}").strip()[:TEXT_KEPT]

@@ -191,7 +191,7 @@ class Prober:
             status=answer.status,
             fault=reading.fault,
             code=reading.code,
-            text=reading.text[:200],
+            text=reading.text,
             offset_ms=self._offset(reading, timing, now_ns),
             weight_share=self.budget.used_share(now_ns / SECOND),
         )

@@ -20,6 +20,7 @@ from msgspec import Struct
 
 from feeds.clock import MS, Clock
 from feeds.model import Fault
+from feeds.plain_text import plain
 from feeds.transport.dialling import Dialler, Phase, Steps
 from feeds.transport.tcp_info import tcp_info
 from feeds.transport.trust import is_certificate_error, why_untrusted
@@ -64,7 +65,8 @@ class HttpError(Exception):
     def __init__(
         self, phase: Phase, why: str, timing: Timing, *, timed_out: bool = False, fault: Fault | None = None
     ) -> None:
-        super().__init__(f"{phase}: {why}")
+        why = plain(why)  # it may quote the server, or a certificate
+        super().__init__(plain(f"{phase}: {why}"))
         self.phase, self.why, self.timing, self.timed_out, self.fault = phase, why, timing, timed_out, fault
 
 
@@ -351,4 +353,4 @@ def _failure(phase: Phase, error: Exception, timing: Timing) -> HttpError:
     # A kernel's own connect timeout is a TimeoutError with an errno; ours has none. Both are timeouts.
     timed_out = isinstance(error, TimeoutError)
     why = "timed out" if timed_out else (str(error) or type(error).__name__)
-    return HttpError(phase, why[:200], timing, timed_out=timed_out)
+    return HttpError(phase, why, timing, timed_out=timed_out)

@@ -26,7 +26,7 @@ from feeds.transport.rate_limit import ConnectLimits
 from feeds.transport.stream_stats import StreamStats
 from feeds.transport.subscriptions import ChannelLife, Key
 from feeds.transport.tcp_info import TcpInfo
-from feeds.transport.websocket import DialError, dial, plain
+from feeds.transport.websocket import DialError, dial
 from feeds.venues.base import Answer, RestRequest, SocketPlan, Venue, VenueError
 
 log = logging.getLogger(__name__)
@@ -236,9 +236,7 @@ class Stream:
         try:
             return self._venue.dial_url(self.plan, self._base, answer)
         except VenueError as error:
-            raise DialError(
-                f"token: {plain(str(error))}", http_status=None if answer is None else answer.status
-            ) from error
+            raise DialError(f"token: {error}", http_status=None if answer is None else answer.status) from error
 
     def _adopt(self, connection: Connection, *, planned: bool) -> None:
         """Make this the stream's connection."""
@@ -297,7 +295,7 @@ class Stream:
             connected=False,
             planned=connection.by_appointment or aged,
             code=None if closed is None else int(closed.code),
-            text=connection.dead_text or (plain(closed.reason) if closed is not None else self._broken(connection)),
+            text=connection.dead_text or (closed.reason if closed is not None else self._broken(connection)),
             fault=None if closed is None else self._venue.read_close(int(closed.code)),
             wait_s=wait_s,
         )
@@ -306,7 +304,7 @@ class Stream:
     def _broken(self, connection: Connection) -> str:
         socket = connection.socket
         error = None if socket is None else (socket.protocol.parser_exc or socket.connection_exc)
-        return "cut without a goodbye" if error is None else plain(f"{type(error).__name__}: {error}")
+        return "cut without a goodbye" if error is None else f"{type(error).__name__}: {error}"
 
     def _failed(self, error: DialError) -> float:
         """A dial failed. Returns the wait before the next, in seconds."""

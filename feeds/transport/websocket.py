@@ -24,6 +24,7 @@ from websockets.uri import parse_uri
 
 from feeds.clock import SystemClock
 from feeds.model import Fault
+from feeds.plain_text import plain
 from feeds.transport.backoff import retry_after_s
 from feeds.transport.dialling import Dialler, Phase, Steps
 from feeds.transport.trust import is_certificate_error, why_untrusted
@@ -82,7 +83,7 @@ class DialError(Exception):
         retry_after_s: float | None = None,
     ) -> None:
         """``phase``: where it was lost."""
-        super().__init__(text)
+        super().__init__(plain(text))
         self.phase, self.fault, self.http_status, self.retry_after_s = phase, fault, http_status, retry_after_s
 
 
@@ -330,7 +331,7 @@ def _failed(error: Exception, phase: Phase) -> DialError:
         return DialError(why_untrusted(error), phase="certificate", fault=Fault.CERTIFICATE)
     if isinstance(error, TimeoutError):
         return DialError(f"timed out while opening ({phase})", phase=phase)
-    return DialError(plain(f"{type(error).__name__}: {error}"), phase=phase)
+    return DialError(f"{type(error).__name__}: {error}", phase=phase)
 
 
 def _refused(error: InvalidStatus, now_s: float) -> DialError:
@@ -340,7 +341,7 @@ def _refused(error: InvalidStatus, now_s: float) -> DialError:
         headers={name.lower(): value for name, value in response.headers.raw_items()},
         body=bytes(response.body),
     )
-    said = plain(answer.body[:120].decode("utf-8", "replace"))
+    said = answer.body[:400].decode("utf-8", "replace").strip()
     return DialError(
         f"HTTP {answer.status}" + (f": {said}" if said else ""),
         # Anything but 101 is a refusal, a cheerful 200 included.
@@ -348,8 +349,3 @@ def _refused(error: InvalidStatus, now_s: float) -> DialError:
         http_status=answer.status,
         retry_after_s=retry_after_s(answer.headers.get("retry-after"), now_s),
     )
-
-
-def plain(text: str, limit: int = 200) -> str:
-    """Foreign text for a log or a screen: one line, no control characters, bounded."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text[: 2 * limit]).split())[:limit]

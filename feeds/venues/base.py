@@ -20,6 +20,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol, TypeAlias
 
 from msgspec import Struct
+from msgspec.structs import force_setattr
 
 from feeds.model import (
     BookSnapshot,
@@ -31,6 +32,7 @@ from feeds.model import (
     Rail,
     StatusNotice,
 )
+from feeds.plain_text import CODE_CHARS, plain
 from feeds.venues.sequence import (
     SequenceRule,
 )
@@ -184,9 +186,16 @@ class ProbeReading(Struct, frozen=True, kw_only=True):
     """Used part of ``rest_limit.weight``, where a header tells it."""
     retry_after_s: float | None = None
 
+    def __post_init__(self) -> None:
+        force_setattr(self, "code", plain(self.code, CODE_CHARS))
+        force_setattr(self, "text", plain(self.text))
+
 
 class VenueError(ValueError):
     """A REST answer that cannot be used. The text says why."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(plain(text))  # it may quote the answer
 
 
 class Venue(Protocol):

@@ -172,7 +172,7 @@ class Kucoin(VenueDefaults):
             at_ms = read_time(body.data) if fault is None and probe.gives_time else 0
         except UNREADABLE:
             reading = unreadable(answer)
-            if answer.status == 403 and "1015" in reading.text:
+            if answer.status == 403 and b"1015" in answer.body[:200]:
                 return ProbeReading(fault=Fault.OUR_LIMIT, code="1015", text=reading.text, retry_after_s=_BAN_S)
             return reading
         reset_ms = header_float(answer, "gw-ratelimit-reset")

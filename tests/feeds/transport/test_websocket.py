@@ -7,7 +7,7 @@ import pytest
 
 from feeds.model import Fault
 from feeds.transport import websocket
-from feeds.transport.websocket import DialError, WebSocket, dial, plain
+from feeds.transport.websocket import DialError, WebSocket, dial
 from tests.feeds.loopback import frame, head, read_frame, reply, serving, upgrade
 
 
@@ -153,11 +153,6 @@ async def test_a_venue_that_does_not_read_costs_bounded_memory(monkeypatch: pyte
         assert not all(socket.send_now("x" * 65_000) for _ in range(1000))
         await asyncio.wait_for(heard.lost.wait(), 5)
         await socket.wait_closed()
-
-
-def test_foreign_text_is_made_plain() -> None:
-    assert plain("a\n\x1b[31mb\u202e  c\x00") == "a [31mb c"
-    assert len(plain("x" * 10_000)) == 200
 
 
 async def test_a_venues_own_headers_go_with_the_handshake() -> None:
