@@ -71,8 +71,10 @@ codecs.register_error(HANDLER, _replace)
 
 
 def speak(stream: TextIO | None, *, only_ascii: bool = False) -> None:
-    """Let a stream replace what its encoding cannot say; ``only_ascii`` replaces all that is not ASCII. A stream that is
-    closed, or none of Python's own, stays as it is."""
+    """Let a stream replace what its encoding cannot say; ``only_ascii`` replaces all that is not ASCII.
+
+    A stream that is closed, or none of Python's own, stays as it is.
+    """
     if isinstance(stream, io.TextIOWrapper) and not stream.closed:
         stream.reconfigure(encoding="ascii" if only_ascii else None, errors=HANDLER)
 
