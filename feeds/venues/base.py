@@ -170,6 +170,7 @@ class Probe(Struct, frozen=True, kw_only=True):
     """What it asks for: ``time`` or ``book``."""
     request: RestRequest
     gives_time: bool = False
+    """The answer tells when it was made. A book's own time stamp does not count: it is older."""
 
 
 class ProbeReading(Struct, frozen=True, kw_only=True):
@@ -180,7 +181,8 @@ class ProbeReading(Struct, frozen=True, kw_only=True):
     code: str = ""
     text: str = ""
     server_ns: int | None = None
-    """The venue's time in the answer, ns since the epoch."""
+    """When the venue made the answer, ns since the epoch. Our clock is held against it, whatever ``Probe.gives_time``
+    says."""
     server_resolution_ns: int = 1_000_000
     weight_used: float | None = None
     """Used part of ``rest_limit.weight``, where a header tells it."""
@@ -203,7 +205,8 @@ class Venue(Protocol):
     """Our name for it, as in routes: ``binance``."""
     title: str
     ccxt: Mapping[Product, str]
-    """ccxt's class of each product: ``{"linear": "binanceusdm"}``."""
+    """ccxt's class of each product: ``{"linear": "binanceusdm"}``. It lists the instruments: a product without
+    one has none, even where ``listing`` gives a websocket."""
     products: Mapping[Product, ProductFacts]
 
     def feed_note(self, product: Product) -> str:
@@ -212,7 +215,10 @@ class Venue(Protocol):
         included, and the route is started anew."""
 
     def listing(self, product: Product) -> Listing | None:
-        """How to list instruments over a websocket. None: ccxt lists them over REST."""
+        """How to list instruments over a websocket. None: ccxt lists them over REST.
+
+        Asked at the published host only: where that is replaced (by the user's config or the simulator), ccxt is asked.
+        """
 
     def read_listing(self, product: Product, raw: bytes) -> Sequence[Instrument] | None:
         """The instruments in one message of ``listing``'s socket. None: it is another message. Raises VenueError."""
