@@ -38,8 +38,10 @@ from feeds.clock import SystemClock
 from feeds.instruments.fetch import narrow, redirect
 from feeds.instruments.road import lay_async
 from feeds.measure.loop_lag import LoopLag
+from feeds.model import Fault
 from feeds.transport.backoff import Backoff
 from feeds.transport.proxies import read_proxies
+from feeds.transport.trust import certificate_error
 from feeds.venues.ccxt_names import LOCAL_CLOCK
 
 FLUSH_S = 0.05
@@ -146,6 +148,8 @@ class Watching:
 
 
 def _lost(symbol: str | None, error: Exception) -> Lost:
+    if certificate_error(error) is not None:
+        return Lost(symbol=symbol, text=error_text(error), fault=Fault.CERTIFICATE)
     known = isinstance(error, ccxt.DDoSProtection | ccxt.RateLimitExceeded | ccxt.OnMaintenance)
     return Lost(
         symbol=symbol,

@@ -25,6 +25,7 @@ from feeds.instruments import ws_listing
 from feeds.instruments.cache import CACHE_SCHEMA, MAX_INSTRUMENTS, Job, Outcome, Stored, cache_path, is_sound
 from feeds.model import Instrument, Product, product_in, venue_of
 from feeds.transport.proxies import DIRECT, Proxies, read_proxies
+from feeds.transport.trust import certificate_error, why_untrusted
 from feeds.venues.base import ProductFacts, Venue
 from feeds.venues.ccxt_names import PRODUCTS
 from feeds.venues.generic import GenericFacts, generic
@@ -227,7 +228,8 @@ def store(
         )
         write_atomically(cache_path(Path(job.cache_dir), job.label, route), msgspec.json.encode(stored))
     except Exception as error:  # any failure of one venue is reported for that venue and stops no other
-        text = " ".join(f"{type(error).__name__}: {error}".split())
+        untrusted = certificate_error(error)
+        text = " ".join(f"{type(error).__name__}: {error}".split()) if untrusted is None else why_untrusted(untrusted)
         return Outcome(route=route, error=text[:ERROR_CHARS])
     return Outcome(route=route, count=len(instruments))
 

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from asyncio import StreamReader as Reader
 from asyncio import StreamWriter as Writer
 from typing import Any
 
+import ccxt
 import pytest
 
-from feeds.ccxt_pro.child import exchange_of, host_in
-from feeds.ccxt_pro.messages import Job
+from feeds.ccxt_pro.child import _lost, exchange_of, host_in
+from feeds.ccxt_pro.messages import Job, Probed
+from feeds.ccxt_pro.probe_samples import probe_sample
+from feeds.ccxt_pro.probing import _fault, error_text
+from feeds.measure.clock_offset import OffsetEstimator
+from feeds.model import Fault
 from feeds.transport.trust import trust
 from tests.feeds.loopback import frame, head, read_frame, reply, serving, upgrade
 from tests.feeds.road_servers import proxy_server
@@ -72,3 +78,17 @@ def test_it_trusts_what_the_probes_trust() -> None:
 def test_the_host_that_the_choice_of_a_proxy_goes_by() -> None:
     assert host_in({"ws": {"public": "wss://a.example"}, "rest": "https://b.example"}) == "a.example"
     assert host_in({}) == "" and host_in(None) == ""
+
+
+def test_a_certificate_that_is_not_trusted_is_found_behind_the_errors_around_it() -> None:
+    inner = ssl.SSLCertVerificationError()
+    inner.verify_code, inner.verify_message = 19, "self-signed certificate in certificate chain"
+    outer = ccxt.NetworkError("phemex GET https://api.phemex.com")
+    outer.__cause__ = OSError("cannot connect", inner)
+    assert error_text(outer).startswith("its certificate is not trusted here (self-signed")
+    assert _lost(None, outer).fault is Fault.CERTIFICATE
+    fault = _fault(outer, None, lost=True)
+    probed = Probed(name="time", scheduled_ns=1, total_ms=5.0, wait_ms=0.0, cold=True, lost=True, fault=fault)
+    sample = probe_sample("phemex.spot", probed, OffsetEstimator(), 1)
+    assert (sample.failed_at, sample.fault) == ("certificate", Fault.CERTIFICATE)
+    assert _fault(ccxt.NetworkError("timed out"), None, lost=True) is None
