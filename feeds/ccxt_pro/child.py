@@ -15,6 +15,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from io import BufferedReader
 from typing import Any, BinaryIO
+from urllib.parse import urlsplit
 
 import ccxt.pro
 import msgspec
@@ -35,8 +36,12 @@ from feeds.ccxt_pro.outbox import Outbox, book_now
 from feeds.ccxt_pro.probing import Probing, error_text, fault_of
 from feeds.clock import SystemClock
 from feeds.instruments.fetch import narrow, redirect
+from feeds.instruments.road import lay_async
 from feeds.measure.loop_lag import LoopLag
+from feeds.model import Fault
 from feeds.transport.backoff import Backoff
+from feeds.transport.proxies import read_proxies
+from feeds.transport.trust import certificate_error
 from feeds.venues.ccxt_names import LOCAL_CLOCK
 
 FLUSH_S = 0.05
@@ -62,7 +67,16 @@ def exchange_of(job: Job) -> Any:
     if sockets is not None and isinstance(api, dict):
         api["ws"] = redirect(sockets, job.ws) if job.ws else sockets
     exchange.urls["api"] = api
+    lay_async(exchange, read_proxies(job.proxies), job.venue, host_in(api))
     return exchange
+
+
+def host_in(urls: object) -> str:
+    """The host of the first URL in ccxt's table of them; empty where there is none."""
+    if isinstance(urls, str):
+        return urlsplit(urls).hostname or ""
+    found = (host_in(value) for value in urls.values()) if isinstance(urls, dict) else iter(())
+    return next((host for host in found if host), "")
 
 
 class Watching:
@@ -134,6 +148,8 @@ class Watching:
 
 
 def _lost(symbol: str | None, error: Exception) -> Lost:
+    if certificate_error(error) is not None:
+        return Lost(symbol=symbol, text=error_text(error), fault=Fault.CERTIFICATE)
     known = isinstance(error, ccxt.DDoSProtection | ccxt.RateLimitExceeded | ccxt.OnMaintenance)
     return Lost(
         symbol=symbol,

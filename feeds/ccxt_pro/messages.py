@@ -36,6 +36,10 @@ class Job(Struct, frozen=True, tag="job", kw_only=True):
     rest: str = ""
     """Base URL in place of the published one, empty for that."""
     ws: str = ""
+    venue: str = ""
+    """Ours, which names its proxy."""
+    proxies: dict[str, str] = {}
+    """The user's ``[proxy]`` table."""
 
 
 class Follow(Struct, frozen=True, tag="follow"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from feeds.ccxt_pro.messages import Probed
 from feeds.clock import MS
 from feeds.measure.clock_offset import OffsetEstimator
+from feeds.model import Fault
 from feeds.samples import ProbeSample
 
 SECOND_MS = 1000
@@ -30,7 +31,7 @@ def probe_sample(route: str, probed: Probed, offset: OffsetEstimator, now_mono_n
         total_ms=probed.total_ms,
         wait_ms=min(probed.wait_ms, probed.total_ms),
         lost=probed.lost,
-        failed_at=None,
+        failed_at="certificate" if probed.lost and probed.fault is Fault.CERTIFICATE else None,
         status=probed.status,
         fault=probed.fault,
         text=probed.text,

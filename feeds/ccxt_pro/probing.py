@@ -13,6 +13,7 @@ import ccxt
 from feeds.ccxt_pro.messages import TEXT_CHARS, Probed
 from feeds.model import Fault
 from feeds.plain_text import plain
+from feeds.transport.trust import certificate_error, why_untrusted
 from feeds.venues.answers import http_fault
 from feeds.venues.base import Answer
 
@@ -42,7 +43,18 @@ def fault_of(error: Exception, status: int | None) -> Fault:
 
 def error_text(error: BaseException) -> str:
     """An error's own text on one short line. It may hold a whole HTML page."""
+    if (untrusted := certificate_error(error)) is not None:
+        return plain(why_untrusted(untrusted), TEXT_CHARS)
     return plain(f"{type(error).__name__}: {error}", TEXT_CHARS)
+
+
+def _fault(error: Exception | None, status: int | None, *, lost: bool) -> Fault | None:
+    """Of a probe. What was lost has none, but where the certificate was not trusted: that is not the venue's."""
+    if error is None:
+        return None
+    if lost:
+        return Fault.CERTIFICATE if certificate_error(error) is not None else None
+    return fault_of(error, status)
 
 
 class LoopBlocks:
@@ -151,7 +163,7 @@ class Probing:
                 cold=self._connected,
                 lost=lost,
                 status=self._status,
-                fault=None if error is None or lost else fault_of(error, self._status),
+                fault=_fault(error, self._status, lost=lost),
                 text="" if error is None else error_text(error),
                 sent_ns=start_ns,
                 rtt_ns=rtt_ns,

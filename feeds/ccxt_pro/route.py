@@ -6,7 +6,7 @@ a REST call. While our own child is not running, nothing is said about the venue
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from feeds.books.route_books import RouteBooks
 from feeds.ccxt_pro import process
@@ -38,11 +38,15 @@ class CcxtProRoute:
         meters: Meters,
         *,
         offset: OffsetEstimator,
+        proxies: Mapping[str, str] | None = None,
         begin: Callable[[], Awaitable[Pipe]] = process.start,
         silent_s: float = process.SILENT_S,
         backoff: Backoff | None = None,
     ) -> None:
-        """Empty ``hosts`` are ccxt's own. ``begin``, ``silent_s`` and ``backoff`` are those of ``Supervisor``."""
+        """Empty ``hosts`` are ccxt's own. ``proxies``: the user's table.
+
+        ``begin``, ``silent_s`` and ``backoff`` are those of ``Supervisor``.
+        """
         self.route, self.venue, self.product, self.hosts = route, venue, product, hosts
         self.facts = venue.products[product]
         self.offset = offset
@@ -50,7 +54,14 @@ class CcxtProRoute:
         self._feed: CcxtFeed | None = None
         self._sampled_ns = meters.clock.monotonic_ns()
         self._child = Supervisor(
-            Job(ccxt_id=venue.ccxt_id, product=product, rest=hosts.rest, ws=hosts.ws),
+            Job(
+                ccxt_id=venue.ccxt_id,
+                product=product,
+                rest=hosts.rest,
+                ws=hosts.ws,
+                venue=venue.name,
+                proxies=dict(proxies or {}),
+            ),
             meters.clock,
             on_follow=self._following,
             on_message=self._take,

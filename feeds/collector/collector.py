@@ -105,6 +105,7 @@ class Collector:
             clock=self._clock,
             events=self._events,
             cache_label=self._simulation.label if self._simulation is not None else None,
+            proxies=self._config.proxies,
         )
         advising = Advising(AdviceSettings(fees=self._config.fees, domains=failure_domains.members(domains)))
         self._running = Running(session, judge, Assessor(session, judge, advising, self._events))

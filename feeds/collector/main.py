@@ -27,6 +27,8 @@ from feeds.frame import Frame
 from feeds.model import Side
 from feeds.publish import link
 from feeds.publish.jsonl import LogFile
+from feeds.transport.proxies import ProxySettingError, check_road
+from feeds.transport.trust import TrustError
 
 SERVE_HINT = "screens may attach: detour attach {address}"
 
@@ -66,7 +68,8 @@ def settings(options: Options) -> Config:
     try:
         read = load_config(options.config_path)
         chosen = read.chosen(options.watchlist)
-    except ConfigError as error:
+        check_road(read.proxies)
+    except (ConfigError, TrustError, ProxySettingError) as error:
         raise UserError(str(error)) from error
     if options.order is not None:
         chosen = _only(chosen, options.order)

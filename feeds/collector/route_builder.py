@@ -38,7 +38,7 @@ class RouteBuilder:
         self._simulated = simulation is not None
         self._clock, self._events = clock, events
         self._limits = ConnectLimits()
-        self._proxies = read_proxies(configuration.proxies)
+        self._written_proxies, self._proxies = configuration.proxies, read_proxies(configuration.proxies)
 
     def build(self, route: str, observe: Callable[[Sample], None]) -> MonitoredRoute:
         """``observe`` gets the route's samples."""
@@ -48,7 +48,8 @@ class RouteBuilder:
         product = product_in(route)
         if venue_of(route) not in VENUES:
             hosts = Hosts(rest=given.rest or "", ws=given.ws or "")
-            return CcxtProRoute(route, generic(venue_of(route)), product, hosts, meters, offset=offset)
+            other = generic(venue_of(route))
+            return CcxtProRoute(route, other, product, hosts, meters, offset=offset, proxies=self._written_proxies)
         venue = VENUES[venue_of(route)]
         facts = venue.products[product]
         return RouteMonitor(

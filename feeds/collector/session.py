@@ -44,8 +44,10 @@ class WatchSession:
         clock: Clock,
         events: EventLog,
         cache_label: str | None,
+        proxies: Mapping[str, str],
     ) -> None:
-        """``cache_label`` names the simulator's listings in the cache; None for those of real venues."""
+        """``cache_label`` names the simulator's listings in the cache; None for those of real venues. ``proxies``: the
+        user's table."""
         self.watchlist = watchlist
         self.order = Order(side=watchlist.side, notional=watchlist.notionals[0])
         self.routes = routes
@@ -60,6 +62,7 @@ class WatchSession:
             cache_dir=paths.cache_dir(),
             label=cache_label,
             rest={name: route.hosts.rest for name, route in routes.items() if route.hosts.rest != route.facts.rest},
+            proxies=proxies,
             ready=self._instruments_known,
             log_event=lambda text: events.log("markets", None, text),
         )

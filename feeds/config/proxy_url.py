@@ -42,8 +42,9 @@ def parse_proxy(text: str) -> Proxy:
         port = parts.port
     except ValueError:
         port = 0
+    host = parts.hostname
     wrong = port == 0 or parts.path not in ("", "/") or parts.query or parts.fragment
-    if wrong or not parts.hostname or any(not 32 < ord(c) < 127 for c in parts.hostname):
+    if wrong or not host or not host.isascii() or any(ord(c) <= 32 for c in written):
         raise ValueError(f"this is no proxy (allowed: {ALLOWED})")
     user = None if parts.username is None else unquote(parts.username)
     password = None if parts.password is None else unquote(parts.password)
@@ -51,7 +52,7 @@ def parse_proxy(text: str) -> Proxy:
         raise ValueError("a proxy's user and password have up to 255 bytes and no control characters")
     return Proxy(
         kind="http" if parts.scheme == "http" else "socks5",
-        host=parts.hostname,
+        host=host,
         port=port or _PORTS[parts.scheme],
         user=user,
         password=password,

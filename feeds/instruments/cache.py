@@ -84,6 +84,8 @@ class Job(Struct, frozen=True, kw_only=True):
     routes: tuple[str, ...]
     rest: dict[str, str]
     """Base URL by route, where it is not the published one."""
+    proxies: dict[str, str] = {}
+    """The user's ``[proxy]`` table."""
 
 
 def cache_path(cache_dir: Path, label: str, route: str) -> Path:
@@ -129,18 +131,20 @@ async def refresh(
     label: str = LIVE,
     *,
     rest: Mapping[str, str] | None = None,
+    proxies: Mapping[str, str] | None = None,
     arrived: Callable[[Markets], None] | None = None,
     now_ns: int | None = None,
     timeout_s: float = FETCH_TIMEOUT_S,
 ) -> Refreshed:
     """Ask the venues of ``routes`` (all of them; choose the stale ones yourself) in a process of its own.
 
-    ``rest`` gives the base URL of routes that are not asked at the published one. ``arrived`` is called for each route
-    as soon as its instruments are there, so that a slow venue delays no other. Ages of cached instruments are counted
-    up to ``now_ns``. Raises nothing but what ``arrived`` raises, and cancellation; the process ends in any case.
+    ``rest`` gives the base URL of routes that are not asked at the published one, ``proxies`` the user's table.
+    ``arrived`` is called for each route as soon as its instruments are there, so that a slow venue delays no other.
+    Ages of cached instruments are counted up to ``now_ns``. Raises nothing but what ``arrived`` raises, and
+    cancellation; the process ends in any case.
     """
     wanted = tuple(dict.fromkeys(routes))
-    job = Job(cache_dir=str(cache_dir), label=label, routes=wanted, rest=dict(rest or {}))
+    job = Job(cache_dir=str(cache_dir), label=label, routes=wanted, rest=dict(rest or {}), proxies=dict(proxies or {}))
 
     def cached(names: Iterable[str]) -> dict[str, Markets]:
         return load_cached(names, cache_dir, label, now_ns)

@@ -23,7 +23,9 @@ import msgspec
 from feeds.config.paths import write_atomically
 from feeds.instruments import ws_listing
 from feeds.instruments.cache import CACHE_SCHEMA, MAX_INSTRUMENTS, Job, Outcome, Stored, cache_path, is_sound
-from feeds.model import Instrument, Product, product_in
+from feeds.model import Instrument, Product, product_in, venue_of
+from feeds.transport.proxies import DIRECT, Proxies, read_proxies
+from feeds.transport.trust import certificate_error, why_untrusted
 from feeds.venues.base import ProductFacts, Venue
 from feeds.venues.ccxt_names import PRODUCTS
 from feeds.venues.generic import GenericFacts, generic
@@ -172,13 +174,16 @@ def table_fee(fees: object, product: Product, otherwise: float) -> float:
 
 
 def fetch(
-    ccxt_id: str, route: str, facts: ProductFacts | GenericFacts, base: str | None
+    ccxt_id: str, route: str, facts: ProductFacts | GenericFacts, base: str | None, proxies: Proxies = DIRECT
 ) -> tuple[list[Instrument], int]:
     """Ask one venue, blocking. Raises whatever ccxt raises."""
     import ccxt  # here only: see the module's docstring
 
+    from feeds.instruments.road import lay  # loads what ccxt loads
+
     product = product_in(route)
     exchange = getattr(ccxt, ccxt_id)({"enableRateLimit": True, "timeout": REQUEST_TIMEOUT_MS})
+    lay(exchange, proxies, venue_of(route))
     exchange.has["fetchCurrencies"] = False  # needs a key at some venues, and we do not use it
     narrow(exchange.options, product)
     if base is not None:
@@ -200,15 +205,17 @@ def store(
     """Fetch one route and write its cache file; an empty listing is a failure and leaves the old file.
 
     ``venue`` may list over a websocket; a route whose base URL is replaced is asked over REST all the same."""
-    product = product_in(route)
+    product, proxies = product_in(route), read_proxies(job.proxies)
     listing = None if venue is None or route in job.rest else venue.listing(product)
     try:
         if venue is not None and listing is not None:
-            listed = ws_listing.ask(listing, functools.partial(venue.read_listing, product))
+            chosen = proxies.of(venue.name, urlsplit(listing.url).hostname or "", secure=True)
+            proxy = None if chosen is None else chosen[0]
+            listed = ws_listing.ask(listing, functools.partial(venue.read_listing, product), proxy=proxy)
             sound = [one for one in listed[:MAX_INSTRUMENTS] if is_sound(one)]
             instruments, skipped = sound, len(listed) - len(sound)
         else:
-            instruments, skipped = fetch(ccxt_id, route, facts, job.rest.get(route))
+            instruments, skipped = fetch(ccxt_id, route, facts, job.rest.get(route), proxies)
         if not instruments:
             return Outcome(route=route, error="the venue lists nothing")
         stored = Stored(
@@ -220,7 +227,9 @@ def store(
         )
         write_atomically(cache_path(Path(job.cache_dir), job.label, route), msgspec.json.encode(stored))
     except Exception as error:  # any failure of one venue is reported for that venue and stops no other
-        return Outcome(route=route, error=f"{type(error).__name__}: {error}")
+        untrusted = certificate_error(error)
+        text = f"{type(error).__name__}: {error}" if untrusted is None else why_untrusted(untrusted)
+        return Outcome(route=route, error=text)
     return Outcome(route=route, count=len(instruments))
 
 

@@ -32,11 +32,13 @@ class InstrumentLoader:
         cache_dir: Path,
         label: str | None,
         rest: Mapping[str, str],
+        proxies: Mapping[str, str],
         ready: Ready,
         log_event: Callable[[str], None],
     ) -> None:
         self._routes, self._cache_dir, self._label = tuple(routes), cache_dir, label or LIVE
         self._rest, self._ready, self._log_event = dict(rest), ready, log_event
+        self._proxies = proxies
         self._task: asyncio.Task[None] | None = None
         self._known: dict[str, Markets] = {}
 
@@ -72,7 +74,12 @@ class InstrumentLoader:
                 continue
             rest = {route: self._rest[route] for route in old if route in self._rest}
             asked = await refresh(
-                old, self._cache_dir, self._label, rest=rest, arrived=lambda m: self._take({m.route: m})
+                old,
+                self._cache_dir,
+                self._label,
+                rest=rest,
+                proxies=self._proxies,
+                arrived=lambda m: self._take({m.route: m}),
             )
             self._take(asked.markets)
             for route, why in asked.failures.items():

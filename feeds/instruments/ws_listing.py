@@ -7,8 +7,12 @@ from collections.abc import Callable, Sequence
 
 from websockets.exceptions import WebSocketException
 from websockets.sync.client import connect
+from websockets.uri import parse_uri
 
+from feeds.config.proxy_url import Proxy
+from feeds.instruments.road import dial_blocking
 from feeds.model import Instrument
+from feeds.transport.trust import trust
 from feeds.venues.base import Listing, VenueError
 
 MAX_MESSAGE = 16 << 20
@@ -17,13 +21,20 @@ MOST_MESSAGES = 1_000
 
 
 def ask(
-    listing: Listing, read: Callable[[bytes], Sequence[Instrument] | None], timeout_s: float = 10.0
+    listing: Listing,
+    read: Callable[[bytes], Sequence[Instrument] | None],
+    timeout_s: float = 10.0,
+    *,
+    proxy: Proxy | None = None,
 ) -> Sequence[Instrument]:
     """What ``read`` makes of the first message that it knows. Raises VenueError."""
     end_s = time.monotonic() + timeout_s
     try:
+        uri = parse_uri(listing.url)
         with connect(
             listing.url,
+            sock=None if proxy is None else dial_blocking(proxy, uri.host, uri.port, timeout_s),
+            ssl=trust() if uri.secure else None,
             compression=None,
             proxy=None,
             user_agent_header="detour",

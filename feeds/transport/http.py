@@ -23,7 +23,7 @@ from feeds.model import Fault
 from feeds.plain_text import plain
 from feeds.transport.dialling import Dialler, Phase, Steps
 from feeds.transport.tcp_info import tcp_info
-from feeds.transport.trust import is_certificate_error, why_untrusted
+from feeds.transport.trust import certificate_error, why_untrusted
 from feeds.transport.turns import NEVER_NS, TURN_NS, Turns
 from feeds.venues.base import Answer, RestRequest
 
@@ -348,8 +348,8 @@ class HttpClient:
 
 
 def _failure(phase: Phase, error: Exception, timing: Timing) -> HttpError:
-    if is_certificate_error(error):
-        return HttpError("certificate", why_untrusted(error), timing, fault=Fault.CERTIFICATE)
+    if (untrusted := certificate_error(error)) is not None:
+        return HttpError("certificate", why_untrusted(untrusted), timing, fault=Fault.CERTIFICATE)
     # A kernel's own connect timeout is a TimeoutError with an errno; ours has none. Both are timeouts.
     timed_out = isinstance(error, TimeoutError)
     why = "timed out" if timed_out else (str(error) or type(error).__name__)

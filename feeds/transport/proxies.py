@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from feeds.config.proxy_url import DEFAULT_PROXY, NO_PROXY, Proxy, parse_proxy
+from feeds.transport.trust import trust
 
 
 class ProxySettingError(ValueError):
@@ -66,6 +67,12 @@ def read_proxies(by_venue: Mapping[str, str], environment: Mapping[str, str] | N
         environment=found,
         bypass=settings.get("no", ""),
     )
+
+
+def check_road(by_venue: Mapping[str, str]) -> None:
+    """Before anything is dialled: can proxies and certificates be read at all? Raises ProxySettingError, TrustError."""
+    read_proxies(by_venue)
+    trust()
 
 
 def bypassed(host: str, no_proxy: str) -> bool:

@@ -14,6 +14,7 @@ from pathlib import Path
 import certifi
 
 FILE, FOLDER = "SSL_CERT_FILE", "SSL_CERT_DIR"
+MOST_WRAPPED = 20
 _EXPIRED, _NOT_YET, _OTHER_NAME, _OTHER_ADDRESS = 10, 9, 62, 64
 """OpenSSL's X509_V_ERR_*."""
 
@@ -60,8 +61,18 @@ def _reason(error: OSError) -> str:
     return getattr(error, "reason", None) or error.strerror or type(error).__name__
 
 
-def is_certificate_error(error: BaseException) -> bool:
-    return isinstance(error, ssl.SSLCertVerificationError)
+def certificate_error(error: object) -> ssl.SSLCertVerificationError | None:
+    """The certificate's failure behind an error, which libraries wrap several times; None: it is another one."""
+    seen: list[object] = []
+    waiting = [error]
+    while waiting and len(seen) < MOST_WRAPPED:
+        one = waiting.pop()
+        if isinstance(one, ssl.SSLCertVerificationError):
+            return one
+        if isinstance(one, BaseException) and not any(one is other for other in seen):
+            seen.append(one)
+            waiting += [one.__cause__, one.__context__, getattr(one, "reason", None), *one.args]
+    return None
 
 
 def why_untrusted(error: BaseException) -> str:

@@ -27,7 +27,7 @@ from feeds.model import Fault
 from feeds.plain_text import plain
 from feeds.transport.backoff import retry_after_s
 from feeds.transport.dialling import Dialler, Phase, Steps
-from feeds.transport.trust import is_certificate_error, why_untrusted
+from feeds.transport.trust import certificate_error, why_untrusted
 from feeds.transport.turns import TURN_NS, Turns
 from feeds.transport.ws_framing import Framing
 from feeds.venues.answers import http_fault
@@ -327,8 +327,8 @@ async def dial(
 
 
 def _failed(error: Exception, phase: Phase) -> DialError:
-    if is_certificate_error(error):
-        return DialError(why_untrusted(error), phase="certificate", fault=Fault.CERTIFICATE)
+    if (untrusted := certificate_error(error)) is not None:
+        return DialError(why_untrusted(untrusted), phase="certificate", fault=Fault.CERTIFICATE)
     if isinstance(error, TimeoutError):
         return DialError(f"timed out while opening ({phase})", phase=phase)
     return DialError(f"{type(error).__name__}: {error}", phase=phase)

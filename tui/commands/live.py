@@ -9,6 +9,7 @@ from pathlib import Path
 from feeds import child_process
 from feeds.config import paths
 from feeds.publish import link
+from feeds.transport.proxies import check_road
 from tui.commands.screen import configuration, show_screen
 
 
@@ -20,11 +21,12 @@ def run(options: argparse.Namespace) -> int:
     try:
         read = configuration(path)
         read.chosen(watchlist)
+        check_road(read.proxies)
         if simulated is not None:
             from feeds.sim.scenario import load
 
             load(simulated)
-    except ValueError as error:  # a sentence about the file, the watchlist or the scenario
+    except ValueError as error:  # a sentence about the file, the watchlist, proxies, certificates or the scenario
         print(f"detour: {error}", file=sys.stderr)
         return 2
     if not sys.stdout.isatty():

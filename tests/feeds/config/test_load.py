@@ -82,6 +82,10 @@ def test_everything_is_read() -> None:
         ws = "ws://[::1]:9090"
         [witness]
         targets = ["9.9.9.9:53"]
+        [proxy]
+        default = "http://10.0.0.1:3128"
+        okx = "socks5h://me:pw@10.0.0.2"
+        bybit = "none"
         [screen]
         theme = "nord"
         [keys]
@@ -94,6 +98,11 @@ def test_everything_is_read() -> None:
     assert config.fees == {"binance.linear": 0.0004, "okx.spot": 0.0}
     assert config.endpoints == {"binance.linear": Endpoint("http://127.0.0.1:8080/base", "ws://[::1]:9090")}
     assert config.witnesses == ("9.9.9.9:53",)
+    assert config.proxies == {
+        "default": "http://10.0.0.1:3128",
+        "okx": "socks5h://me:pw@10.0.0.2",
+        "bybit": "none",
+    }
     assert config.keys == {"freeze": "space"}
     assert set(config.watchlists) == {"default", "alts"} and config.written == ("alts",)
 
@@ -164,6 +173,14 @@ LIST = '[watchlists.a]\nsymbols = ["BTC/USDT"]\n'
         ('[endpoints.okx.spot]\nws = "wss://okx.com:x"', 2, "is no base URL"),
         ('[endpoints.okx.spot]\nrest = "https://user:pw@okx.com"', 2, "is no base URL"),
         ('[witness]\ntargets = ["1.1.1.1"]', 2, '"1.1.1.1" is no target (allowed: host:port'),
+        (
+            '[proxy]\ndefault = "ftp://h"',
+            2,
+            'proxy.default: a ftp:// proxy cannot be used (allowed: "http://host:port"',
+        ),
+        ('[proxy]\nokx = "http://me:secret@h/x"', 2, "proxy.okx: this is no proxy (allowed: "),
+        ("[proxy]\nokx = 5", 2, "proxy.okx: must be a text in quotes, not a number"),
+        ('[proxy]\nokex = "none"', 2, 'unknown key "okex"; nearest is "okx"'),
         ('[screen]\ntheme = "nrd"', 2, 'unknown theme "nrd"; nearest is "nord"'),
         ('[keys]\nfreze = "f"', 2, 'unknown key "freze"; nearest is "freeze"'),
         ('[keys]\nfreeze = "f"\nfilter = "f"', 3, '"f" is the key of "freeze" already'),
@@ -255,3 +272,7 @@ def test_values_of_any_kind_are_read_or_complained_about(document: dict[str, obj
         read(tomli_w.dumps(document))
     except ConfigError as error:
         assert str(error).startswith("config.toml")
+
+
+def test_a_complaint_about_a_proxy_never_shows_its_password() -> None:
+    assert "secret" not in complaint('[proxy]\nokx = "http://me:secret@h/x"')
