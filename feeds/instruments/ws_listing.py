@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from websockets.exceptions import WebSocketException
-from websockets.sync.client import connect
+from websockets.sync.client import reconnect
 
 from feeds.model import Instrument
 from feeds.venues.base import Listing, VenueError
@@ -16,13 +16,20 @@ MOST_MESSAGES = 1_000
 """At most so many are read before the one that lists: greetings, acknowledgements and others."""
 
 
+class _Direct(reconnect):
+    """Follows nobody to another address."""
+
+    def process_redirect(self, exc: Exception) -> Exception:
+        return exc
+
+
 def ask(
     listing: Listing, read: Callable[[bytes], Sequence[Instrument] | None], timeout_s: float = 10.0
 ) -> Sequence[Instrument]:
     """What ``read`` makes of the first message that it knows. Raises VenueError."""
     end_s = time.monotonic() + timeout_s
     try:
-        with connect(
+        with _Direct(
             listing.url,
             compression=None,
             proxy=None,
