@@ -29,8 +29,12 @@ FRESH_NS = 24 * 3600 * 1_000_000_000
 MAX_CACHE_BYTES = 64_000_000
 MAX_INSTRUMENTS = 50_000
 FETCH_TIMEOUT_S = 40.0
-"""For the whole process; its own limits per venue are shorter."""
+"""For the whole process; its own limits are shorter."""
+ROUTE_S = 15.0
+ALL_S = 36.0
+MAX_MESSAGE_BYTES = 64_000_000
 
+_UNREADABLE: tuple[type[Exception], ...] = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _LABEL = re.compile(r"[A-Za-z0-9_-]{1,60}")
 
 
@@ -58,11 +62,17 @@ class Markets(Struct, frozen=True, kw_only=True):
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
-    """One line that the fetching process prints: the result for one route."""
+    """One message of the fetching process: the result for one route."""
 
     route: str
-    count: int = 0
+    stored: Stored | None = None
     error: str | None = None
+    not_kept: str = ""
+    """Why ``stored`` could not be written to the cache; empty when it was."""
+
+    @property
+    def count(self) -> int:
+        return 0 if self.stored is None else len(self.stored.instruments)
 
     def __post_init__(self) -> None:
         if self.error is not None:
@@ -74,6 +84,8 @@ class Refreshed(Struct, frozen=True, kw_only=True):
     """By route; those that could not be asked come from the cache, with a note, or are missing."""
     failures: Mapping[str, str]
     """By route: why the venue could not be asked."""
+    not_kept: str = ""
+    """Why what was fetched could not be written to the cache; empty when it was."""
 
 
 class Job(Struct, frozen=True, kw_only=True):
@@ -86,6 +98,9 @@ class Job(Struct, frozen=True, kw_only=True):
     """Base URL by route, where it is not the published one."""
     proxies: dict[str, str] = {}
     """The user's ``[proxy]`` table."""
+    route_s: float = ROUTE_S
+    """Longest for one route, and for all of them."""
+    all_s: float = ALL_S
 
 
 def cache_path(cache_dir: Path, label: str, route: str) -> Path:
@@ -104,14 +119,19 @@ def load_cached(
     for route in routes:
         stored = _read(cache_path(cache_dir, label, route), route, now)
         if stored is not None:
-            found[route] = Markets(
-                route=route,
-                instruments={i.symbol: i for i in stored.instruments},
-                fetched_ns=stored.fetched_ns,
-                skipped=stored.skipped,
-                note="" if _is_fresh(stored.fetched_ns, now) else f"{_age(route, stored.fetched_ns, now)}.",
-            )
+            note = "" if _is_fresh(stored.fetched_ns, now) else f"{_age(route, stored.fetched_ns, now)}."
+            found[route] = _markets(stored, note)
     return found
+
+
+def _markets(stored: Stored, note: str = "") -> Markets:
+    return Markets(
+        route=stored.route,
+        instruments={i.symbol: i for i in stored.instruments},
+        fetched_ns=stored.fetched_ns,
+        skipped=stored.skipped,
+        note=note,
+    )
 
 
 def is_fresh(markets: Markets, now_ns: int) -> bool:
@@ -135,40 +155,47 @@ async def refresh(
     arrived: Callable[[Markets], None] | None = None,
     now_ns: int | None = None,
     timeout_s: float = FETCH_TIMEOUT_S,
+    route_s: float = ROUTE_S,
 ) -> Refreshed:
     """Ask the venues of ``routes`` (all of them; choose the stale ones yourself) in a process of its own.
 
     ``rest`` gives the base URL of routes that are not asked at the published one, ``proxies`` the user's table.
-    ``arrived`` is called for each route as soon as its instruments are there, so that a slow venue delays no other.
+    ``arrived`` is called for each route as soon as its instruments are there, so that a slow venue delays no other;
+    none takes longer than ``route_s``.
     Ages of cached instruments are counted up to ``now_ns``. Raises nothing but what ``arrived`` raises, and
-    cancellation; the process ends in any case.
+    cancellation; the process ends in any case, also when we are killed.
     """
     wanted = tuple(dict.fromkeys(routes))
-    job = Job(cache_dir=str(cache_dir), label=label, routes=wanted, rest=dict(rest or {}), proxies=dict(proxies or {}))
-
-    def cached(names: Iterable[str]) -> dict[str, Markets]:
-        return load_cached(names, cache_dir, label, now_ns)
+    job = Job(
+        cache_dir=str(cache_dir),
+        label=label,
+        routes=wanted,
+        rest=dict(rest or {}),
+        proxies=dict(proxies or {}),
+        route_s=route_s,
+    )
+    asked: dict[str, Markets] = {}
 
     def done(outcome: Outcome) -> None:
-        if arrived is not None and outcome.error is None:
-            for markets in cached([outcome.route]).values():
-                arrived(markets)
+        if outcome.stored is not None and is_usable(outcome.stored, outcome.route, time.time_ns()):
+            asked[outcome.route] = _markets(outcome.stored)
+            if arrived is not None:
+                arrived(asked[outcome.route])
 
     outcomes, trouble = await _ask(job, timeout_s, done)
-    found = cached(wanted)
+    found = load_cached([route for route in wanted if route not in asked], cache_dir, label, now_ns) | asked
     failures: dict[str, str] = {}
     for route in wanted:
-        outcome = outcomes.get(route)
-        why = trouble if outcome is None else outcome.error
-        if why is None and route not in found:
-            why = "what was fetched cannot be read back from the cache"
-        if why is None:
+        if route in asked:
             continue
+        outcome = outcomes.get(route)
+        why = trouble if outcome is None else outcome.error or "what it lists cannot be calculated with"
         failures[route] = why
         if route in found:
             age = _age(route, found[route].fetched_ns, time.time_ns() if now_ns is None else now_ns)
             found[route] = msgspec.structs.replace(found[route], note=f"{age}: venue could not be asked.")
-    return Refreshed(markets=found, failures=failures)
+    not_kept = next((each.not_kept for each in outcomes.values() if each.not_kept), "")
+    return Refreshed(markets=found, failures=failures, not_kept=not_kept)
 
 
 async def _ask(job: Job, timeout_s: float, done: Callable[[Outcome], None]) -> tuple[dict[str, Outcome], str]:
@@ -183,14 +210,9 @@ async def _ask(job: Job, timeout_s: float, done: Callable[[Outcome], None]) -> t
     try:
         async with asyncio.timeout(timeout_s):
             with contextlib.suppress(ConnectionError):  # it has ended already; the end of its stdout tells
-                child.stdin.write(msgspec.json.encode(job))
+                child.stdin.write(msgspec.json.encode(job) + b"\n")  # open until the end: its end would end the child
                 await child.stdin.drain()
-            child.stdin.close()
-            async for line in _lines(child.stdout):
-                try:
-                    outcome = msgspec.json.decode(line, type=Outcome)
-                except msgspec.DecodeError:
-                    continue  # some library has printed something
+            async for outcome in _outcomes(child.stdout):
                 if outcome.route in job.routes:
                     outcomes[outcome.route] = outcome
                     done(outcome)
@@ -201,11 +223,17 @@ async def _ask(job: Job, timeout_s: float, done: Callable[[Outcome], None]) -> t
     return outcomes, "the process that asks ended early"
 
 
-async def _lines(stream: asyncio.StreamReader) -> AsyncIterator[bytes]:
-    """Lines until the end, or until one is longer than the reader's limit."""
-    with contextlib.suppress(ValueError):
-        while line := await stream.readline():
-            yield line
+def message(outcome: Outcome) -> bytes:
+    """An outcome with its length in front."""
+    body = msgspec.json.encode(outcome)
+    return len(body).to_bytes(4, "big") + body
+
+
+async def _outcomes(stream: asyncio.StreamReader) -> AsyncIterator[Outcome]:
+    """Until the end, or until something is no message."""
+    with contextlib.suppress(asyncio.IncompleteReadError, *_UNREADABLE):
+        while (length := int.from_bytes(await stream.readexactly(4), "big")) <= MAX_MESSAGE_BYTES:
+            yield msgspec.json.decode(await stream.readexactly(length), type=Outcome)
 
 
 def _read(path: Path, route: str, now_ns: int) -> Stored | None:
@@ -213,16 +241,21 @@ def _read(path: Path, route: str, now_ns: int) -> Stored | None:
         if path.stat().st_size > MAX_CACHE_BYTES:
             return None
         stored = msgspec.json.decode(path.read_bytes(), type=Stored)
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+    except OSError:
         return None
-    good = (
+    except _UNREADABLE:
+        return None
+    return stored if is_usable(stored, route, now_ns) else None
+
+
+def is_usable(stored: Stored, route: str, now_ns: int) -> bool:
+    return (
         stored.schema == CACHE_SCHEMA
         and stored.route == route
         and 0 < stored.fetched_ns <= now_ns + FRESH_NS
         and len(stored.instruments) <= MAX_INSTRUMENTS
         and all(i.route == route and is_sound(i) for i in stored.instruments)
     )
-    return stored if good else None
 
 
 def is_sound(instrument: Instrument) -> bool:

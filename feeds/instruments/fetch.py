@@ -1,7 +1,8 @@
 """``python -m feeds.instruments.fetch``: asks venues for their instruments through ccxt, fills the cache, ends.
 
-A process of its own, because loading ccxt costs half a second and 100 MB. It reads a
-``cache.Job`` on stdin and prints one ``cache.Outcome`` a route on stdout as soon as that route's file is written.
+A process of its own, because loading ccxt costs half a second and 100 MB. It reads a ``cache.Job``, one line, on stdin
+and sends one ``cache.Outcome`` a route on stdout, with the instruments, as soon as that route's file is written (or
+cannot be). It ends when its stdin ends: with the collector, however that ends.
 Public endpoints only: no keys, no currencies, only the kind of market that the route is.
 """
 
@@ -10,10 +11,11 @@ from __future__ import annotations
 import contextlib
 import functools
 import math
+import os
 import sys
+import threading
 import time
-from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,7 +24,21 @@ import msgspec
 
 from feeds.config.paths import write_atomically
 from feeds.instruments import ws_listing
-from feeds.instruments.cache import CACHE_SCHEMA, MAX_INSTRUMENTS, Job, Outcome, Stored, cache_path, is_sound
+from feeds.instruments.bounded_http import BoundedSession
+from feeds.instruments.cache import (
+    CACHE_SCHEMA,
+    MAX_INSTRUMENTS,
+    ROUTE_S,
+    Job,
+    Outcome,
+    Stored,
+    cache_path,
+    is_sound,
+    message,
+)
+from feeds.instruments.causes import words_of
+from feeds.instruments.needs import spare
+from feeds.instruments.turns import in_turns
 from feeds.model import Instrument, Product, product_in, venue_of
 from feeds.transport.proxies import DIRECT, Proxies, read_proxies
 from feeds.transport.trust import certificate_error, why_untrusted
@@ -31,7 +47,7 @@ from feeds.venues.ccxt_names import PRODUCTS
 from feeds.venues.generic import GenericFacts, generic
 
 REQUEST_TIMEOUT_MS = 10_000
-THREADS = 8
+AT_ONCE = 16
 MEMORY_BYTES = 3 << 30
 """Of address space: an endless answer fails in this process, and in no other."""
 
@@ -174,18 +190,25 @@ def table_fee(fees: object, product: Product, otherwise: float) -> float:
 
 
 def fetch(
-    ccxt_id: str, route: str, facts: ProductFacts | GenericFacts, base: str | None, proxies: Proxies = DIRECT
+    ccxt_id: str,
+    route: str,
+    facts: ProductFacts | GenericFacts,
+    base: str | None,
+    end_s: float | None = None,
+    proxies: Proxies = DIRECT,
 ) -> tuple[list[Instrument], int]:
-    """Ask one venue, blocking. Raises whatever ccxt raises."""
+    """Ask one venue, blocking, until ``end_s`` (``time.monotonic``) at most. Raises whatever ccxt raises."""
     import ccxt  # here only: see the module's docstring
 
     from feeds.instruments.road import lay  # loads what ccxt loads
 
     product = product_in(route)
-    exchange = getattr(ccxt, ccxt_id)({"enableRateLimit": True, "timeout": REQUEST_TIMEOUT_MS})
+    session = BoundedSession(time.monotonic() + ROUTE_S if end_s is None else end_s)
+    exchange = getattr(ccxt, ccxt_id)({"enableRateLimit": True, "timeout": REQUEST_TIMEOUT_MS, "session": session})
     lay(exchange, proxies, venue_of(route))
     exchange.has["fetchCurrencies"] = False  # needs a key at some venues, and we do not use it
     narrow(exchange.options, product)
+    spare(exchange, product, session)
     if base is not None:
         exchange.urls["api"] = redirect(exchange.urls["api"], base)
     try:
@@ -195,16 +218,22 @@ def fetch(
             fee = table_fee(exchange.fees, product, fee)
         return convert(markets, route, mode, fee, sizes_in_contracts=in_contracts)
     finally:
-        if exchange.session is not None:
-            exchange.session.close()
+        session.close()
 
 
 def store(
-    job: Job, route: str, ccxt_id: str, facts: ProductFacts | GenericFacts, venue: Venue | None = None
+    job: Job,
+    route: str,
+    ccxt_id: str,
+    facts: ProductFacts | GenericFacts,
+    venue: Venue | None = None,
+    end_s: float | None = None,
 ) -> Outcome:
     """Fetch one route and write its cache file; an empty listing is a failure and leaves the old file.
 
-    ``venue`` may list over a websocket; a route whose base URL is replaced is asked over REST all the same."""
+    A file that cannot be written is none: the instruments are in the outcome. ``venue`` may list over a websocket; a
+    route whose base URL is replaced is asked over REST all the same.
+    """
     product, proxies = product_in(route), read_proxies(job.proxies)
     listing = None if venue is None or route in job.rest else venue.listing(product)
     try:
@@ -215,7 +244,7 @@ def store(
             sound = [one for one in listed[:MAX_INSTRUMENTS] if is_sound(one)]
             instruments, skipped = sound, len(listed) - len(sound)
         else:
-            instruments, skipped = fetch(ccxt_id, route, facts, job.rest.get(route), proxies)
+            instruments, skipped = fetch(ccxt_id, route, facts, job.rest.get(route), end_s, proxies)
         if not instruments:
             return Outcome(route=route, error="the venue lists nothing")
         stored = Stored(
@@ -225,37 +254,70 @@ def store(
             instruments=tuple(instruments),
             skipped=skipped,
         )
-        write_atomically(cache_path(Path(job.cache_dir), job.label, route), msgspec.json.encode(stored))
+        return Outcome(route=route, stored=stored, not_kept=_keep(job, stored))
     except Exception as error:  # any failure of one venue is reported for that venue and stops no other
         untrusted = certificate_error(error)
-        text = f"{type(error).__name__}: {error}" if untrusted is None else why_untrusted(untrusted)
-        return Outcome(route=route, error=text)
-    return Outcome(route=route, count=len(instruments))
+        return Outcome(route=route, error=words_of(error) if untrusted is None else why_untrusted(untrusted))
+
+
+def _keep(job: Job, stored: Stored) -> str:
+    """Why it could not be written to the cache; empty when it was."""
+    try:
+        write_atomically(cache_path(Path(job.cache_dir), job.label, stored.route), msgspec.json.encode(stored))
+    except OSError as error:
+        return error.strerror or words_of(error)
+    return ""
+
+
+def ask(job: Job, say: Callable[[Outcome], None]) -> None:
+    """Ask for all routes of the job; ``say`` gets one outcome for each, whatever hangs."""
+    from feeds.venues.registry import VENUES
+
+    work: dict[str, Callable[[float], Outcome]] = {}
+    for route in job.routes:
+        name, _, product = route.partition(".")
+        native = VENUES.get(name)
+        venue: Any = native or (generic(name) if name in PRODUCTS else None)
+        if venue is None or product not in venue.products or product not in venue.ccxt:
+            say(Outcome(route=route, error="no such route"))
+            continue
+        work[route] = functools.partial(store, job, route, venue.ccxt[product], venue.products[product], native)
+
+    def each(route: str, outcome: Outcome | None) -> None:
+        say(outcome or Outcome(route=route, error=f"no whole answer within {job.route_s:g} s"))
+
+    in_turns(work, each, at_once=AT_ONCE, each_s=job.route_s, all_s=job.all_s)
 
 
 def main() -> int:
-    from feeds.venues.registry import VENUES
-
+    sink = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what a library prints must not get between our messages
     _limit_memory()
-    job = msgspec.json.decode(sys.stdin.buffer.read(), type=Job)
-    with ThreadPoolExecutor(THREADS) as pool:
-        futures = []
-        for route in job.routes:
-            name, _, product = route.partition(".")
-            venue: Any = VENUES.get(name) or (generic(name) if name in PRODUCTS else None)
-            if venue is None or product not in venue.products or product not in venue.ccxt:
-                _print(Outcome(route=route, error="no such route"))
-                continue
-            native = VENUES.get(name)
-            futures.append(pool.submit(store, job, route, venue.ccxt[product], venue.products[product], native))
-        for future in as_completed(futures):
-            _print(future.result())
-    return 0
+    job = msgspec.json.decode(_first_line(0), type=Job)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+    def say(outcome: Outcome) -> None:
+        sink.write(message(outcome))
+        sink.flush()
+
+    with contextlib.suppress(BrokenPipeError):  # nobody reads any more
+        ask(job, say)
+    os._exit(0)  # threads that hang would keep the process alive
 
 
-def _print(outcome: Outcome) -> None:
-    sys.stdout.write(msgspec.json.encode(outcome).decode() + "\n")
-    sys.stdout.flush()
+def _first_line(handle: int) -> bytes:
+    """Not through ``sys.stdin``, which would read on, and whose lock a waiting thread would hold."""
+    line = b""
+    while not line.endswith(b"\n") and (data := os.read(handle, 65536)):
+        line += data
+    return line
+
+
+def _end_with_parent() -> None:
+    with contextlib.suppress(OSError):
+        while os.read(0, 4096):
+            pass
+    os._exit(1)
 
 
 def _limit_memory() -> None:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from websockets.exceptions import WebSocketException
-from websockets.sync.client import connect
+from websockets.sync.client import reconnect
 from websockets.uri import parse_uri
 
 from feeds.config.proxy_url import Proxy
@@ -20,6 +20,13 @@ MOST_MESSAGES = 1_000
 """At most so many are read before the one that lists: greetings, acknowledgements and others."""
 
 
+class _Direct(reconnect):
+    """Follows nobody to another address."""
+
+    def process_redirect(self, exc: Exception) -> Exception:
+        return exc
+
+
 def ask(
     listing: Listing,
     read: Callable[[bytes], Sequence[Instrument] | None],
@@ -31,7 +38,7 @@ def ask(
     end_s = time.monotonic() + timeout_s
     try:
         uri = parse_uri(listing.url)
-        with connect(
+        with _Direct(
             listing.url,
             sock=None if proxy is None else dial_blocking(proxy, uri.host, uri.port, timeout_s),
             ssl=trust() if uri.secure else None,
