@@ -36,11 +36,12 @@ async def fetched(tmp_path: Path, rest: str, *, proxies: dict[str, str], environ
     """Asks in a process of its own, as the collector does. Returns the route's error."""
     child = await child_process.start("feeds.instruments.fetch", environment=environment)
     job = Job(cache_dir=str(tmp_path), label="test", routes=(ROUTE,), rest={ROUTE: rest}, proxies=proxies)
-    child.stdin.write(msgspec.json.encode(job))
-    child.stdin.close()
-    _, out, err = await child.outcome(30)
-    assert out, err.decode()
-    return msgspec.json.decode(out.splitlines()[0], type=Outcome).error or ""
+    child.stdin.write(msgspec.json.encode(job) + b"\n")  # its end would say that we are gone
+    try:
+        length = int.from_bytes(await asyncio.wait_for(child.stdout.readexactly(4), 30), "big")
+        return msgspec.json.decode(await child.stdout.readexactly(length), type=Outcome).error or ""
+    finally:
+        await child.kill()
 
 
 @pytest.mark.parametrize(("kind", "from_file"), [("http", False), ("socks5h", True)])
