@@ -64,8 +64,8 @@ class Collector:
 
     # the outside
 
-    def history(self) -> History:
-        return self._history.history()
+    async def history(self) -> History:
+        return await self._history.history()
 
     def command(self, command: Command) -> None:
         """Carried out before the next frame."""

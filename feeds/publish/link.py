@@ -15,7 +15,7 @@ import os
 import secrets
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import msgspec
@@ -34,6 +34,7 @@ TOKEN_S = 5.0
 """For showing the token."""
 PAST_S = 1.0
 """The history is encoded at most this often, however many screens attach."""
+SERIES_AT_ONCE = 32
 COMMAND_PAUSE_S = 0.01
 """Between two commands of one screen: no finger is faster, and a flood of them waits in its own socket."""
 TOKEN_BYTES = 32
@@ -100,7 +101,10 @@ def new_address(*folders: Path) -> Address:
 
 
 def packet(message: Message | Command) -> bytes:
-    body = _encode(message)
+    return _framed(_encode(message))
+
+
+def _framed(body: bytes) -> bytes:
     return len(body).to_bytes(4, "big") + body
 
 
@@ -122,7 +126,7 @@ class _Screen:
 class Server:
     """Serves frames to any number of screens."""
 
-    def __init__(self, history: Callable[[], History], command: Callable[[Command], None]) -> None:
+    def __init__(self, history: Callable[[], Awaitable[History]], command: Callable[[Command], None]) -> None:
         self._history = history
         self._command = command
         self._screens: set[_Screen] = set()
@@ -132,7 +136,7 @@ class Server:
         self._server: asyncio.AbstractServer | None = None
         self._address: Address | None = None
         self._why: str | None = None
-        self._past: bytes | None = None
+        self._past: asyncio.Task[bytes] | None = None
         self._past_s = 0.0
 
     @property
@@ -147,11 +151,11 @@ class Server:
                 await _clear_stale_socket(address.path)
                 old = os.umask(0o177)
                 try:
-                    self._server = await asyncio.start_unix_server(self._accept, address.path)
+                    self._server = await asyncio.start_unix_server(self._accept, address.path, backlog=MAX_SCREENS)
                 finally:
                     os.umask(old)
             else:
-                self._server = await asyncio.start_server(self._accept, "127.0.0.1", address.port)
+                self._server = await asyncio.start_server(self._accept, "127.0.0.1", address.port, backlog=MAX_SCREENS)
         except OSError as error:
             raise LinkError(f"cannot listen at {address.place}: {error.strerror or error}") from error
 
@@ -172,7 +176,7 @@ class Server:
             screen.wake.set()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=1.0)
-        for task in self._tasks:
+        for task in (*self._tasks, *(() if self._past is None else (self._past,))):
             task.cancel()
         await asyncio.sleep(0)  # aborted transports close their sockets
         if self._address is not None and self._address.path is not None:
@@ -208,7 +212,7 @@ class Server:
 
     async def _send_frames(self, writer: asyncio.StreamWriter, screen: _Screen, reading: asyncio.Task[None]) -> None:
         writer.transport.set_write_buffer_limits(high=0)  # drain() waits until the kernel has taken all of it
-        await self._send(writer, self._past_packet())
+        await self._send(writer, await self._past_packet())
         while not reading.done():
             screen.wake.clear()
             latest = self._latest
@@ -222,11 +226,23 @@ class Server:
                 return
             await screen.wake.wait()
 
-    def _past_packet(self) -> bytes:
+    async def _past_packet(self) -> bytes:
+        """One encoding for all who attach within a second."""
         now_s = asyncio.get_running_loop().time()
-        if self._past is None or now_s - self._past_s >= PAST_S:
-            self._past, self._past_s = packet(Past(self._history())), now_s
-        return self._past
+        if self._past is None or (self._past.done() and now_s - self._past_s >= PAST_S):
+            self._past, self._past_s = asyncio.create_task(self._encode_past()), now_s
+        return await asyncio.shield(self._past)
+
+    async def _encode_past(self) -> bytes:
+        """As ``packet(Past(history))``, in turns: encoding a full one at once would make messages of venues late."""
+        history = await self._history()
+        series: dict[str, msgspec.Raw] = {}
+        for number, (name, values) in enumerate(history.series.items()):
+            series[name] = msgspec.Raw(_encode(values))
+            if number % SERIES_AT_ONCE == 0:
+                await asyncio.sleep(0)
+        held = {"end_ns": history.end_ns, "step_s": history.step_s, "series": series}
+        return _framed(_encode({"type": Past.__name__, "history": held}))
 
     async def _send(self, writer: asyncio.StreamWriter, data: bytes) -> None:
         writer.write(data)

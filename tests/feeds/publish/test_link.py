@@ -19,8 +19,12 @@ from tests.feeds.frames import frame
 HISTORY = History(end_ns=5, step_s=1.0, series={"rest:binance.linear": [None, 1.5]})
 
 
+async def the_history() -> History:
+    return HISTORY
+
+
 def a_server(commands: list[Command] | None = None) -> Server:
-    return Server(lambda: HISTORY, (commands if commands is not None else []).append)
+    return Server(the_history, (commands if commands is not None else []).append)
 
 
 @contextlib.asynccontextmanager
