@@ -10,9 +10,14 @@ import contextlib
 import os
 import subprocess
 import sys
+import tempfile
+import threading
 from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import BinaryIO
+
+from feeds import stderr
 
 READY_S = 30.0
 LINE_BYTES = 1024 * 1024
@@ -67,8 +72,7 @@ class Child:
 
     async def _forward_stderr(self) -> None:
         while data := await self.stderr.read(4096):
-            sys.stderr.write(data.decode(errors="replace"))
-            sys.stderr.flush()
+            stderr.pass_on(data.decode(errors="replace"))
 
     async def wait(self) -> int:
         return await self._process.wait()
@@ -150,41 +154,58 @@ async def start_ready(module: str, arguments: Sequence[str]) -> tuple[Child, byt
 def logged(module: str, arguments: Sequence[str], log: Path) -> Iterator[None]:
     """Runs it while the block runs, with its stderr in the file ``log``. Where it failed early, we print the log's end.
 
-    Blocks for up to ``END_S`` at the end.
+    Where ``log`` cannot be written, in a file without a name. Blocks for up to ``END_S`` at the end.
     """
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("wb") as sink:
+    with _opened_log(log) as sink:
         process = subprocess.Popen(
             command(module, arguments),
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
-            stderr=sink,
+            stderr=sink if sink is not None else subprocess.DEVNULL,
             start_new_session=True,  # a Ctrl-C at the terminal is the parent's to handle
         )
-    try:
-        yield
-    finally:
-        failed = process.poll()
-        assert process.stdin is not None
-        process.stdin.close()
         try:
-            process.wait(END_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        if failed:
-            with log.open("rb") as written:
-                written.seek(max(0, log.stat().st_size - LOG_TAIL_BYTES))
-                print(written.read().decode(errors="replace").strip(), file=sys.stderr)
+            yield
+        finally:
+            failed = process.poll()
+            assert process.stdin is not None
+            process.stdin.close()
+            try:
+                process.wait(END_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            if failed and sink is not None:
+                sink.seek(max(0, os.fstat(sink.fileno()).st_size - LOG_TAIL_BYTES))
+                print(sink.read().decode(errors="replace").strip(), file=sys.stderr)
+
+
+@contextlib.contextmanager
+def _opened_log(log: Path) -> Iterator[BinaryIO | None]:
+    """A read-only or full home is no reason to run without a screen."""
+    with contextlib.ExitStack() as stack:
+        sink: BinaryIO | None = None
+        with contextlib.suppress(OSError):
+            log.parent.mkdir(parents=True, exist_ok=True)
+            sink = stack.enter_context(log.open("w+b"))
+        if sink is None:
+            with contextlib.suppress(OSError):
+                sink = stack.enter_context(tempfile.TemporaryFile())
+        yield sink
 
 
 async def parent_gone() -> None:
     """Returns when our standard input ends: the parent has closed it or has died."""
     loop = asyncio.get_running_loop()
-    if sys.platform == "win32":
-        await loop.run_in_executor(None, sys.stdin.buffer.read)
-        return
-    reader = asyncio.StreamReader()
-    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-    while await reader.read(1024):
-        pass
+    gone = asyncio.Event()
+
+    def wait() -> None:
+        # a daemon thread, not sys.stdin and not the executor: both would hold the interpreter's exit
+        with contextlib.suppress(OSError):
+            while os.read(0, 4096):
+                pass
+        with contextlib.suppress(RuntimeError):  # the loop has closed already
+            loop.call_soon_threadsafe(gone.set)
+
+    threading.Thread(target=wait, name="parent", daemon=True).start()
+    await gone.wait()

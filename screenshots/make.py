@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from feeds import child_process
 from feeds.publish import link
+from feeds.publish.attachment import Attachment
 from tui.app import DetourApp
 
 HERE = Path(__file__).parent
@@ -51,7 +52,7 @@ STORIES = (
 
 
 async def picture(shot: Shot, address: link.Address) -> None:
-    app = DetourApp(link.Attachment(address), theme="light" if shot.light else None)
+    app = DetourApp(Attachment(address), theme="light" if shot.light else None)
     async with app.run_test(size=shot.size) as pilot:
         await asyncio.sleep(4.0)  # a few frames and one turn of the charts
         for key in shot.keys:

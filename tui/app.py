@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import signal
 import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import ClassVar
@@ -61,6 +64,17 @@ class DetourApp(App[int]):
     def on_mount(self) -> None:
         self.run_worker(self._receive_messages(), name="frames")
         self.set_interval(_TICK_S, self.draw)
+        if not self.is_headless:
+            self._end_by_signals()
+
+    def _end_by_signals(self) -> None:
+        """SIGTERM, SIGHUP and SIGINT close the app as ``q`` does: the terminal is given back as it was."""
+        loop = asyncio.get_running_loop()
+        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)
+            if number is not None:
+                with contextlib.suppress(NotImplementedError, RuntimeError):  # Windows
+                    loop.add_signal_handler(number, self.exit, 0)
 
     async def _receive_messages(self) -> None:
         """Reads until the source ends. A broken link is shown on the screen; it does not end the app."""

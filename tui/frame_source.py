@@ -12,9 +12,10 @@ class FrameSource(Protocol):
     """One collector. A slow screen skips frames and gets the latest; it never delays the collector."""
 
     def messages(self) -> AsyncIterator[Message]:
-        """``Past`` once, then a ``Shown`` a frame, ``Goodbye`` when the collector ends.
+        """``Past`` once, then a ``Shown`` a frame, ``Goodbye`` when the collector ends or its link broke.
 
-        The iterator may raise OSError when the link breaks; the screen then says that there is no news.
+        After a broken link it may begin again with ``Past``. The iterator may raise OSError when the link
+        breaks; the screen then says that there is no news.
         """
 
     async def send(self, command: Command) -> None:

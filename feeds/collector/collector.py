@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 
 from msgspec import Struct
 
+from feeds import stderr
 from feeds.advise.settings import AdviceSettings
 from feeds.clock import Clock, SystemClock
 from feeds.collector.advice_inputs import Advising
@@ -18,9 +18,10 @@ from feeds.collector.own_machine import OwnMachine
 from feeds.collector.route_builder import RouteBuilder
 from feeds.collector.session import WatchSession
 from feeds.collector.simulated import Simulation, follow_orders
+from feeds.collector.sinks import Sinks
 from feeds.config.load import Config
 from feeds.config.watchlists import Watchlist
-from feeds.frame import Frame, SelfRow
+from feeds.frame import Level, SelfRow
 from feeds.judge.judge import Judge
 from feeds.link_messages import Command, History, UseHome, UseOrder, UseWatchlist
 from feeds.measure.witness import Witness, parse_target
@@ -44,11 +45,10 @@ class Collector:
     def __init__(
         self, configuration: Config, *, simulation: Simulation | None = None, clock: Clock | None = None
     ) -> None:
-        self.sinks: list[Callable[[Frame], None]] = []
-        """Called with every frame."""
         self._config, self._simulation = configuration, simulation
         self._clock: Clock = clock or SystemClock()
         self._events = EventLog(self._clock)
+        self.sinks = Sinks(self._clock, self.tell)
         self._history = FrameHistory()
         self._builder = RouteBuilder(configuration, simulation, clock=self._clock, events=self._events)
         self._machine = OwnMachine(self._clock, self._builder.offsets)
@@ -64,16 +64,21 @@ class Collector:
 
     # the outside
 
-    def history(self) -> History:
-        return self._history.history()
+    async def history(self) -> History:
+        return await self._history.history()
 
     def command(self, command: Command) -> None:
         """Carried out before the next frame."""
         if len(self._commands) < COMMANDS_KEPT:
             self._commands.append(command)
 
+    def tell(self, level: Level, text: str) -> None:
+        """News of a listener: an event for those that listen, a line on stderr for who started us."""
+        self._events.add(self._clock.time_ns(), level, "sink", None, text)
+        stderr.say(text)
+
     async def run(self) -> None:
-        """Until cancelled. An exception of a sink ends it."""
+        """Until cancelled."""
         self._machine.start()
         targets = self._simulation.witnesses if self._simulation is not None else self._config.witnesses
         witness = Witness(self._observe, self._clock, targets=[parse_target(t) for t in targets])
@@ -120,6 +125,9 @@ class Collector:
     async def _carry_out(self, running: Running) -> Running:
         """The commands that have come since the last frame. Returns what measures after them."""
         commands, self._commands = self._commands, []
+        # of several watchlists only the last: each costs the connections of all routes
+        last = next((c for c in reversed(commands) if isinstance(c, UseWatchlist)), None)
+        commands = [c for c in commands if not isinstance(c, UseWatchlist) or c is last]
         for command in commands:
             match command:
                 case UseWatchlist(name=name) if name in self._config.watchlists:
@@ -147,8 +155,7 @@ class Collector:
             frame = await self._frame_maker.make(running.session, running.assessor.latest, self._own_row, self._events)
             if self._history.due(frame.t_ns):
                 self._history.add(frame)
-            for sink in self.sinks:
-                sink(frame)
+            self.sinks.publish(frame)
             due_s = max(due_s + step_s, loop.time())
             await asyncio.sleep(due_s - loop.time())
 

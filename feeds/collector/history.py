@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+
 import numpy as np
 import numpy.typing as npt
 
+from feeds.collector.in_turns import in_turns
 from feeds.frame import Frame
 from feeds.link_messages import HISTORY_S, History, points
 
@@ -43,14 +46,15 @@ class FrameHistory:
         for ring in self._series.values():
             ring[self._at] = np.nan
 
-    def history(self) -> History:
-        """Oldest first; series begin at the oldest step that is held."""
+    async def history(self) -> History:
+        """Oldest first; series begin at the oldest step that is held. In turns: a full one takes 0.2 s."""
         order = np.arange(self._at - self._filled + 1, self._at + 1) % HISTORY_S
-        return History(
-            end_ns=self._end_ns,
-            step_s=STEP_S,
-            series={
-                name: [None if value != value else value for value in ring[order].tolist()]
-                for name, ring in self._series.items()
-            },
-        )
+        end_ns = self._end_ns
+        copied = {name: ring[order] for name, ring in self._series.items()}  # as it is now, whatever is added meanwhile
+        series = {name: held async for name, held in in_turns(_lists(copied), at_once=8)}
+        return History(end_ns=end_ns, step_s=STEP_S, series=series)
+
+
+def _lists(series: Mapping[str, npt.NDArray[np.float64]]) -> Iterator[tuple[str, list[float | None]]]:
+    for name, values in series.items():
+        yield name, [None if value != value else value for value in values.tolist()]

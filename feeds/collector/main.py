@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from feeds import __version__, child_process
+from feeds import __version__, child_process, stderr, stdio
 from feeds.collector.collector import Collector
 from feeds.collector.simulated import Simulation, SimulatorError, start_simulator
 from feeds.config.checks import ConfigError
@@ -26,7 +26,9 @@ from feeds.config.watchlists import Watchlist, guess_symbol, product_of
 from feeds.frame import Frame
 from feeds.model import Side
 from feeds.publish import link
-from feeds.publish.jsonl import LogFile
+from feeds.publish.log_file import LogFile
+from feeds.publish.log_target import STDOUT
+from feeds.publish.row_writer import News
 from feeds.transport.proxies import ProxySettingError, check_road
 from feeds.transport.trust import TrustError
 
@@ -93,14 +95,42 @@ def _only(watchlist: Watchlist, order: OrderOverride) -> Watchlist:
     )
 
 
+class _End:
+    """Why and when the measuring ends."""
+
+    def __init__(self) -> None:
+        self.why = "interrupted"
+        self.told = asyncio.Event()
+
+    def now(self, why: str) -> None:
+        if not self.told.is_set():
+            self.why = why
+            self.told.set()
+
+    def after(self, stack: contextlib.AsyncExitStack, wait: Callable[[], Awaitable[object]], why: str) -> None:
+        """Ends when ``wait`` returns."""
+
+        async def waiting() -> None:
+            await wait()
+            self.now(why)
+
+        task = asyncio.ensure_future(waiting())
+        stack.callback(task.cancel)
+
+
 async def collect(
     options: Options, each: Callable[[Frame], None] | None = None, until: Callable[[Frame], bool] | None = None
 ) -> int:
-    """Measures until interrupted, until ``for_s`` is over, or until ``until`` says so. Raises UserError."""
+    """Measures until interrupted, until ``for_s`` is over, or until ``until`` says so. Raises UserError.
+
+    Exit code 1: the last rows could not be written.
+    """
     configuration = settings(options)
-    ended = asyncio.Event()
-    why = ["interrupted"]
+    end = _End()
+    listeners = _Listeners(options, end)
     async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(listeners.close)
+        listeners.open_log()
         simulation: Simulation | None = None
         if options.sim is not None:
             try:
@@ -108,70 +138,135 @@ async def collect(
             except SimulatorError as error:
                 raise UserError(str(error)) from error
             stack.push_async_callback(child.end)
-            _end_after(stack, child.wait(), ended, why, "the simulator has ended")
+            end.after(stack, child.wait, "the simulator has ended")
         collector = Collector(configuration, simulation=simulation)
-        if options.address is not None:
-            server = link.Server(collector.history, collector.command)
-            try:
-                await server.start(options.address)
-            except link.LinkError as error:
-                raise UserError(str(error)) from error
-            stack.push_async_callback(lambda: server.close(why[0]))
-            collector.sinks.append(server.publish)
-            if options.announce:
-                print(SERVE_HINT.format(address=options.address), file=sys.stderr, flush=True)
-        if options.out is not None:
-            log = _open_log(options)
-            stack.callback(log.close)
-            collector.sinks.append(log.frame)
+        await listeners.join(collector)
         if each is not None:
             collector.sinks.append(each)
         if until is not None:
-            collector.sinks.append(lambda frame: ended.set() if until(frame) else None)
+            collector.sinks.append(lambda frame: end.now("answered") if until(frame) else None)
         if options.with_parent:
-            _end_after(stack, child_process.parent_gone(), ended, why, "the screen has ended")
+            end.after(stack, child_process.parent_gone, "the screen has ended")
         if options.for_s is not None:
-            asyncio.get_running_loop().call_later(options.for_s, ended.set)
-        with _ended_by_signals(ended):
+            asyncio.get_running_loop().call_later(options.for_s, end.now, "its time is over")
+        with _signals(end, listeners):
             running = asyncio.create_task(collector.run())
-            waiting = asyncio.create_task(ended.wait())
+            waiting = asyncio.create_task(end.told.wait())
             await asyncio.wait((running, waiting), return_when=asyncio.FIRST_COMPLETED)
             waiting.cancel()
             if running.done():
-                await running  # a bug or a closed pipe: raised here
+                await running  # a bug: raised here
+            # first, so that nobody who listens waits for venues to answer
+            await listeners.close()
             running.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await running
-    return 0
+    return 1 if listeners.lost_rows else 0
 
 
-def _open_log(options: Options) -> LogFile:
-    assert options.out is not None
-    try:
-        return LogFile(options.out, options.every_s, __version__)
-    except OSError as error:
-        raise UserError(f"--out {options.out}: {error.strerror}") from error
+class _Listeners:
+    """The log and the link of one run: opened, joined to the collector, closed together."""
 
+    def __init__(self, options: Options, end: _End) -> None:
+        self._options, self._end = options, end
+        self._collector: Collector | None = None
+        self._server: link.Server | None = None
+        self._log: LogFile | None = None
+        self.lost_rows = 0
+        """Rows that were still not written at the end."""
 
-def _end_after(
-    stack: contextlib.AsyncExitStack, awaited: Awaitable[object], ended: asyncio.Event, why: list[str], reason: str
-) -> None:
-    async def wait() -> None:
-        await awaited
-        why[0] = reason
-        ended.set()
+    def open_log(self) -> None:
+        """Before anything else is started: a wrong place is said at once. Raises UserError."""
+        out, serving = self._options.out, self._options.address is not None
+        if out is None:
+            return
+        if out in STDOUT and stdio.STDOUT in stdio.closed_at_start():
+            if serving:
+                return
+            raise UserError("stdout is closed: name a file with --out PATH")
+        loop = asyncio.get_running_loop()
 
-    task = asyncio.ensure_future(wait())
-    stack.callback(task.cancel)
+        def reader_gone() -> None:
+            with contextlib.suppress(RuntimeError):  # the loop has closed already
+                loop.call_soon_threadsafe(self._reader_gone)
+
+        try:
+            self._log = LogFile(out, self._options.every_s, __version__, tell=self._tell, gone=reader_gone)
+        except OSError as error:
+            raise UserError(f"--out {out}: {error.strerror}") from error
+
+    def _reader_gone(self) -> None:
+        if self._server is None:
+            self._end.now("nobody reads the rows any more")
+        else:
+            self._tell(("warning", "log stdout: its reader has gone; screens may still attach"))
+
+    def _tell(self, news: News) -> None:
+        if self._collector is not None:
+            self._collector.tell(*news)
+
+    async def join(self, collector: Collector) -> None:
+        """Raises UserError where screens cannot be served."""
+        self._collector = collector
+        if self._log is not None:
+            collector.sinks.append(self._log.frame)
+        address = self._options.address
+        if address is not None:
+            server = link.Server(collector.history, collector.command)
+            try:
+                await server.start(address)
+            except link.LinkError as error:
+                raise UserError(str(error)) from error
+            self._server = server
+            collector.sinks.append(server.publish)
+            if self._options.announce:
+                stderr.say(SERVE_HINT.format(address=address))
+
+    def reopen_log(self) -> bool:
+        """False where there is no file to open again."""
+        if self._log is None or self._options.out in STDOUT:
+            return False
+        self._log.reopen()
+        return True
+
+    async def close(self) -> None:
+        """Both at the same time: each may have a listener that takes nothing. Again does nothing."""
+        log, server, self._log, self._server = self._log, self._server, None, None
+        closing: list[Awaitable[None]] = []
+        if log is not None:
+            closing.append(self._close_log(log))
+        if server is not None:
+            closing.append(server.close(self._end.why))
+        await asyncio.gather(*closing)
+
+    async def _close_log(self, log: LogFile) -> None:
+        rows, why = await log.close()
+        self.lost_rows += rows
+        if rows:
+            stderr.say(f"--out {self._options.out}: the last {rows} rows were not written: {why}")
 
 
 @contextlib.contextmanager
-def _ended_by_signals(ended: asyncio.Event) -> Iterator[None]:
+def _signals(end: _End, listeners: _Listeners) -> Iterator[None]:
+    """SIGINT and SIGTERM end; SIGHUP opens a log file again, and ends where there is none."""
     loop = asyncio.get_running_loop()
-    handled: list[signal.Signals] = []
-    for number in (signal.SIGINT, signal.SIGTERM):
+    handled: list[int] = []
+
+    def hang_up() -> None:
+        if not listeners.reopen_log():
+            end.now("interrupted")
+
+    actions: dict[str, Callable[[], None]] = {
+        "SIGINT": lambda: end.now("interrupted"),
+        "SIGTERM": lambda: end.now("interrupted"),
+        "SIGHUP": hang_up,
+    }
+    for name, action in actions.items():
+        number = getattr(signal, name, None)
+        if number is None or (name == "SIGHUP" and signal.getsignal(number) == signal.SIG_IGN):  # nohup
+            continue
         try:
-            loop.add_signal_handler(number, ended.set)
+            loop.add_signal_handler(number, action)
         except (NotImplementedError, RuntimeError):  # Windows: Ctrl-C arrives as KeyboardInterrupt instead
             continue
         handled.append(number)
@@ -186,12 +281,12 @@ def run(
     options: Options, each: Callable[[Frame], None] | None = None, until: Callable[[Frame], bool] | None = None
 ) -> int:
     """``collect`` on uvloop where it is installed. Exit code 2, with one sentence on stderr, on bad input."""
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="detour: %(message)s")
+    logging.basicConfig(handlers=[stderr.LogHandler()], level=logging.WARNING, format="%(message)s")
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             return runner.run(collect(options, each, until))
     except UserError as error:
-        print(f"detour: {error}", file=sys.stderr)
+        stderr.say(str(error))
         return 2
 
 

@@ -101,7 +101,7 @@ def read_text(file: Path, *, required: bool = False) -> str:
     try:
         with file.open("rb") as stream:
             data = stream.read(MAX_FILE_BYTES + 1)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         if not required:
             return ""
         raise ConfigError(f"{file}: there is no such file.") from None

@@ -16,7 +16,7 @@ import tomli_w
 from feeds.config.checks import ConfigError
 from feeds.config.known import Known
 from feeds.config.load import Config, parse, read_text
-from feeds.config.paths import write_atomically
+from feeds.config.paths import NOWHERE, write_atomically
 from feeds.config.watchlists import DEFAULT_NAME
 
 Document: TypeAlias = dict[str, Any]
@@ -85,6 +85,8 @@ def _edit(file: Path, change: Callable[[Document], None], known: Known) -> Confi
 
 
 def _write(file: Path, text: str) -> None:
+    if NOWHERE in file.parents:
+        raise ConfigError("this user has no home folder for a config file: name one with --config FILE.")
     try:
         if file.exists():
             write_atomically(backup_of(file), file.read_bytes())

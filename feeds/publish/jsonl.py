@@ -1,4 +1,4 @@
-"""Headless logging: frames as JSON lines.
+"""The rows of a log: frames as JSON lines. ``log_file`` writes them.
 
 The first row is ``kind: header``. Every row has ``t`` (integer nanoseconds since the epoch), ``kind`` and ``vantage``;
 ``route_row``, ``pair_row`` and ``rows`` hold the other fields. Missing is ``null``, never 0.
@@ -6,10 +6,8 @@ The first row is ``kind: header``. Every row has ``t`` (integer nanoseconds sinc
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import msgspec
 
@@ -17,7 +15,8 @@ from feeds.frame import SCHEMA, AdviceRow, Frame, PairRow, RouteRow
 
 Row = dict[str, Any]
 
-_encode = msgspec.json.Encoder(decimal_format="number").encode
+encode = msgspec.json.Encoder(decimal_format="number").encode
+"""A row as JSON, without the end of its line."""
 
 _ADVICE_SCREEN_ONLY = ("costs", "effective_venues", "split_cost_bps", "since_ns", "why")
 
@@ -116,47 +115,3 @@ def rows(frame: Frame, seen_event: int) -> Iterator[Row]:
         "self",
         {"loop_lag_ms": own.loop_lag_ms, "backlog": None, "witness": own.witness, "clock": own.clock},
     )
-
-
-class LogFile:
-    """Appends frames to a file or writes them to stdout, at most one every ``every_s``; the last one always."""
-
-    def __init__(self, out: str, every_s: float, version: str) -> None:
-        """Raises OSError when ``out`` cannot be opened."""
-        self._every_ns = int(every_s * 1e9)
-        self._version = version
-        self._file: BinaryIO = sys.stdout.buffer if out == "-" else Path(out).open("ab")  # noqa: SIM115 - held open; close() ends it
-        self._headed = False
-        self._due_ns = 0
-        self._event = -1
-        self._written: Frame | None = None
-        self._latest: Frame | None = None
-
-    def frame(self, frame: Frame) -> None:
-        """Raises OSError (BrokenPipeError when a reader of stdout has gone)."""
-        self._latest = frame
-        if frame.t_ns >= self._due_ns:
-            behind = self._due_ns == 0 or frame.t_ns - self._due_ns > self._every_ns
-            self._due_ns = (frame.t_ns if behind else self._due_ns) + self._every_ns
-            self._write(frame)
-
-    def close(self) -> None:
-        """Writes the last frame, if the schedule has left it out."""
-        if self._latest is not None and self._latest is not self._written:
-            self._write(self._latest)
-        self._file.flush()
-        if self._file is not sys.stdout.buffer:
-            self._file.close()
-
-    def _write(self, frame: Frame) -> None:
-        lines = bytearray()
-        if not self._headed:
-            self._headed = True
-            lines += _encode(header(frame, self._version)) + b"\n"
-        for row in rows(frame, self._event):
-            lines += _encode(row) + b"\n"
-        if frame.events:
-            self._event = frame.events[-1].seq
-        self._written = frame
-        self._file.write(lines)
-        self._file.flush()

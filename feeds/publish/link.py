@@ -1,6 +1,7 @@
 """Frames between processes: a collector serves them, screens connect and disconnect.
 
 The wire is a 4-byte big-endian length and a msgpack body, both ways: ``Message`` to the screen, ``Command`` back.
+``attachment`` is the screen's end.
 An address is a path (Unix socket, mode 0600) or, where there are none, ``tcp:PORT:TOKEN`` on loopback, where the client
 sends the token first. A slow screen misses frames and gets the latest one; the collector never waits for it.
 """
@@ -14,7 +15,7 @@ import os
 import secrets
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import msgspec
@@ -25,12 +26,22 @@ from feeds.link_messages import Command, Goodbye, History, Message, Past, Shown
 
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 MAX_COMMAND_BYTES = 64 * 1024
+MAX_SCREENS = 256
+"""Links at one time, those that have not shown their token yet included: our handles are needed for venues."""
 STUCK_S = 30.0
 """A screen that reads nothing for this long is disconnected."""
+TOKEN_S = 5.0
+"""For showing the token."""
+PAST_S = 1.0
+"""The history is encoded at most this often, however many screens attach."""
+SERIES_AT_ONCE = 32
+COMMAND_PAUSE_S = 0.01
+"""Between two commands of one screen: no finger is faster, and a flood of them waits in its own socket."""
 TOKEN_BYTES = 32
+MAX_PATH_BYTES = 100
+"""Of a socket's path; systems allow 104 or 108."""
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode_message = msgspec.msgpack.Decoder(Message).decode
 _decode_command = msgspec.msgpack.Decoder(Command).decode
 
 
@@ -44,6 +55,11 @@ class Address(Struct, frozen=True):
     path: str | None = None
     port: int | None = None
     token: str = ""
+
+    @property
+    def place(self) -> str:
+        """For sentences: without the token."""
+        return self.path if self.path is not None else f"port {self.port}"
 
     def __str__(self) -> str:
         return self.path if self.path is not None else f"tcp:{self.port}:{self.token}"
@@ -59,22 +75,40 @@ def parse_address(text: str) -> Address:
     return Address(port=int(parts[1]), token=parts[2])
 
 
-def new_address(folder: Path) -> Address:
-    """A fresh address in ``folder``, which is made private to the user."""
+def new_address(*folders: Path) -> Address:
+    """A fresh address in the first of ``folders`` that can be used; it is made private. Raises LinkError."""
     if not hasattr(socket, "AF_UNIX") or sys.platform == "win32":
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             return Address(port=free.getsockname()[1], token=secrets.token_hex(TOKEN_BYTES))
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return Address(path=str(folder / f"{os.getpid()}-{secrets.token_hex(4)}.sock"))
+    wrong = "no folder was given"
+    for folder in folders:
+        path = folder / f"{os.getpid()}-{secrets.token_hex(4)}.sock"
+        if len(os.fsencode(path)) > MAX_PATH_BYTES:
+            wrong = f"{folder}: its name is too long for a socket"
+            continue
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            wrong = f"{folder}: {error.strerror}"
+            continue
+        if os.access(folder, os.W_OK | os.X_OK):
+            return Address(path=str(path))
+        wrong = f"{folder}: cannot be written"
+    raise LinkError(
+        f"no place for the socket that screens attach to ({wrong}); set XDG_RUNTIME_DIR to a folder of yours"
+    )
 
 
-def _packet(message: Message | Command) -> bytes:
-    body = _encode(message)
+def packet(message: Message | Command) -> bytes:
+    return _framed(_encode(message))
+
+
+def _framed(body: bytes) -> bytes:
     return len(body).to_bytes(4, "big") + body
 
 
-async def _read(reader: asyncio.StreamReader, limit: int) -> bytes:
+async def read_packet(reader: asyncio.StreamReader, limit: int) -> bytes:
     size = int.from_bytes(await reader.readexactly(4), "big")
     if size > limit:
         raise LinkError(f"a message of {size} bytes is over the limit of {limit}")
@@ -92,7 +126,7 @@ class _Screen:
 class Server:
     """Serves frames to any number of screens."""
 
-    def __init__(self, history: Callable[[], History], command: Callable[[Command], None]) -> None:
+    def __init__(self, history: Callable[[], Awaitable[History]], command: Callable[[Command], None]) -> None:
         self._history = history
         self._command = command
         self._screens: set[_Screen] = set()
@@ -102,6 +136,8 @@ class Server:
         self._server: asyncio.AbstractServer | None = None
         self._address: Address | None = None
         self._why: str | None = None
+        self._past: asyncio.Task[bytes] | None = None
+        self._past_s = 0.0
 
     @property
     def screens(self) -> int:
@@ -115,13 +151,13 @@ class Server:
                 await _clear_stale_socket(address.path)
                 old = os.umask(0o177)
                 try:
-                    self._server = await asyncio.start_unix_server(self._accept, address.path)
+                    self._server = await asyncio.start_unix_server(self._accept, address.path, backlog=MAX_SCREENS)
                 finally:
                     os.umask(old)
             else:
-                self._server = await asyncio.start_server(self._accept, "127.0.0.1", address.port)
+                self._server = await asyncio.start_server(self._accept, "127.0.0.1", address.port, backlog=MAX_SCREENS)
         except OSError as error:
-            raise LinkError(f"cannot listen at {address.path or address.port}: {error.strerror or error}") from error
+            raise LinkError(f"cannot listen at {address.place}: {error.strerror or error}") from error
 
     def publish(self, frame: Frame) -> None:
         self._latest = frame
@@ -140,7 +176,7 @@ class Server:
             screen.wake.set()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=1.0)
-        for task in self._tasks:
+        for task in (*self._tasks, *(() if self._past is None else (self._past,))):
             task.cancel()
         await asyncio.sleep(0)  # aborted transports close their sockets
         if self._address is not None and self._address.path is not None:
@@ -150,12 +186,15 @@ class Server:
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
+        if len(self._tasks) >= MAX_SCREENS:
+            writer.transport.abort()
+            return
         self._tasks.add(task)
         screen = _Screen()
         reading: asyncio.Task[None] | None = None
         try:
             if self._address is not None and self._address.path is None:
-                given = await asyncio.wait_for(reader.readexactly(TOKEN_BYTES * 2), 5.0)
+                given = await asyncio.wait_for(reader.readexactly(TOKEN_BYTES * 2), TOKEN_S)
                 if not hmac.compare_digest(given, self._address.token.encode()):
                     return
             self._screens.add(screen)
@@ -173,19 +212,37 @@ class Server:
 
     async def _send_frames(self, writer: asyncio.StreamWriter, screen: _Screen, reading: asyncio.Task[None]) -> None:
         writer.transport.set_write_buffer_limits(high=0)  # drain() waits until the kernel has taken all of it
-        await self._send(writer, _packet(Past(self._history())))
+        await self._send(writer, await self._past_packet())
         while not reading.done():
             screen.wake.clear()
             latest = self._latest
             if latest is not None and latest.number != screen.number:
                 screen.number = latest.number
                 if self._encoded is None:
-                    self._encoded = _packet(Shown(latest))
+                    self._encoded = packet(Shown(latest))
                 await self._send(writer, self._encoded)
             if self._why is not None:
-                await self._send(writer, _packet(Goodbye(self._why)))
+                await self._send(writer, packet(Goodbye(self._why)))
                 return
             await screen.wake.wait()
+
+    async def _past_packet(self) -> bytes:
+        """One encoding for all who attach within a second."""
+        now_s = asyncio.get_running_loop().time()
+        if self._past is None or (self._past.done() and now_s - self._past_s >= PAST_S):
+            self._past, self._past_s = asyncio.create_task(self._encode_past()), now_s
+        return await asyncio.shield(self._past)
+
+    async def _encode_past(self) -> bytes:
+        """As ``packet(Past(history))``, in turns: encoding a full one at once would make messages of venues late."""
+        history = await self._history()
+        series: dict[str, msgspec.Raw] = {}
+        for number, (name, values) in enumerate(history.series.items()):
+            series[name] = msgspec.Raw(_encode(values))
+            if number % SERIES_AT_ONCE == 0:
+                await asyncio.sleep(0)
+        held = {"end_ns": history.end_ns, "step_s": history.step_s, "series": series}
+        return _framed(_encode({"type": Past.__name__, "history": held}))
 
     async def _send(self, writer: asyncio.StreamWriter, data: bytes) -> None:
         writer.write(data)
@@ -194,7 +251,8 @@ class Server:
     async def _read_commands(self, reader: asyncio.StreamReader, screen: _Screen) -> None:
         try:
             while True:
-                self._command(_decode_command(await _read(reader, MAX_COMMAND_BYTES)))
+                self._command(_decode_command(await read_packet(reader, MAX_COMMAND_BYTES)))
+                await asyncio.sleep(COMMAND_PAUSE_S)
         except (OSError, LinkError, asyncio.IncompleteReadError, msgspec.MsgspecError):
             screen.wake.set()  # so that ``_send_frames`` notices that no more commands come
 
@@ -210,52 +268,3 @@ async def _clear_stale_socket(path: str) -> None:
         return
     writer.close()
     raise LinkError(f"another collector already listens at {path}")
-
-
-class Attachment:
-    """A screen's end of the link; implements the screen's ``Source``."""
-
-    def __init__(self, address: Address, patience_s: float = 10.0) -> None:
-        self._address = address
-        self._patience_s = patience_s
-        self._writer: asyncio.StreamWriter | None = None
-
-    async def messages(self) -> AsyncIterator[Message]:
-        """History first, then frames as they come; ends after Goodbye. Raises LinkError when nobody answers."""
-        reader, writer = await self._connect()
-        self._writer = writer
-        try:
-            while True:
-                message = _decode_message(await _read(reader, MAX_MESSAGE_BYTES))
-                yield message
-                if isinstance(message, Goodbye):
-                    return
-        except (OSError, asyncio.IncompleteReadError):
-            yield Goodbye("the collector's process has ended")
-        except msgspec.MsgspecError as error:
-            raise LinkError("the collector speaks another version of the protocol") from error
-        finally:
-            self._writer = None
-            writer.transport.abort()
-
-    async def send(self, command: Command) -> None:
-        """Dropped when the link is down: the screen shows that by itself."""
-        if self._writer is not None:
-            self._writer.write(_packet(command))
-            with contextlib.suppress(OSError):
-                await self._writer.drain()
-
-    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + self._patience_s
-        while True:
-            try:
-                if self._address.path is not None:
-                    return await asyncio.open_unix_connection(self._address.path)
-                reader, writer = await asyncio.open_connection("127.0.0.1", self._address.port)
-                writer.write(self._address.token.encode())
-                return reader, writer
-            except OSError as error:
-                if loop.time() >= deadline:
-                    raise LinkError(f"no collector answers at {self._address.path or self._address.port}") from error
-                await asyncio.sleep(0.02)

@@ -7,25 +7,25 @@ import sys
 
 from feeds.config import paths
 from feeds.config.checks import ConfigError
-from feeds.publish import link
-from tui.commands.screen import configuration, show_screen
+from feeds.publish import attachment, link
+from tui.commands.screen import configuration, has_terminal, show_screen
+
+PATIENCE_S = 1.0
+"""It has just answered."""
 
 
 def run(options: argparse.Namespace) -> int:
     """``detour attach``: without an address, the only collector that runs here."""
+    if not has_terminal():
+        return 2
     try:
-        address = link.parse_address(options.address) if options.address else _only_collector()
         read = configuration(None)
+        if options.address:
+            address = link.parse_address(options.address)
+        else:
+            address = attachment.only_collector(paths.runtime_dirs())
+        attachment.check(address)
     except (link.LinkError, ConfigError) as error:
         print(f"detour: {error}", file=sys.stderr)
         return 2
-    return show_screen(address, read)
-
-
-def _only_collector() -> link.Address:
-    found = sorted(paths.runtime_dir().glob("*.sock"))
-    if len(found) == 1:
-        return link.Address(path=str(found[0]))
-    if not found:
-        raise link.LinkError("no collector runs here: start one with 'detour log --serve'")
-    raise link.LinkError("several collectors run here, name one: " + ", ".join(str(path) for path in found))
+    return show_screen(attachment.Attachment(address, PATIENCE_S), read)

@@ -9,8 +9,9 @@ from pathlib import Path
 from feeds import child_process
 from feeds.config import paths
 from feeds.publish import link
+from feeds.publish.attachment import Attachment
 from feeds.transport.proxies import check_road
-from tui.commands.screen import configuration, show_screen
+from tui.commands.screen import configuration, has_terminal, show_screen
 
 
 def run(options: argparse.Namespace) -> int:
@@ -29,10 +30,13 @@ def run(options: argparse.Namespace) -> int:
     except ValueError as error:  # a sentence about the file, the watchlist, proxies, certificates or the scenario
         print(f"detour: {error}", file=sys.stderr)
         return 2
-    if not sys.stdout.isatty():
-        print("detour: the live screen needs a terminal; use 'detour log' to measure without one", file=sys.stderr)
+    if not has_terminal():
         return 2
-    address = link.new_address(paths.runtime_dir())
+    try:
+        address = link.new_address(*paths.runtime_dirs())
+    except link.LinkError as error:
+        print(f"detour: {error}", file=sys.stderr)
+        return 2
     arguments = ["--link", str(address), "--speed", str(getattr(options, "speed", 1.0))]
     if path is not None:
         arguments += ["--config", str(path)]
@@ -41,4 +45,4 @@ def run(options: argparse.Namespace) -> int:
     if simulated is not None:
         arguments += ["--sim", simulated]
     with child_process.logged("feeds.collector.main", arguments, paths.state_dir() / "collector.log"):
-        return show_screen(address, read)
+        return show_screen(Attachment(address), read)

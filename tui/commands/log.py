@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 
 from msgspec import structs
 
@@ -14,8 +15,12 @@ from tui.commands.headless import collector_options
 
 def run(options: argparse.Namespace) -> int:
     address = None
-    if options.serve is not None:
-        address = link.parse_address(options.serve) if options.serve else link.new_address(paths.runtime_dir())
+    try:
+        if options.serve is not None:
+            address = link.parse_address(options.serve) if options.serve else link.new_address(*paths.runtime_dirs())
+    except link.LinkError as error:
+        print(f"detour: {error}", file=sys.stderr)
+        return 2
     return main.run(
         structs.replace(
             collector_options(options),

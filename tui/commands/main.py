@@ -6,11 +6,13 @@ is known: ``detour --help`` must answer at once.
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
 from collections.abc import Sequence
 
+from feeds import stdio
 from tui.commands.parser import build_parser
 
 _MODULES: dict[str | None, str] = {
@@ -26,21 +28,37 @@ _MODULES: dict[str | None, str] = {
 """By command, the module in ``tui.commands`` whose ``run(options)`` carries it out and returns the exit code."""
 
 
+_DISK_ERRORS = (errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EFBIG) if hasattr(errno, "EDQUOT") else (errno.ENOSPC,)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
-    options = build_parser().parse_args(argv)
+    stdio.occupy()
     try:
-        command = importlib.import_module(f"tui.commands.{_MODULES[options.command]}")
-        return int(command.run(options))
+        try:
+            options = build_parser().parse_args(argv)
+            command = importlib.import_module(f"tui.commands.{_MODULES[options.command]}")
+            return int(command.run(options))
+        finally:
+            sys.stdout.flush()  # here, where an error has a sentence, and not when the interpreter ends
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
+        # the reader has what it wanted (``detour venues | head``): that is no failure
         _silence_stdout()
         return 0
+    except OSError as error:
+        if error.errno not in _DISK_ERRORS:
+            raise
+        _silence_stdout()
+        print(f"detour: stdout: {error.strerror}", file=sys.stderr)
+        return 1
 
 
 def _silence_stdout() -> None:
-    """The reader of our stdout has gone (``detour log | head``): no traceback at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    """What is still in its buffer cannot be written: no traceback at exit."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, sys.stdout.fileno())
+    os.close(null)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import msgspec
 from feeds.config.known import everything_known
 from feeds.config.load import Config, load_config
 from feeds.publish import link
+from feeds.publish.attachment import Attachment
 
 
 def configuration(path: Path | None) -> Config:
@@ -24,11 +25,19 @@ def configuration(path: Path | None) -> Config:
     return load_config(path, msgspec.structs.replace(known, actions=ACTIONS, themes=PALETTES))
 
 
-def show_screen(address: link.Address, user: Config) -> int:
+def has_terminal() -> bool:
+    """Says what to do where there is none. Keys are read from stdin and the screen is drawn on stderr."""
+    if all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
+        return True
+    print("detour: the live screen needs a terminal; use 'detour log' to measure without one", file=sys.stderr)
+    return False
+
+
+def show_screen(collector: Attachment, user: Config) -> int:
     from tui.app import run  # Textual: only once it is needed
 
     try:
-        return run(link.Attachment(address), theme=user.theme, keys=dict(user.keys))
+        return run(collector, theme=user.theme, keys=dict(user.keys))
     except link.LinkError as error:
         print(f"detour: {error}", file=sys.stderr)
         return 1

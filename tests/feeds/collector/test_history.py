@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from feeds.collector.history import FrameHistory
 from feeds.link_messages import HISTORY_S
 from tests.feeds.frames import SECOND_NS, T0_NS, frame, pair_row
@@ -19,22 +21,36 @@ def keeper_of(*seconds: float) -> FrameHistory:
 SPREAD = "spread:binance.linear:BTC/USDT:USDT"
 
 
+def held(keeper: FrameHistory) -> dict[str, list[float | None]]:
+    return asyncio.run(keeper.history()).series
+
+
+async def test_what_is_added_while_it_is_handed_out_changes_nothing_of_it() -> None:
+    keeper = keeper_of(*range(100))
+    handing_out = asyncio.create_task(keeper.history())
+    await asyncio.sleep(0)
+    keeper.add(frame(100, T0_NS + 100 * SECOND_NS))
+    history = await handing_out
+    assert {len(values) for values in history.series.values()} == {100}
+    assert history.end_ns == T0_NS + 99 * SECOND_NS
+
+
 def test_one_step_a_second_oldest_first() -> None:
-    history = keeper_of(0, 0.25, 0.5, 1.0, 1.25, 2.0).history()
+    history = asyncio.run(keeper_of(0, 0.25, 0.5, 1.0, 1.25, 2.0).history())
     assert history.series[SPREAD] == [0.0, 1.0, 2.0]
     assert history.end_ns == T0_NS + 2 * SECOND_NS
 
 
 def test_a_stall_of_ours_leaves_a_hole_not_a_line() -> None:
-    assert keeper_of(0, 1, 4.2).history().series[SPREAD] == [0.0, 1.0, None, None, 4.2]
+    assert held(keeper_of(0, 1, 4.2))[SPREAD] == [0.0, 1.0, None, None, 4.2]
 
 
 def test_no_more_than_half_an_hour_is_kept() -> None:
-    series = keeper_of(*range(HISTORY_S + 10)).history().series[SPREAD]
+    series = held(keeper_of(*range(HISTORY_S + 10)))[SPREAD]
     assert len(series) == HISTORY_S and series[0] == 10.0 and series[-1] == HISTORY_S + 9.0
 
 
 def test_a_stale_pair_leaves_no_figure() -> None:
     keeper = keeper_of(0)
     keeper.add(frame(1, T0_NS + SECOND_NS, pairs=(pair_row(state="stale"),)))
-    assert keeper.history().series[SPREAD] == [0.0, None]
+    assert held(keeper)[SPREAD] == [0.0, None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import msgspec
 import pytest
 
 from feeds.frame import Depth
-from feeds.publish.jsonl import LogFile
+from feeds.publish.log_file import LogFile
 from tests.feeds.frames import SECOND_NS, T0_NS, frame, pair_row, route_row
 
 
@@ -22,7 +23,7 @@ def log_of(path: Path, *frames: Any, every_s: float = 1.0) -> list[dict[str, Any
     log = LogFile(str(path), every_s, "0.1.0")
     for one in frames:
         log.frame(one)
-    log.close()
+    assert asyncio.run(log.close()) == (0, "nothing was taken")
     return written(path)
 
 

@@ -10,15 +10,21 @@ from pathlib import Path
 
 import pytest
 
-from feeds.link_messages import Command, Goodbye, History, Message, Past, Shown, UseHome, UseOrder
-from feeds.publish.link import Address, Attachment, LinkError, Server, new_address, parse_address
+from feeds.link_messages import Command, Goodbye, History, Past, Shown, UseHome, UseOrder
+from feeds.publish import link
+from feeds.publish.attachment import Attachment
+from feeds.publish.link import Address, LinkError, Server, new_address, parse_address
 from tests.feeds.frames import frame
 
 HISTORY = History(end_ns=5, step_s=1.0, series={"rest:binance.linear": [None, 1.5]})
 
 
+async def the_history() -> History:
+    return HISTORY
+
+
 def a_server(commands: list[Command] | None = None) -> Server:
-    return Server(lambda: HISTORY, (commands if commands is not None else []).append)
+    return Server(the_history, (commands if commands is not None else []).append)
 
 
 @contextlib.asynccontextmanager
@@ -121,12 +127,15 @@ async def test_garbage_from_a_client_ends_only_its_own_link(tmp_path: Path) -> N
         assert isinstance(await anext(good), Shown)
 
 
-async def test_a_wrong_token_sees_nothing() -> None:
+async def test_a_wrong_token_sees_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(link, "TOKEN_S", 0.2)
     port = _free_port()
     async with serving(Address(port=port, token="ab" * 32)) as server:
         server.publish(frame(1))
-        received: list[Message] = [m async for m in Attachment(Address(port=port, token="cd" * 32)).messages()]
-        assert [type(m) for m in received] == [Goodbye]
+        for token in ("cd" * 32, "", "short", "x" * 100_000):
+            with pytest.raises(LinkError, match="the token is wrong"):
+                await asyncio.wait_for(anext(Attachment(Address(port=port, token=token)).messages()), 5.0)
+        assert server.screens == 0
 
 
 async def test_the_socket_is_private_and_a_stale_one_is_replaced(tmp_path: Path) -> None:
