@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint types imports unit witness bench scenarios scenarios-short screenshots lock clean
+.PHONY: demo test lint types imports unit witness bench hostile scenarios scenarios-short screenshots lock clean
 
 demo: $(READY)  ## the live screen on the simulated venues
 	@$(BIN)/detour demo --scenario 1011
@@ -26,6 +26,9 @@ unit: $(READY)
 
 bench: $(READY) witness  ## figures as ratios, measured in one run
 	@$(BIN)/python -m tests.bench
+
+hostile: $(READY)  ## what needs root, network namespaces or minutes; a test that cannot run says why
+	$(BIN)/pytest -n 0 --timeout 300 -rs tests/hostile
 
 scenarios: $(READY)  ## every incident through the whole product, compared with its truth
 	$(BIN)/python -m tests.scenarios

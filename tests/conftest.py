@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
+
+HOSTILE = Path(__file__).parent / "hostile"
 
 LONG = (
     "tests/feeds/foreign/test_every_venue.py",
@@ -20,6 +23,12 @@ LONG = (
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """Of ``-n auto``."""
     return (os.cpu_count() or 1) + 1
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """``tests/hostile`` needs root and minutes: it runs only when it is named (``make hostile``)."""
+    named = any("hostile" in argument for argument in config.args)
+    return True if collection_path == HOSTILE and not named else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
