@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import signal
 import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import ClassVar
@@ -16,6 +13,7 @@ from textual.screen import Screen
 from feeds.link_messages import Command
 from tui.bindings import remapped
 from tui.command_palette import DetourCommands
+from tui.ending import Ending
 from tui.frame_source import FrameSource
 from tui.presenter import Presenter
 from tui.screens.dashboard import DashboardScreen
@@ -47,6 +45,7 @@ class DetourApp(App[int]):
         """``theme``: of ``tui.theme.PALETTES``, dark by default. ``keys``: action id to key, over the table's."""
         super().__init__()
         self._source = source
+        self.ending = Ending(lambda: self.exit(0))
         self.keys = remapped(keys or {})
         self.fault: Exception | None = None
         """What the source raised; ``run`` raises it again."""
@@ -65,16 +64,8 @@ class DetourApp(App[int]):
         self.run_worker(self._receive_messages(), name="frames")
         self.set_interval(_TICK_S, self.draw)
         if not self.is_headless:
-            self._end_by_signals()
-
-    def _end_by_signals(self) -> None:
-        """SIGTERM, SIGHUP and SIGINT close the app as ``q`` does: the terminal is given back as it was."""
-        loop = asyncio.get_running_loop()
-        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-            number = getattr(signal, name, None)
-            if number is not None:
-                with contextlib.suppress(NotImplementedError, RuntimeError):  # Windows
-                    loop.add_signal_handler(number, self.exit, 0)
+            self.ending.listen()
+            self.set_interval(_TICK_S, self.ending.look)
 
     async def _receive_messages(self) -> None:
         """Reads until the source ends. A broken link is shown on the screen; it does not end the app."""
@@ -151,7 +142,10 @@ class DetourApp(App[int]):
 def run(source: FrameSource, *, theme: str | None = None, keys: Mapping[str, str] | None = None) -> int:
     """Show the screen until the user quits; the process's exit code. Raises what the source raised, OSError aside."""
     app = DetourApp(source, theme=theme, keys=keys)
-    app.run()
+    try:
+        app.run()
+    finally:
+        app.ending.done()
     if app.fault is not None:
         raise app.fault
     return app.return_value if app.return_value is not None else app.return_code or 0

@@ -83,7 +83,10 @@ def _is_news(record: logging.LogRecord) -> bool:
 async def _serve(scenario: Scenario, venues: Sequence[str], options: argparse.Namespace) -> int:
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is None or (name == "SIGHUP" and signal.getsignal(number) == signal.SIG_IGN):  # nohup
+            continue
         # Windows has no loop signal handlers; there KeyboardInterrupt ends the run
         with contextlib.suppress(NotImplementedError):
             loop.add_signal_handler(number, ended.set)

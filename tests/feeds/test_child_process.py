@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -72,3 +74,40 @@ def test_the_log_of_a_child_that_ended_with_us_is_not_shown(module: Path, capsys
     with child_process.logged("child_of_test", [], module.parent / "child.log"):
         pass
     assert capsys.readouterr().err == ""
+
+
+def test_a_log_that_cannot_be_written_is_no_reason_not_to_start(
+    module: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    module.write_text(BROKEN)
+    (module.parent / "file").write_text("")
+    with child_process.logged("child_of_test", [], module.parent / "file" / "logs" / "child.log"):
+        time.sleep(1.5)
+    assert capsys.readouterr().err == "first\nno such thing\n"
+
+
+def test_what_a_child_says_into_a_stderr_that_is_full_holds_nobody(module: Path, tmp_path: Path) -> None:
+    module.write_text("import sys; print('ready', flush=True); sys.stderr.write('x' * 2_000_000)")
+    script = tmp_path / "parent.py"
+    script.write_text(
+        "import asyncio\nfrom feeds import child_process\n"
+        "async def main():\n"
+        "    child, _ = await child_process.start_ready('child_of_test', [])\n"
+        "    print(await child.wait())\n"
+        "asyncio.run(main())\n"
+    )
+    reader, writer = os.pipe()  # read by nobody
+    parent = subprocess.Popen(
+        [sys.executable, str(script)],
+        stdout=subprocess.PIPE,
+        stderr=writer,
+        env={**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{Path(child_process.__file__).parents[1]}"},
+    )
+    try:
+        out, _ = parent.communicate(timeout=20.0)
+    finally:
+        parent.kill()
+        parent.wait()
+        os.close(reader)
+        os.close(writer)
+    assert out == b"0\n" and parent.returncode == 0

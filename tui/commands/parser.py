@@ -75,14 +75,22 @@ def build_parser() -> argparse.ArgumentParser:
     demo.add_argument("--scenario", metavar="NAME|FILE", default=DEMO_SCENARIO, help=f"default {DEMO_SCENARIO}")
     demo.add_argument("--speed", type=_positive, metavar="X", default=1.0, help="run the scenario X times as fast")
 
-    log = commands.add_parser("log", parents=[_common(sim=True)], help="measure without a screen; JSON lines out")
-    log.add_argument("--out", metavar="PATH|-", default="-", help="append to this file; - is stdout (default)")
+    log = commands.add_parser(
+        "log",
+        parents=[_common(sim=True)],
+        help="measure without a screen; JSON lines out",
+        epilog="SIGHUP opens the file again. Exit code: 0 ended as told, or nobody reads stdout any more; "
+        "1 the last rows could not be written; 2 bad input.",
+    )
+    log.add_argument("--out", metavar="PATH|-", default="-", help="append to this file or FIFO; - is stdout (default)")
     log.add_argument("--for", dest="for_s", type=_duration, metavar="TIME", help="end after 60s, 5m, 1h30m")
     log.add_argument("--every", type=_duration, metavar="TIME", default=1.0, help="between rows (default 1s)")
     log.add_argument("--serve", nargs="?", const="", metavar="ADDRESS", help="let screens attach meanwhile")
 
     attach = commands.add_parser("attach", help="the screen on a collector that runs elsewhere on this machine")
-    attach.add_argument("address", nargs="?", metavar="ADDRESS", help="what 'detour log --serve' printed")
+    attach.add_argument(
+        "address", nargs="?", metavar="ADDRESS", help="what 'detour log --serve' printed (default: the only one)"
+    )
 
     advise = commands.add_parser(
         "advise",

@@ -14,17 +14,20 @@ from pathlib import Path
 
 import pytest
 
-from tests.tui.commands.test_listeners import Place, ended, until
+from tests.tui.commands.test_listeners import END_S, MARGIN_S, Place, ended, until
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="pseudo terminals")
 
+PLAIN = "import sys; from tui.commands.main import main; sys.exit(main(sys.argv[1:]))"
+CONTROLLING = "import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); " + PLAIN
+"""As in a window: the kernel sends SIGHUP when it closes."""
 ALTERNATE_SCREEN, MOUSE, CURSOR = b"\x1b[?1049", b"\x1b[?1000", b"\x1b[?25"
 
 
 class Screen:
     """A command whose three handles are a pseudo terminal."""
 
-    def __init__(self, place: Place, *arguments: str) -> None:
+    def __init__(self, place: Place, *arguments: str, controlling: bool = True) -> None:
         import pty
         import termios
 
@@ -33,7 +36,7 @@ class Screen:
         self.before = termios.tcgetattr(self.slave)
         self.text = b""
         self.process = subprocess.Popen(
-            place.command(*arguments)[:1] + place.command(*arguments)[3:],  # warnings of libraries are no errors here
+            [sys.executable, "-c", CONTROLLING if controlling else PLAIN, *place.command(*arguments)[5:]],
             stdin=self.slave,
             stdout=self.slave,
             stderr=self.slave,
@@ -41,11 +44,13 @@ class Screen:
             start_new_session=True,
         )
         place.started.append(self.process)
+        self.reading = threading.Event()
+        self.reading.set()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
     def _read(self) -> None:
-        while True:
+        while self.reading.wait():
             try:
                 data = os.read(self.master, 1 << 16)
             except OSError:
@@ -71,10 +76,10 @@ def place() -> Iterator[Place]:
                 process.wait()
 
 
-def attached(place: Place) -> Screen:
+def attached(place: Place, controlling: bool = True) -> Screen:
     collector = place.start("log", "--serve", "--out", str(place.folder / "rows"))
     until(lambda: "detour attach" in place.said())
-    screen = Screen(place, "attach")
+    screen = Screen(place, "attach", controlling=controlling)
     until(lambda: b"okx.linear" in screen.text)
     assert collector.poll() is None
     return screen
@@ -91,17 +96,26 @@ def test_a_signal_ends_the_screen_and_the_terminal_is_as_before(place: Place, na
     assert place.started[0].poll() is None  # the collector goes on
 
 
-def test_a_terminal_that_is_closed_ends_the_screen(place: Place) -> None:
-    screen = attached(place)
+@pytest.mark.parametrize("controlling", [True, False])
+def test_a_terminal_that_is_closed_ends_the_screen_with_a_signal_or_without(place: Place, controlling: bool) -> None:
+    screen = attached(place, controlling)
     os.close(screen.slave)
     os.close(screen.master)
-    screen.process.wait(6.0)
+    screen.process.wait(END_S + MARGIN_S)
     assert place.started[0].poll() is None
 
 
+def test_a_terminal_that_takes_nothing_does_not_hold_the_end(place: Place) -> None:
+    screen = attached(place)
+    screen.reading.clear()  # and its buffer fills up
+    time.sleep(3.0)
+    screen.process.send_signal(signal.SIGTERM)
+    screen.process.wait(END_S + MARGIN_S)
+
+
 def test_the_children_of_a_screen_end_with_it(place: Place) -> None:
-    screen = Screen(place, "demo", "--scenario", "calm")
-    until(lambda: b"okx.linear" in screen.text, 60.0)
+    screen = Screen(place, "--config", str(place.folder / "config.toml"))
+    until(lambda: b"okx.linear" in screen.text)
     children = _descendants(screen.process.pid)
     assert children
     screen.process.send_signal(signal.SIGTERM)
