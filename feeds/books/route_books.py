@@ -193,6 +193,26 @@ class RouteBooks:
             pair.synced_before = True
         return outcome
 
+    def adjust(self, instruments: Sequence[Instrument]) -> None:
+        """The same instruments with other figures, none of which a book depends on."""
+        self.instruments = {i.symbol: i for i in instruments}
+        for instrument in instruments:
+            self.pairs[instrument.symbol].book.instrument = instrument
+
+    def inherit(self, old: RouteBooks) -> None:
+        """Take over counters, and of each pair what is no book and may come rarely."""
+        self.gaps += old.gaps
+        self.resyncs += old.resyncs
+        self.garbled += old.garbled
+        self.unknown += old.unknown
+        for symbol, before in old.pairs.items():
+            pair = self.pairs.get(symbol)
+            if pair is not None:
+                pair.mark = pair.mark or before.mark
+                pair.last_trade = pair.last_trade or before.last_trade
+                pair.trades += before.trades
+                pair.liquidations.extendleft(reversed(before.liquidations))
+
     def disconnected(self, symbols: Sequence[str]) -> None:
         """Their socket is lost: what the books hold is no longer the venue's book."""
         for symbol in symbols:

@@ -48,6 +48,11 @@ FLUSH_S = 0.05
 BEAT_S = 1.0
 HOPELESS_S = 600.0
 """Wait before asking again for what was refused."""
+FIRST_BOOK_S = 30.0
+"""A first book that has not come by then is asked for again; longer each time, up to ``NEXT_BOOK_S``."""
+NEXT_BOOK_S = 120.0
+"""A book that has not changed for so long may have stopped: it is asked for anew. Where it is only quiet, that costs
+one more whole book."""
 MEMORY_BYTES = 3 << 30
 """Limit of address space: a venue that sends without end stops this process only."""
 _CONNECTION = (ccxt.NetworkError, OSError, TimeoutError)
@@ -79,11 +84,31 @@ def host_in(urls: object) -> str:
     return next((host for host in found if host), "")
 
 
+class SilentError(TimeoutError):
+    """What was asked for does not come."""
+
+
+def unsubscribe(exchange: Any, symbol: str) -> None:
+    """Let ccxt forget that it has subscribed to anything of this market: only then does it send the request again.
+
+    ccxt goes by names such as ``orderbook:BTC/USDT`` or ``btcusdt@depth``.
+    """
+    market = (exchange.markets or {}).get(symbol)
+    names = {symbol.lower(), str(market["id"]).lower() if isinstance(market, dict) and market.get("id") else ""} - {""}
+    for client in tuple((getattr(exchange, "clients", None) or {}).values()):
+        for key in [key for key in client.subscriptions if any(name in str(key).lower() for name in names)]:
+            del client.subscriptions[key]
+        for key in [key for key, future in client.futures.items() if future.cancelled()]:
+            del client.futures[key]  # ccxt would wait on it for ever
+
+
 class Watching:
     """One exchange: each symbol's book and trades have their own task, so that one failing symbol harms no other."""
 
     def __init__(self, exchange: Any, probing: Probing, outbox: Outbox, *, own_stamp: bool) -> None:
         self._exchange, self._probing, self._outbox, self._own_stamp = exchange, probing, outbox, own_stamp
+        self._silences: dict[str, int | None] = {}
+        """By symbol: how often in a row its book was asked for and did not come; None: it has come."""
 
     async def run(self, symbols: Sequence[str]) -> None:
         backoff = Backoff(base_s=1.0)
@@ -108,24 +133,46 @@ class Watching:
                     group.create_task(self._repeat(symbol, True, self._trades))
 
     async def _repeat(self, symbol: str, trades: bool, once: Callable[[str], Awaitable[None]]) -> None:
+        """Until our own task is cancelled. What ccxt cancels is lost, and asked for again like all else."""
         backoff = Backoff(base_s=1.0)
+        task = asyncio.current_task()
         while True:
             try:
                 await once(symbol)
                 backoff.forgive()
                 await asyncio.sleep(0)  # otherwise data that is already there would be taken without a pause
+            except asyncio.CancelledError:
+                # ccxt cancels what waits on a connection that it closes, when the book of another market has failed
+                if task is None or task.cancelling():
+                    raise
+                self._failed(symbol, trades, ccxt.NetworkError("ccxt has closed the connection that it came by"))
+                await asyncio.sleep(backoff.delay_s())
             except Exception as error:  # of any kind: it concerns this symbol only, and is tried again
-                if not trades:
-                    self._outbox.forget(symbol)
-                if isinstance(error, _CONNECTION):
-                    if not trades:  # both use one connection; its loss is reported once
-                        self._outbox.add(_lost(symbol, error))
-                else:
-                    self._outbox.add(Refused(symbol=symbol, trades=trades, text=error_text(error)))
+                self._failed(symbol, trades, error)
                 await asyncio.sleep(HOPELESS_S if isinstance(error, _HOPELESS) else backoff.delay_s())
 
+    def _failed(self, symbol: str, trades: bool, error: Exception) -> None:
+        if not trades:
+            self._outbox.forget(symbol)
+        if isinstance(error, _CONNECTION):
+            if not trades:  # both use one connection; its loss is reported once
+                self._outbox.add(_lost(symbol, error))
+        else:
+            self._outbox.add(Refused(symbol=symbol, trades=trades, text=error_text(error)))
+
     async def _book(self, symbol: str) -> None:
-        book = await self._exchange.watch_order_book(symbol)
+        silences = self._silences.get(symbol, 0)
+        patience_s = NEXT_BOOK_S if silences is None else min(FIRST_BOOK_S * 2.0**silences, NEXT_BOOK_S)
+        try:
+            async with asyncio.timeout(patience_s) as patience:
+                book = await self._exchange.watch_order_book(symbol)
+        except TimeoutError:
+            if not patience.expired():
+                raise
+            self._silences[symbol] = min(30, 1 if silences is None else silences + 1)
+            unsubscribe(self._exchange, symbol)
+            raise SilentError(f"no book within {patience_s:g} s") from None
+        self._silences[symbol] = None
         self._outbox.book(book_now(symbol, book, time.time_ns(), time.monotonic_ns(), own_stamp=self._own_stamp))
 
     async def _trades(self, symbol: str) -> None:
@@ -150,6 +197,8 @@ class Watching:
 def _lost(symbol: str | None, error: Exception) -> Lost:
     if certificate_error(error) is not None:
         return Lost(symbol=symbol, text=error_text(error), fault=Fault.CERTIFICATE)
+    if isinstance(error, SilentError):
+        return Lost(symbol=symbol, text=str(error))
     known = isinstance(error, ccxt.DDoSProtection | ccxt.RateLimitExceeded | ccxt.OnMaintenance)
     return Lost(
         symbol=symbol,

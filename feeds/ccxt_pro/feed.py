@@ -55,6 +55,12 @@ class CcxtFeed:
         self._messages = 0
         self._last_data_ns: int | None = None
 
+    def serves(self, instruments: Sequence[Instrument]) -> bool:
+        """ccxt is asked for the same markets by the same names."""
+        known = self.books.instruments
+        same = [(i.symbol, i.venue_id) for i in instruments] == [(i.symbol, i.venue_id) for i in known.values()]
+        return same and all(i.contract_size == known[i.symbol].contract_size for i in instruments)
+
     def begin(self) -> None:
         """A child was told what to watch."""
         channels = (Channel.BOOK, Channel.TRADES)

@@ -79,6 +79,10 @@ class CcxtProRoute:
         self._child.start()
 
     def watch(self, instruments: Sequence[Instrument]) -> None:
+        present = self._feed
+        if present is not None and present.serves(instruments):
+            present.books.adjust(instruments)
+            return
         self._feed = CcxtFeed(self.route, self.venue, self.product, instruments, self._meters, self.offset)
         self._child.follow([i.symbol for i in instruments])
 

@@ -57,10 +57,20 @@ class Supervisor:
                 await self._task
 
     def follow(self, symbols: Sequence[str]) -> None:
-        """Have these watched, by this child and by those after it."""
-        self._symbols = tuple(symbols)
-        if self._pipe is not None:
+        """Have these watched, by this child and by those after it. A child that watches already is replaced: ccxt reads
+        its list of markets once."""
+        before, self._symbols = self._symbols, tuple(symbols)
+        if self._pipe is None:
+            return
+        if before is None:
             self._send_symbols(self._pipe, self._symbols)
+        elif self._task is not None:
+            self._task = asyncio.create_task(self._run_after(self._task))
+
+    async def _run_after(self, other: asyncio.Task[None]) -> None:
+        other.cancel()
+        await asyncio.wait([other])
+        await self._run()
 
     def forgive(self) -> None:
         """The child works: the next failure is the first one again."""

@@ -8,7 +8,7 @@ from feeds.advise.basis import stand_in
 
 
 class RouteListing:
-    """Empty until the route's instruments are known (``update``); after that only ``market_note`` changes."""
+    """Empty until the route's instruments are known (``update``), and again whenever the list has changed."""
 
     def __init__(self, symbols: Sequence[str]) -> None:
         """``symbols``: the watched symbols of the route's product."""
@@ -24,16 +24,15 @@ class RouteListing:
         self._absent: tuple[str, ...] = ()
 
     def update(self, listed: Collection[str], market_note: str) -> bool:
-        """True the first time, when ``chosen`` becomes known."""
+        """True when ``chosen`` is other than before; the first time too."""
         self.market_note = market_note
-        if self.listed is not None:
-            return False
+        before = None if self.listed is None else self.chosen
         self.listed = frozenset(listed)
         found = {symbol: stand_in(symbol, listed) for symbol in self._symbols}
         self.stand_ins = {symbol: own for symbol, own in found.items() if own is not None and own != symbol}
         self.chosen = tuple(own for own in found.values() if own is not None)
         self._absent = tuple(symbol for symbol, own in found.items() if own is None)
-        return True
+        return before != self.chosen
 
     def actual(self, symbol: str) -> str:
         """The route's own symbol for a watched one."""

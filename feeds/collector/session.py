@@ -18,6 +18,7 @@ from feeds.collector.transfer_news import TransferNews
 from feeds.config import paths
 from feeds.config.watchlists import Watchlist, pairs_of
 from feeds.frame import Order
+from feeds.instruments.changes import told
 from feeds.instruments.loader import InstrumentLoader
 from feeds.measure.contract import MonitoredRoute
 from feeds.measure.transfers import RailsWatch
@@ -56,6 +57,12 @@ class WatchSession:
         }
         self.transfers = TransferNews(events)
         self._observe, self._clock = observe, clock
+        self._instruments: dict[str, Mapping[str, Instrument]] = {}
+        """By route: what it lists, as last taken over."""
+        self._watched: dict[str, list[Instrument]] = {}
+        self._basis: dict[str, list[str]] = {}
+        """By spot route: stablecoin pairs that it watches beside the user's."""
+        self._events = events
         self._basis_needed = basis_books.needed(watchlist.symbols, routes.values())
         self._loader = InstrumentLoader(
             routes=tuple(routes),
@@ -114,15 +121,24 @@ class WatchSession:
     # news from what it owns
 
     def _instruments_known(self, route: str, listed: Mapping[str, Instrument], note: str) -> None:
-        """The instruments of a route are known, or the note about them has changed."""
+        """The instruments of a route are known, or have changed, or only the note about them has."""
         listing, measured = self.listings[route], self.routes[route]
-        if not listing.update(listed, note):
-            return
+        before = self._instruments.get(route)
+        self._instruments[route] = listed
+        listing.update(listed, note)
         symbols = list(listing.chosen)
         if measured.product == "spot" and self._basis_needed:
-            symbols += basis_books.pairs_to_watch(self.routes.values(), listed)
+            if before is None:
+                self._basis[route] = basis_books.pairs_to_watch(self.routes.values(), listed)
+            symbols += self._basis[route]
         instruments = self._loader.of(route, list(dict.fromkeys(symbols)))
-        if instruments:
+        watched = self._watched.get(route, [])
+        if before is not None:
+            names = {i.symbol for i in (*watched, *instruments)}
+            for text in told(before, listed, names):
+                self._events.log("markets", route, text)
+        if instruments != watched:
+            self._watched[route] = instruments
             measured.watch(instruments)
 
     def _notices(self, route: str, notices: tuple[StatusNotice, ...]) -> None:

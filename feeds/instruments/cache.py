@@ -192,8 +192,7 @@ async def refresh(
         why = trouble if outcome is None else outcome.error or "what it lists cannot be calculated with"
         failures[route] = why
         if route in found:
-            age = _age(route, found[route].fetched_ns, time.time_ns() if now_ns is None else now_ns)
-            found[route] = msgspec.structs.replace(found[route], note=f"{age}: venue could not be asked.")
+            found[route] = not_asked(found[route], time.time_ns() if now_ns is None else now_ns)
     not_kept = next((each.not_kept for each in outcomes.values() if each.not_kept), "")
     return Refreshed(markets=found, failures=failures, not_kept=not_kept)
 
@@ -221,6 +220,12 @@ async def _ask(job: Job, timeout_s: float, done: Callable[[Outcome], None]) -> t
     finally:
         await child.kill()
     return outcomes, "the process that asks ended early"
+
+
+def not_asked(markets: Markets, now_ns: int) -> Markets:
+    """The same, with a note that the venue could not be asked for newer ones."""
+    age = _age(markets.route, markets.fetched_ns, now_ns)
+    return msgspec.structs.replace(markets, note=f"{age}: venue could not be asked.")
 
 
 def message(outcome: Outcome) -> bytes:

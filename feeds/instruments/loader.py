@@ -8,7 +8,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from feeds.instruments.cache import LIVE, Markets, is_fresh, load_cached, refresh
+import msgspec
+
+from feeds.instruments.cache import LIVE, Markets, is_fresh, load_cached, not_asked, refresh
+from feeds.instruments.changes import believable
 from feeds.model import Instrument
 
 RETRY_S = (5.0, 15.0, 30.0, 60.0, 120.0)
@@ -20,7 +23,8 @@ Ready = Callable[[str, Mapping[str, Instrument], str], None]
 
 
 class InstrumentLoader:
-    """Calls ``ready(route, instruments by symbol, note)`` when a route's are known, and again when the note changes.
+    """Calls ``ready(route, instruments by symbol, note)`` when a route's are known, and again when they or the note
+    change: they are asked for daily.
 
     ``note`` is a sentence for the user, empty when all is well. ``log_event`` gets sentences for the event log.
     """
@@ -41,6 +45,7 @@ class InstrumentLoader:
         self._proxies = proxies
         self._task: asyncio.Task[None] | None = None
         self._known: dict[str, Markets] = {}
+        self._not_kept = ""
 
     def start(self) -> None:
         """``ready`` is called for what the cache holds before this returns; venues are asked in the background."""
@@ -60,6 +65,16 @@ class InstrumentLoader:
 
     def _take(self, found: Mapping[str, Markets]) -> None:
         for route, markets in found.items():
+            known = self._known.get(route)
+            if known is not None and known.fetched_ns > markets.fetched_ns:
+                continue  # what could not be kept on disk is newer than what is there
+            if known is not None and not believable(known.instruments, markets.instruments):
+                count, of = len(markets.instruments), len(known.instruments)
+                self._log_event(
+                    f"{route}: the venue lists {count} of {of} instruments now, which is not believed; "
+                    "the earlier list stays"
+                )
+                markets = msgspec.structs.replace(known, fetched_ns=markets.fetched_ns)
             self._known[route] = markets
             self._ready(route, markets.instruments, markets.note)
 
@@ -81,8 +96,15 @@ class InstrumentLoader:
                 proxies=self._proxies,
                 arrived=lambda m: self._take({m.route: m}),
             )
-            self._take(asked.markets)
+            self._take({route: markets for route, markets in asked.markets.items() if route in asked.failures})
+            if asked.not_kept and not self._not_kept:
+                self._log_event(
+                    f"instruments cannot be kept on disk ({asked.not_kept}): they are asked for again at the next start"
+                )
+            self._not_kept = asked.not_kept
             for route, why in asked.failures.items():
+                if (known := self._known.get(route)) is not None:
+                    self._take({route: not_asked(known, time.time_ns())})
                 kept = "using the cached ones" if route in self._known else "nothing can be watched there yet"
                 self._log_event(f"{route}: the venue could not be asked for its instruments ({why}); {kept}")
             if asked.failures:

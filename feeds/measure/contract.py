@@ -100,7 +100,7 @@ class MonitoredRoute(Protocol):
         """Begin to probe: the line to the venue is measured before its instruments are known."""
 
     def watch(self, instruments: Sequence[Instrument]) -> None:
-        """Open the sockets for these instruments. Called once."""
+        """Watch these instruments from now on. Called again when what the venue lists has changed."""
 
     async def stop(self) -> None: ...
 

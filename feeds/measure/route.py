@@ -9,6 +9,7 @@ from feeds.clock import MS
 from feeds.measure.clock_offset import OffsetEstimator
 from feeds.measure.contract import Hosts, Meters
 from feeds.measure.feed_migration import FeedMigration
+from feeds.measure.renewal import Renewal, same_feed
 from feeds.measure.route_context import RouteContext
 from feeds.measure.route_feed import RouteFeed
 from feeds.model import Instrument, Product
@@ -40,19 +41,44 @@ class RouteMonitor:
         context = RouteContext(
             route=route, venue=venue, product=product, meters=meters, offset=offset, limits=limits, dialler=dialler
         )
-        self._meters = meters
+        self._context, self._meters = context, meters
         self._sampled_ns = meters.clock.monotonic_ns()
         self._migration = FeedMigration(context, self._sampled_ns)
         self._feed = RouteFeed(context, hosts)
         self._dialler = dialler
+        self._renewal: Renewal | None = None
 
     def start(self) -> None:
         self._feed.rest.probe(())
 
     def watch(self, instruments: Sequence[Instrument]) -> None:
-        self._feed.watch(instruments)
+        self._end_renewal()  # what it was to bring is old
+        present = self._feed.instruments
+        if present is None:
+            self._feed.watch(instruments)
+        elif same_feed(present, instruments):
+            self._feed.adjust(instruments)
+        else:
+            self._renewal = Renewal(self._context, self._feed, instruments, self._meters.clock.monotonic_ns())
+
+    def _end_renewal(self) -> None:
+        renewal, self._renewal = self._renewal, None
+        if renewal is not None:
+            renewal.feed.cancel(rest=False)
+
+    def _renew(self, now_ns: int, mono_ns: int, interval_ms: float) -> None:
+        """Let the renewed feed take over once it is ready."""
+        renewal = self._renewal
+        if renewal is None:
+            return
+        renewal.feed.sample(now_ns, mono_ns, max(interval_ms, 1.0))  # says nothing yet, and leaves no backlog
+        if renewal.ready(self._feed, mono_ns):
+            self._renewal = None
+            self._feed = renewal.take_over(self._feed)
 
     async def stop(self) -> None:
+        if self._renewal is not None:
+            await self._renewal.feed.stop()
         await self._feed.stop()
 
     async def request(self, request: RestRequest) -> Answer:
@@ -61,11 +87,16 @@ class RouteMonitor:
     def sample(self) -> None:
         clock = self._meters.clock
         now_ns, mono_ns = clock.time_ns(), clock.monotonic_ns()
-        self._feed = self._migration.follow(self._feed, mono_ns)
+        feed = self._migration.follow(self._feed, mono_ns)
+        if feed is not self._feed:
+            renewal, self._feed = self._renewal, feed
+            if renewal is not None and renewal.feed.instruments is not None:
+                self.watch(renewal.feed.instruments)
         if (notices := self._migration.notices(mono_ns, whole=self._feed.whole)) is not None:
             self._meters.emit(StatusSample(route=self.route, t_ns=now_ns, notices=notices))
         interval_ms = (mono_ns - self._sampled_ns) / MS
         self._sampled_ns = mono_ns
+        self._renew(now_ns, mono_ns, interval_ms)
         if interval_ms > 0:
             self._feed.sample(now_ns, mono_ns, interval_ms)
 

@@ -21,10 +21,11 @@ from feeds.venues.base import ProductFacts
 
 
 class RouteFeed:
-    def __init__(self, context: RouteContext, hosts: Hosts) -> None:
+    def __init__(self, context: RouteContext, hosts: Hosts, rest: RestSide | None = None) -> None:
+        """``rest``: of the feed before, where that one asks the same host."""
         self._context, self.hosts = context, hosts
         self.facts: ProductFacts = context.venue.products[context.product]
-        self.rest = RestSide(context, hosts.rest)
+        self.rest = rest or RestSide(context, hosts.rest)
         self.sockets = RouteSockets(context, hosts.ws)
         self.books: RouteBooks | None = None
         self._tasks = RouteTasks(context)
@@ -50,10 +51,24 @@ class RouteFeed:
         self._sampler = FeedSampler(context.route, books, context.offset)
         self.sockets.open(instruments, books, self.rest, self._tasks)
 
-    def cancel(self) -> None:
-        """End all of it, without waiting."""
+    def adjust(self, instruments: Sequence[Instrument]) -> None:
+        """Take over figures that no socket and no book depends on."""
+        assert self.books is not None
+        if any(new.active != self.books.instruments[new.symbol].active for new in instruments):
+            self.rest.probe(instruments)  # they ask for a market that is traded
+        self.books.adjust(instruments)
+
+    def inherit(self, old: RouteFeed) -> None:
+        """Go on with what ``old`` has counted and keeps, for the same route."""
+        assert self.books is not None and old.books is not None
+        self.books.inherit(old.books)
+        self.sockets.inherit(old.sockets)
+
+    def cancel(self, *, rest: bool = True) -> None:
+        """End all of it, without waiting; or all but its REST side, which another feed uses."""
         self._tasks.cancel()
-        self.rest.cancel()
+        if rest:
+            self.rest.cancel()
 
     async def stop(self) -> None:
         await self._tasks.stop()

@@ -23,6 +23,8 @@ class RouteSockets:
     def __init__(self, context: RouteContext, base_url: str) -> None:
         self._context, self._base_url = context, base_url
         self.streams: list[Stream] = []
+        self._earlier = {"reconnects": 0, "garbled": 0, "unknown": 0}
+        """What earlier sockets of the route have counted."""
 
     def open(self, instruments: Sequence[Instrument], books: RouteBooks, rest: RestSide, tasks: RouteTasks) -> None:
         """``rest`` answers the handshakes of sockets that need a token."""
@@ -100,15 +102,19 @@ class RouteSockets:
 
     @property
     def reconnects(self) -> int:
-        return sum(stream.stats.reconnects for stream in self.streams)
+        return self._earlier["reconnects"] + sum(stream.stats.reconnects for stream in self.streams)
 
     @property
     def garbled(self) -> int:
-        return sum(stream.stats.garbled for stream in self.streams)
+        return self._earlier["garbled"] + sum(stream.stats.garbled for stream in self.streams)
 
     @property
     def unknown(self) -> int:
-        return sum(stream.stats.unknown for stream in self.streams)
+        return self._earlier["unknown"] + sum(stream.stats.unknown for stream in self.streams)
+
+    def inherit(self, old: RouteSockets) -> None:
+        """Go on counting where the route's sockets before these stopped."""
+        self._earlier = {"reconnects": old.reconnects, "garbled": old.garbled, "unknown": old.unknown}
 
 
 class _SocketEvents:

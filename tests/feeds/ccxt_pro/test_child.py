@@ -13,11 +13,12 @@ from typing import Any
 import ccxt
 import pytest
 
-from feeds.ccxt_pro.child import Watching, exchange_of, listen, send
+from feeds.ccxt_pro.child import Watching, exchange_of, listen, send, unsubscribe
 from feeds.ccxt_pro.messages import BookNow, ChildCommand, Follow, Job, Lost, Probed, Refused, TradeNow, Unframer, frame
 from feeds.ccxt_pro.outbox import Outbox
 from feeds.ccxt_pro.probing import Probing, fault_of
 from feeds.model import Fault
+from feeds.transport.backoff import Backoff
 from tests.feeds.loopback import Samples
 
 BOOK = {"bids": [[1.0, 1.0]], "asks": [[2.0, 1.0]], "nonce": 1, "timestamp": None}
@@ -112,6 +113,77 @@ async def test_markets_that_cannot_be_loaded_are_asked_for_again() -> None:
     exchange.on_load = [ccxt.OnMaintenance("until noon")]
     (lost,) = await watched(exchange, GOOD)
     assert lost.fault is Fault.MAINTENANCE
+
+
+class Dropping(Exchange):
+    """As ccxt does when one market's book fails: the futures of its neighbours are cancelled, not failed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: dict[str, int] = {}
+
+    async def watch_order_book(self, symbol: str) -> dict[str, Any]:
+        count = self.asked[symbol] = self.asked.get(symbol, 0) + 1
+        if symbol == CUT and count % 2 == 0:
+            dropped = asyncio.get_running_loop().create_future()
+            dropped.cancel()
+            await dropped
+        return await super().watch_order_book(GOOD)
+
+
+async def test_what_ccxt_cancels_is_lost_and_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("feeds.ccxt_pro.child.Backoff", lambda base_s: Backoff(base_s=0.001))
+    exchange = Dropping()
+    said = await watched(exchange, GOOD, CUT)
+    lost = [word for word in said if isinstance(word, Lost)]
+    assert {word.symbol for word in lost} == {CUT} and "closed" in lost[0].text and not lost[0].gap
+    assert exchange.asked[CUT] > 4, "its task goes on"
+    assert {word.symbol for word in said if isinstance(word, BookNow)} >= {GOOD}
+
+
+class Mute(Exchange):
+    """Answers for some books only, or not any more; holds subscriptions as ccxt's clients do."""
+
+    def __init__(self, first: int = 0) -> None:
+        super().__init__()
+        self.markets = {CUT: {"id": "CUTUSDT"}, GOOD: {"id": "BTCUSDT"}}
+        waiting = asyncio.get_running_loop().create_future()
+        waiting.cancel()
+        self.client = SimpleNamespace(
+            subscriptions={"orderbook:CUT/USDT": True, "cutusdt@depth": True, "orderbook:BTC/USDT": True},
+            futures={"orderbook:CUT/USDT": waiting, "orderbook:BTC/USDT": asyncio.get_running_loop().create_future()},
+        )
+        self.clients = {"ws://x": self.client}
+        self.asked, self._first = 0, first
+
+    async def watch_order_book(self, symbol: str) -> dict[str, Any]:
+        if symbol == CUT:
+            self.asked += 1
+            if self.asked > self._first:
+                await asyncio.Event().wait()
+        return await super().watch_order_book(GOOD)
+
+
+@pytest.mark.parametrize("first", [0, 3])
+async def test_a_book_that_never_comes_or_stops_is_said_and_asked_for_again(
+    monkeypatch: pytest.MonkeyPatch, first: int
+) -> None:
+    monkeypatch.setattr("feeds.ccxt_pro.child.FIRST_BOOK_S", 0.01)
+    monkeypatch.setattr("feeds.ccxt_pro.child.NEXT_BOOK_S", 0.02)
+    monkeypatch.setattr("feeds.ccxt_pro.child.Backoff", lambda base_s: Backoff(base_s=0.001))
+    exchange = Mute(first)
+    said = await watched(exchange, GOOD, CUT)
+    lost = [word for word in said if isinstance(word, Lost) and word.symbol == CUT]
+    assert lost[0].text.startswith("no book within 0.0")
+    assert exchange.asked > first + 1
+    assert not [key for key in exchange.client.subscriptions if "cut" in key.lower()]
+
+
+async def test_what_ccxt_has_subscribed_to_of_one_market_is_forgotten() -> None:
+    exchange = Mute()
+    unsubscribe(exchange, CUT)
+    # otherwise ccxt would send nothing, and wait for the same answer
+    assert set(exchange.client.subscriptions) == set(exchange.client.futures) == {"orderbook:BTC/USDT"}
 
 
 async def probed(exchange: Exchange, symbol: str | None = None, times: int = 1) -> list[Probed]:

@@ -262,3 +262,24 @@ async def test_what_nobody_asked_for_is_counted() -> None:
     await pipe.say(rig.book("DOGE/USDT"))
     assert (rig.watch.unknown, rig.watch.garbled) == (1, 3)
     await rig.watch.stop()
+
+
+async def test_a_changed_list_is_watched_by_a_new_process_and_changed_figures_by_the_same() -> None:
+    rig = Rig()
+    first = await rig.begin()
+    await first.say(rig.book())
+    btc, eth, sol = (instrument(ROUTE, symbol=s, venue_id=s, settle=None) for s in (BTC, ETH, "SOL/USDT"))
+    cheaper = msgspec.structs.replace(btc, taker_fee=0.0001)
+    rig.watch.watch([cheaper, eth])
+    assert rig.synced()[BTC] and rig.watch.books is not None
+    assert rig.watch.books.pairs[BTC].book.instrument == cheaper
+    assert len(rig.pipes) == 1 and not first.ended
+
+    rig.watch.watch([cheaper, eth, sol])
+    await rig.until(lambda: len(rig.pipes) == 2 and len(rig.pipes[1].sent) == 2)
+    assert first.ended and rig.pipes[1].sent[1] == Follow((BTC, ETH, "SOL/USDT"))
+    await rig.pipes[1].say(Beat(lag_ms=0.1), rig.book("SOL/USDT"))
+    assert rig.synced() == {BTC: False, ETH: False, "SOL/USDT": True}
+    assert not [text for code, text in rig.journal if code == "self"], "no process was lost"
+    await rig.watch.stop()
+    assert rig.pipes[1].ended

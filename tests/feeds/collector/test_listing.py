@@ -26,9 +26,13 @@ def test_stand_ins_and_absent_symbols_are_named() -> None:
     )
 
 
-def test_only_the_note_changes_after_the_first_answer() -> None:
+def test_a_list_that_changes_is_followed() -> None:
     listing = RouteListing(WATCHED[:1])
     assert listing.update({"BTC/USDT"}, "Two days old.")
     assert listing.notes() == ("Two days old.",)
-    assert not listing.update({"ETH/USDT"}, "")
-    assert listing.chosen == ("BTC/USDT",) and listing.notes() == ()
+    assert not listing.update({"BTC/USDT", "SOL/USDT"}, ""), "nothing watched has changed"
+    assert listing.notes() == () and not listing.absent("SOL/USDT")
+    assert listing.update({"BTC/USDC"}, "")
+    assert listing.chosen == ("BTC/USDC",) and listing.actual("BTC/USDT") == "BTC/USDC"
+    assert listing.update({"ETH/USDT"}, "")
+    assert not listing.chosen and listing.notes() == ("Not listed here: BTC/USDT.",)

@@ -102,13 +102,8 @@ def test_a_cache_that_cannot_be_right_is_as_none(tmp_path: Path, changes: dict[s
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(garbage=st.binary(max_size=200), cut=st.integers(0, 400))
 def test_garbage_in_the_cache_is_survived(tmp_path: Path, garbage: bytes, cut: int) -> None:
-    for data in (
-        garbage,
-        msgspec.json.encode(stored())[:cut] + garbage,
-        b'{"schema":1e999}',
-        b"[" * 5000,
-        b'{"x":' + b"[" * 5000,
-    ):
+    deep = b'{"x":' + b"[" * 5000
+    for data in (garbage, msgspec.json.encode(stored())[:cut] + garbage, b'{"schema":1e999}', b"[" * 5000, deep):
         put(tmp_path, data)
         found = cached(tmp_path)
         assert found is None or found.instruments == {"BTC/USDT:USDT": BTC}
