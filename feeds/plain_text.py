@@ -19,10 +19,9 @@ NAME_CHARS = 60
 PAGES = ("(an HTML page)", "(an XML document)")
 """All that is kept of a web page, or of an answer in XML."""
 
-_BREAKS = frozenset({"Cc", "Cs", "Co", "Cn", "Zl", "Zp"})
-"""Unicode categories that become a space: controls (ESC, C1), what no terminal knows, line and paragraph separators."""
-_INVISIBLE = frozenset({"Cf", "Mn", "Me"})
-"""Categories that go: they have no width, turn the reading direction, or pile up on the character before."""
+_UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp", "Mn", "Me"})
+"""Unicode categories that go: controls (ESC, C1), what no terminal knows, and what has no width, turns the reading
+direction or piles up on the character before. Spaces and line breaks of any kind become a space."""
 _FILLERS = re.compile("[\u115f-\u11ff\u3164\ud7b0-\ud7ff\uffa0]")
 """Letters without a width of their own."""
 
@@ -59,8 +58,7 @@ def is_plain(text: str, limit: int = NAME_CHARS) -> bool:
 
 @lru_cache(maxsize=4096)
 def _kept(character: str) -> str:
-    category = unicodedata.category(character)
-    return " " if category in _BREAKS else "" if category in _INVISIBLE else character
+    return " " if character.isspace() else "" if unicodedata.category(character) in _UNSAFE else character
 
 
 def _without_markup(text: str) -> str:

@@ -13,9 +13,10 @@ from typing import TextIO
 HANDLER = "detour-ascii"
 """The name of the codec error handler that ``speak`` gives to a stream."""
 
-_SIGNS = dict(
-    zip("●◐▲◆✕‖⊘·–—…←→↑↓“”‘’±×µ≤≥•✓░▒▓▀▌▐▔▎▊▉▋▍▏╱", 'o~^=xH/.--.<>^v""\'\'~xu<>*v:%#"><-||||||/', strict=True)
-)
+_SIGNS = {sign: made for made, signs in {
+    "o": "●", "~": "◐±", "^": "▲↑", "=": "◆", "x": "✕×", "H": "‖", "/": "⊘╱", ".": "·…", "-": "–—▔", "<": "←≤▐",
+    ">": "→≥▌", "v": "↓✓", '"': "“”▀", "'": "‘’", "u": "µ", "*": "•", ":": "░", "%": "▒", "#": "▓", "|": "▎▊▉▋▍▏",
+}.items() for sign in signs}  # fmt: skip
 _HEIGHTS = dict(zip("▁▂▃▄▅▆▇█", "_.:-=+*#", strict=True))
 _BRAILLE = 0x2800
 _UPPER_DOTS, _LOWER_DOTS, _LEFT_DOTS, _RIGHT_DOTS = 0x1B, 0xE4, 0x47, 0xB8
@@ -71,8 +72,9 @@ codecs.register_error(HANDLER, _replace)
 
 
 def speak(stream: TextIO | None, *, only_ascii: bool = False) -> None:
-    """Let a stream replace what its encoding cannot say; ``only_ascii`` replaces all that is not ASCII. A stream that is
-    closed, or none of Python's own, stays as it is."""
+    """Let a stream replace what its encoding cannot say; ``only_ascii`` replaces all that is not ASCII.
+
+    A stream that is closed, or none of Python's own, stays as it is."""
     if isinstance(stream, io.TextIOWrapper) and not stream.closed:
         stream.reconfigure(encoding="ascii" if only_ascii else None, errors=HANDLER)
 

@@ -33,7 +33,7 @@ def test_plain_words_stay_as_they_are(text: str) -> None:
     [
         ("param 'instId' doesn't exist", "param 'instId' doesn't exist"),
         ("a\u2028b\u2029c\x85d\r\n\te", "a b c d e"),
-        ("\x1b[31mred\x9b0m", "[31mred 0m"),
+        ("\x1b[31mred\x9b0m", "[31mred0m"),
         ("abc\u202edef\u2066ghi\u200bjkl\u00admno", "abcdefghijklmno"),
         ("币安人生/USDT", "币安人生/USDT"),
         ("cafe\u0301", "café"),

@@ -8,11 +8,14 @@ import sys
 from feeds.config import paths
 from feeds.config.checks import ConfigError
 from feeds.publish import link
-from tui.commands.screen import configuration, show_screen
+from tui.commands.screen import configuration, no_screen_here, show_screen
 
 
 def run(options: argparse.Namespace) -> int:
     """``detour attach``: without an address, the only collector that runs here."""
+    if (why := no_screen_here()) is not None:
+        print(f"detour: {why}", file=sys.stderr)
+        return 2
     try:
         address = link.parse_address(options.address) if options.address else _only_collector()
         read = configuration(None)

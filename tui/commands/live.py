@@ -9,7 +9,7 @@ from pathlib import Path
 from feeds import child_process
 from feeds.config import paths
 from feeds.publish import link
-from tui.commands.screen import configuration, show_screen
+from tui.commands.screen import configuration, no_screen_here, show_screen
 
 
 def run(options: argparse.Namespace) -> int:
@@ -27,8 +27,8 @@ def run(options: argparse.Namespace) -> int:
     except ValueError as error:  # a sentence about the file, the watchlist or the scenario
         print(f"detour: {error}", file=sys.stderr)
         return 2
-    if not sys.stdout.isatty():
-        print("detour: the live screen needs a terminal; use 'detour log' to measure without one", file=sys.stderr)
+    if (why := no_screen_here()) is not None:
+        print(f"detour: {why}", file=sys.stderr)
         return 2
     address = link.new_address(paths.runtime_dir())
     arguments = ["--link", str(address), "--speed", str(getattr(options, "speed", 1.0))]

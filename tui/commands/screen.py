@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import msgspec
 from feeds.config.known import everything_known
 from feeds.config.load import Config, load_config
 from feeds.publish import link
+from tui.ascii_text import ascii_only, speak
 
 
 def configuration(path: Path | None) -> Config:
@@ -24,9 +26,21 @@ def configuration(path: Path | None) -> Config:
     return load_config(path, msgspec.structs.replace(known, actions=ACTIONS, themes=PALETTES))
 
 
+def no_screen_here() -> str | None:
+    """Why the live screen cannot be shown on this terminal, as one sentence; None: it can."""
+    if not sys.stdout.isatty():
+        return "the live screen needs a terminal; use 'detour log' to measure without one"
+    if os.environ.get("TERM") == "dumb":
+        return "this terminal (TERM=dumb) cannot show the live screen; use 'detour log' to measure without it"
+    return None
+
+
 def show_screen(address: link.Address, user: Config) -> int:
     from tui.app import run  # Textual: only once it is needed
 
+    # Textual writes to stderr, or to stdout on Windows, as they were when the process began.
+    for stream in (sys.__stdout__, sys.__stderr__):
+        speak(stream, only_ascii=ascii_only(getattr(stream, "encoding", None), os.environ))
     try:
         return run(link.Attachment(address), theme=user.theme, keys=dict(user.keys))
     except link.LinkError as error:
