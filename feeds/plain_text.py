@@ -31,7 +31,8 @@ _TAG = re.compile(
     r"</?(?:a|b|br|code|em|font|form|hr|i|img|li|link|ol|pre|s|small|span|strong|sub|sup|td|th|tr|u|ul)\b[^<>]*>", re.I
 )
 _ANGLES = re.compile(r"<([/!?]?[^\W\d_][^<>]*)>")
-_OPENED = re.compile(r"<+(?=[^\W\d_]|[/!?])")
+_RUN = re.compile("<<+")
+_OPENED = re.compile(r"<(?=[^\W\d_]|[/!?])")
 
 
 def plain(text: str, limit: int = TEXT_CHARS) -> str:
@@ -43,7 +44,7 @@ def plain(text: str, limit: int = TEXT_CHARS) -> str:
     """
     if len(text) <= limit and text.isascii() and text.isprintable() and "<" not in text and "  " not in text:
         return text.strip(" ")
-    text = text[: 4 * limit]
+    text = text[: 2 * limit]  # whatever was sent, the work is small
     if not text.isascii():
         text = _FILLERS.sub("", unicodedata.normalize("NFC", text))
     text = "".join(kept for kept in map(_kept, text))
@@ -64,6 +65,7 @@ def _kept(character: str) -> str:
 def _without_markup(text: str) -> str:
     if "<" not in text:
         return text
+    text = _RUN.sub("<", text)
     for page, name in zip((_PAGE, _XML), PAGES, strict=True):
         found = page.search(text)
         if found:
