@@ -19,10 +19,9 @@ NAME_CHARS = 60
 PAGES = ("(an HTML page)", "(an XML document)")
 """All that is kept of a web page, or of an answer in XML."""
 
-_BREAKS = frozenset({"Cc", "Cs", "Co", "Cn", "Zl", "Zp"})
-"""Unicode categories that become a space: controls (ESC, C1), what no terminal knows, line and paragraph separators."""
-_INVISIBLE = frozenset({"Cf", "Mn", "Me"})
-"""Categories that go: they have no width, turn the reading direction, or pile up on the character before."""
+_UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp", "Mn", "Me"})
+"""Unicode categories that go: controls (ESC, C1), what no terminal knows, and what has no width, turns the reading
+direction or piles up on the character before. Spaces and line breaks of any kind become a space."""
 _FILLERS = re.compile("[\u115f-\u11ff\u3164\ud7b0-\ud7ff\uffa0]")
 """Letters without a width of their own."""
 
@@ -32,7 +31,8 @@ _TAG = re.compile(
     r"</?(?:a|b|br|code|em|font|form|hr|i|img|li|link|ol|pre|s|small|span|strong|sub|sup|td|th|tr|u|ul)\b[^<>]*>", re.I
 )
 _ANGLES = re.compile(r"<([/!?]?[^\W\d_][^<>]*)>")
-_OPENED = re.compile(r"<+(?=[^\W\d_]|[/!?])")
+_RUN = re.compile("<<+")
+_OPENED = re.compile(r"<(?=[^\W\d_]|[/!?])")
 
 
 def plain(text: str, limit: int = TEXT_CHARS) -> str:
@@ -44,7 +44,7 @@ def plain(text: str, limit: int = TEXT_CHARS) -> str:
     """
     if len(text) <= limit and text.isascii() and text.isprintable() and "<" not in text and "  " not in text:
         return text.strip(" ")
-    text = text[: 4 * limit]
+    text = text[: 2 * limit]  # whatever was sent, the work is small
     if not text.isascii():
         text = _FILLERS.sub("", unicodedata.normalize("NFC", text))
     text = "".join(kept for kept in map(_kept, text))
@@ -59,13 +59,13 @@ def is_plain(text: str, limit: int = NAME_CHARS) -> bool:
 
 @lru_cache(maxsize=4096)
 def _kept(character: str) -> str:
-    category = unicodedata.category(character)
-    return " " if category in _BREAKS else "" if category in _INVISIBLE else character
+    return " " if character.isspace() else "" if unicodedata.category(character) in _UNSAFE else character
 
 
 def _without_markup(text: str) -> str:
     if "<" not in text:
         return text
+    text = _RUN.sub("<", text)
     for page, name in zip((_PAGE, _XML), PAGES, strict=True):
         found = page.search(text)
         if found:

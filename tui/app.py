@@ -48,7 +48,7 @@ class DetourApp(App[int]):
         self.ending = Ending(lambda: self.exit(0))
         self.keys = remapped(keys or {})
         self.fault: Exception | None = None
-        """What the source raised; ``run`` raises it again."""
+        """What the source raised, or a fault of the screen's own; ``run`` raises it again."""
         if keys:
             self.set_keymap(dict(keys))
         self._paint = Paint(PALETTES.get(theme or "", DARK))
@@ -81,6 +81,12 @@ class DetourApp(App[int]):
             return
         if self.presenter.view.goodbye is None:
             self.presenter.disconnected("it hung up")
+
+    def _handle_exception(self, error: Exception) -> None:
+        # Textual's own hook. It would print pages of code with the values of variables; ``run`` raises it instead.
+        super()._handle_exception(error)
+        self._exit_renderables.clear()
+        self.fault = self.fault or error
 
     def draw(self) -> None:
         """Draw the topmost full screen, also where a dialogue covers it."""

@@ -13,9 +13,10 @@ from typing import TextIO
 HANDLER = "detour-ascii"
 """The name of the codec error handler that ``speak`` gives to a stream."""
 
-_SIGNS = dict(
-    zip("●◐▲◆✕‖⊘·–—…←→↑↓“”‘’±×µ≤≥•✓░▒▓▀▌▐▔▎▊▉▋▍▏╱", 'o~^=xH/.--.<>^v""\'\'~xu<>*v:%#"><-||||||/', strict=True)
-)
+_SIGNS = {sign: made for made, signs in {
+    "o": "●", "~": "◐±", "^": "▲↑", "=": "◆", "x": "✕×", "H": "‖", "/": "⊘╱", ".": "·…", "-": "–—▔", "<": "←≤▐",
+    ">": "→≥▌", "v": "↓✓", '"': "“”▀", "'": "‘’", "u": "µ", "*": "•", ":": "░", "%": "▒", "#": "▓", "|": "▎▊▉▋▍▏",
+}.items() for sign in signs}  # fmt: skip
 _HEIGHTS = dict(zip("▁▂▃▄▅▆▇█", "_.:-=+*#", strict=True))
 _BRAILLE = 0x2800
 _UPPER_DOTS, _LOWER_DOTS, _LEFT_DOTS, _RIGHT_DOTS = 0x1B, 0xE4, 0x47, 0xB8

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import unicodedata
 from datetime import UTC, datetime
 from functools import lru_cache
 
 from rich.cells import cell_len, set_cell_size
+
+from feeds.plain_text import plain
 
 DASH = "–"
 THIN = "\u202f"
 """Narrow no-break space between thousands: one cell in every terminal we know."""
 
 _SECOND_NS = 1_000_000_000
-_UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp", "Mn", "Me"})
-"""Unicode categories that move the cursor, reverse the text or take no cell of their own."""
+MAX_CLEAN = 2000
+"""Characters; a pane cuts to its own width."""
 
 
 @lru_cache(maxsize=4096)
@@ -25,8 +26,7 @@ def clean(text: str) -> str:
     """
     if text.isascii() and text.isprintable():
         return text
-    spaced = (" " if c in "\t\r\n" else c for c in text[:2000])
-    return "".join(c for c in spaced if unicodedata.category(c) not in _UNSAFE)
+    return plain(text, MAX_CLEAN)
 
 
 def fit(text: str, width: int, *, right: bool = False) -> str:

@@ -28,6 +28,7 @@ LIVE = "live"
 FRESH_NS = 24 * 3600 * 1_000_000_000
 MAX_CACHE_BYTES = 64_000_000
 MAX_INSTRUMENTS = 50_000
+ERROR_CHARS = 160
 FETCH_TIMEOUT_S = 40.0
 """For the whole process; its own limits are shorter."""
 ROUTE_S = 15.0
@@ -76,7 +77,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if self.error is not None:
-            force_setattr(self, "error", plain(self.error))
+            force_setattr(self, "error", plain(self.error, ERROR_CHARS))
 
 
 class Refreshed(Struct, frozen=True, kw_only=True):

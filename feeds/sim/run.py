@@ -67,12 +67,13 @@ def _venues(text: str) -> tuple[str, ...]:
 
 
 def _runner() -> Callable[..., int]:
-    # imported here: uvloop does not exist on Windows
-    if sys.platform != "win32":
+    """uvloop's where it is installed: it is left out on Windows, and may be missing anywhere."""
+    try:
         import uvloop
-
-        return uvloop.run
-    return asyncio.run
+    except ImportError:
+        return asyncio.run
+    run: Callable[..., int] = uvloop.run
+    return run
 
 
 def _is_news(record: logging.LogRecord) -> bool:

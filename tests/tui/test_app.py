@@ -176,3 +176,17 @@ async def test_only_lines_that_changed_are_drawn_again(monkeypatch: pytest.Monke
         assert drawn == [1]
         await seen.hear(Shown(changed(shown, routes=(*shown.routes[:2], row, *shown.routes[3:]))))
         assert drawn == [1]
+
+
+def test_a_fault_of_the_screens_own_is_handed_back_and_not_printed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def draw(self: DetourApp) -> None:
+        raise TypeError("ours")
+
+    monkeypatch.setattr(DetourApp, "draw", draw)
+    app = DetourApp(ScriptedSource())
+    app.run(headless=True)
+    assert isinstance(app.fault, TypeError)
+    out, said = capsys.readouterr()
+    assert "Traceback" not in out + said and "draw" not in said

@@ -8,7 +8,7 @@ import sys
 from feeds.config import paths
 from feeds.config.checks import ConfigError
 from feeds.publish import attachment, link
-from tui.commands.screen import configuration, has_terminal, show_screen
+from tui.commands.screen import configuration, no_screen_here, show_screen
 
 PATIENCE_S = 1.0
 """It has just answered."""
@@ -16,7 +16,8 @@ PATIENCE_S = 1.0
 
 def run(options: argparse.Namespace) -> int:
     """``detour attach``: without an address, the only collector that runs here."""
-    if not has_terminal():
+    if (why := no_screen_here()) is not None:
+        print(f"detour: {why}", file=sys.stderr)
         return 2
     try:
         read = configuration(None)

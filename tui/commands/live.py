@@ -11,7 +11,7 @@ from feeds.config import paths
 from feeds.publish import link
 from feeds.publish.attachment import Attachment
 from feeds.transport.proxies import check_road
-from tui.commands.screen import configuration, has_terminal, show_screen
+from tui.commands.screen import configuration, no_screen_here, show_screen
 
 
 def run(options: argparse.Namespace) -> int:
@@ -30,7 +30,8 @@ def run(options: argparse.Namespace) -> int:
     except ValueError as error:  # a sentence about the file, the watchlist, proxies, certificates or the scenario
         print(f"detour: {error}", file=sys.stderr)
         return 2
-    if not has_terminal():
+    if (why := no_screen_here()) is not None:
+        print(f"detour: {why}", file=sys.stderr)
         return 2
     try:
         address = link.new_address(*paths.runtime_dirs())

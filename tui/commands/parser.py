@@ -36,9 +36,17 @@ def _positive(text: str) -> float:
     return value
 
 
+def _debug() -> _Parser:
+    common = _Parser(add_help=False)
+    common.add_argument(
+        "--debug", action="store_true", default=argparse.SUPPRESS, help="show the traceback of a fault of Detour's own"
+    )
+    return common
+
+
 def _common(sim: bool = False, watchlist: bool = True) -> _Parser:
     """Options that several commands take, before or after the command's name."""
-    common = _Parser(add_help=False)
+    common = _debug()
     common.add_argument(
         "--config", type=Path, metavar="FILE", default=argparse.SUPPRESS, help="use this config file, not the user's"
     )
@@ -87,7 +95,9 @@ def build_parser() -> argparse.ArgumentParser:
     log.add_argument("--every", type=_duration, metavar="TIME", default=1.0, help="between rows (default 1s)")
     log.add_argument("--serve", nargs="?", const="", metavar="ADDRESS", help="let screens attach meanwhile")
 
-    attach = commands.add_parser("attach", help="the screen on a collector that runs elsewhere on this machine")
+    attach = commands.add_parser(
+        "attach", parents=[_debug()], help="the screen on a collector that runs elsewhere on this machine"
+    )
     attach.add_argument(
         "address", nargs="?", metavar="ADDRESS", help="what 'detour log --serve' printed (default: the only one)"
     )
@@ -108,7 +118,7 @@ def build_parser() -> argparse.ArgumentParser:
     venues = commands.add_parser("venues", parents=[_common(watchlist=False)], help="what each venue offers")
     venues.add_argument("--json", action="store_true", help="JSON lines instead of a table")
 
-    sim = commands.add_parser("sim", help="run the simulated venues alone, for any other client")
+    sim = commands.add_parser("sim", parents=[_debug()], help="run the simulated venues alone, for any other client")
     sim.add_argument("--scenario", metavar="NAME|FILE", default="calm", help="default calm")
     sim.add_argument("--port-base", type=int, metavar="N", default=0, help="first port (default: any free ones)")
     sim.add_argument("--speed", type=_positive, metavar="X", default=1.0, help="run the scenario X times as fast")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from feeds.config.known import everything_known
 from feeds.config.load import Config, load_config
 from feeds.publish import link
 from feeds.publish.attachment import Attachment
+from tui.ascii_text import ascii_only, speak
 
 
 def configuration(path: Path | None) -> Config:
@@ -25,17 +27,24 @@ def configuration(path: Path | None) -> Config:
     return load_config(path, msgspec.structs.replace(known, actions=ACTIONS, themes=PALETTES))
 
 
-def has_terminal() -> bool:
-    """Says what to do where there is none. Keys are read from stdin and the screen is drawn on stderr."""
-    if all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
-        return True
-    print("detour: the live screen needs a terminal; use 'detour log' to measure without one", file=sys.stderr)
-    return False
+def no_screen_here() -> str | None:
+    """Why the live screen cannot be shown on this terminal, as one sentence; None: it can.
+
+    Keys are read from stdin and the screen is drawn on stderr.
+    """
+    if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
+        return "the live screen needs a terminal; use 'detour log' to measure without one"
+    if os.environ.get("TERM") == "dumb":
+        return "this terminal (TERM=dumb) cannot show the live screen; use 'detour log' to measure without it"
+    return None
 
 
 def show_screen(collector: Attachment, user: Config) -> int:
     from tui.app import run  # Textual: only once it is needed
 
+    # Textual writes to stderr, or to stdout on Windows, as they were when the process began.
+    for stream in (sys.__stdout__, sys.__stderr__):
+        speak(stream, only_ascii=ascii_only(getattr(stream, "encoding", None), os.environ))
     try:
         return run(collector, theme=user.theme, keys=dict(user.keys))
     except link.LinkError as error:

@@ -57,7 +57,13 @@ class Rig:
         self.events = EventLog(SystemClock())
         routes: Any = {ROUTE: self.route}
         self.session = WatchSession(
-            watchlist, routes, observe=lambda s: None, clock=SystemClock(), events=self.events, cache_label=None
+            watchlist,
+            routes,
+            observe=lambda s: None,
+            clock=SystemClock(),
+            events=self.events,
+            cache_label=None,
+            proxies={},
         )
 
     def known(self, *instruments: Instrument, note: str = "") -> None:

@@ -43,6 +43,7 @@ class World:
             cache_dir=Path("/nowhere"),
             label=None,
             rest={},
+            proxies={},
             ready=self._ready,
             log_event=self.said.append,
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import Callable
 
 import pytest
@@ -17,6 +16,7 @@ from feeds.model import Instrument, product_in, venue_of
 from feeds.samples import LinkSample, Sample
 from feeds.sim.scenario import load
 from feeds.sim.simulation import Simulation
+from feeds.transport.dialling import Dialler
 from feeds.transport.rate_limit import ConnectLimits
 from feeds.venues.registry import VENUES
 from tests.feeds.matrix.products import instrument_of
@@ -41,7 +41,7 @@ class Rig:
             Meters(SystemClock(), self.samples.append, lambda code, route, text: self.said.append(f"{code}: {text}")),
             offset=OffsetEstimator(),
             limits=ConnectLimits(share=100.0),
-            tls=ssl.create_default_context(),
+            dialler=Dialler(SystemClock()),
         )
         pairs = self.simulation.market.pairs[route]
         self.listed: list[Instrument] = [instrument_of(p.instrument, venue.products[product]) for p in pairs]
