@@ -24,7 +24,7 @@ from feeds.plain_text import plain
 from feeds.transport.dialling import Dialler, Phase, Steps
 from feeds.transport.tcp_info import tcp_info
 from feeds.transport.trust import certificate_error, why_untrusted
-from feeds.transport.turns import NEVER_NS, TURN_NS, Turns
+from feeds.transport.turns import CHEAP_NS, NEVER_NS, TURN_NS, Turns
 from feeds.venues.base import Answer, RestRequest
 
 MAX_BODY = 16 * 1024 * 1024
@@ -137,10 +137,12 @@ class _HttpConnection(asyncio.Protocol):
         except h11.RemoteProtocolError as error:
             self._fail(ConnectionError(f"not HTTP: {error}"))
             return
-        all_done = False
-        if not (self._turns.waiting or self._turns.in_debt(now_ns)):
+        turns, all_done = self._turns, False
+        if not (turns.waiting or (turns.left_ns < 0 and turns.in_debt(now_ns))):
             all_done = self._go_on(now_ns + TURN_NS)
-        self._turns.over(self.transport, now_ns, self._clock.monotonic_ns(), all_done=all_done)
+        ended_ns = self._clock.monotonic_ns()
+        if not all_done or ended_ns - now_ns > CHEAP_NS:
+            turns.over(self.transport, now_ns, ended_ns, all_done=all_done)
 
     def _go_on(self, until_ns: int) -> bool:
         """Read what has come until then. True: that was all of it."""

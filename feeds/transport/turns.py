@@ -2,8 +2,8 @@
 
 A socket works for at most ``TURN_NS`` in a row. What is left waits, with its reading paused, until the others had their
 turn. A socket that has used up its allowance as well is *held back*: it shares one queue with all such sockets, which
-gets at most half of the time, however many they are. Nothing is thrown away and no time stamp changes; the venue's own
-sending slows down, as TCP does it.
+gets at most a third of the time, however many they are. Nothing is thrown away and no time stamp changes; TCP slows the
+venue's sending down.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class _Queue:
 
     def add(self, turn: Callable[[], int], *, held_back: bool) -> None:
         """``turn`` works, and returns how long, in ns. After one that was ``held_back``, the others of this kind wait
-        for as long as it took."""
+        twice as long as it took."""
         if held_back:
             self._held_back.append(turn)
             if not self._held_back_runs:
@@ -68,7 +68,7 @@ class _Queue:
         finally:
             self._held_back_runs = bool(self._held_back)
             if self._held_back_runs:
-                self._loop.call_later(max(_LEAST_PAUSE_NS, took_ns) / SECOND, self._next_held_back)
+                self._loop.call_later(max(_LEAST_PAUSE_NS, 2 * took_ns) / SECOND, self._next_held_back)
 
 
 _queues: WeakKeyDictionary[asyncio.AbstractEventLoop, _Queue] = WeakKeyDictionary()
@@ -77,7 +77,17 @@ _queues: WeakKeyDictionary[asyncio.AbstractEventLoop, _Queue] = WeakKeyDictionar
 class Turns:
     """The turns of one socket. Times in ns, of the monotonic clock that is handed in."""
 
-    __slots__ = ("_at_ns", "_go_on", "_held_back", "_left_ns", "_loop", "_now_ns", "_since_ns", "_transport", "waiting")
+    __slots__ = (
+        "_at_ns",
+        "_go_on",
+        "_held_back",
+        "_loop",
+        "_now_ns",
+        "_since_ns",
+        "_transport",
+        "left_ns",
+        "waiting",
+    )
 
     def __init__(
         self,
@@ -90,24 +100,22 @@ class Turns:
         hears how long the socket had to wait for its turn, after it had used up its allowance."""
         self._loop, self._now_ns, self._go_on, self._held_back = loop, now_ns, go_on, held_back
         self._transport: asyncio.Transport | None = None
-        self._left_ns, self._at_ns = float(ALLOWANCE_NS), now_ns()
+        self.left_ns = float(ALLOWANCE_NS)
+        """Below 0: held back, see ``in_debt``."""
+        self._at_ns = now_ns()
         self._since_ns = 0
         self.waiting = False
         """Reading is paused: bytes that come nevertheless must wait behind what is left."""
 
     def in_debt(self, now_ns: int) -> bool:
-        """The allowance is used up. Bytes read now wait for a turn like those before."""
-        if self._left_ns >= 0:
-            return False
+        """The allowance is used up. Bytes read now wait for a turn like those before. Ask where ``left_ns`` < 0."""
         self._fill(now_ns)
-        return self._left_ns < 0
+        return self.left_ns < 0
 
     def over(self, transport: asyncio.Transport, began_ns: int, ended_ns: int, *, all_done: bool) -> None:
-        """A read was worked on in this time."""
-        if all_done and ended_ns - began_ns <= CHEAP_NS:
-            return
+        """A read was worked on for longer than ``CHEAP_NS``, or there is a rest of it."""
         self._spend(began_ns, ended_ns)
-        if not all_done or self._left_ns < 0:
+        if not all_done or self.left_ns < 0:
             self._wait(transport, ended_ns)
 
     def end(self) -> None:
@@ -115,13 +123,12 @@ class Turns:
         self.waiting, self._transport = False, None
 
     def _fill(self, now_ns: int) -> None:
-        self._left_ns = min(ALLOWANCE_NS, self._left_ns + (now_ns - self._at_ns) * SHARE)
+        self.left_ns = min(ALLOWANCE_NS, self.left_ns + (now_ns - self._at_ns) * SHARE)
         self._at_ns = now_ns
 
     def _spend(self, began_ns: int, ended_ns: int) -> None:
-        self._fill(began_ns)
-        self._left_ns = max(-MOST_DEBT_NS, self._left_ns - (ended_ns - began_ns))
-        self._at_ns = ended_ns
+        self._fill(ended_ns)
+        self.left_ns = max(-MOST_DEBT_NS, self.left_ns - (ended_ns - began_ns))
 
     def _wait(self, transport: asyncio.Transport, now_ns: int) -> None:
         if transport.is_closing():
@@ -134,7 +141,7 @@ class Turns:
         queue = _queues.get(self._loop)
         if queue is None:
             queue = _queues[self._loop] = _Queue(self._loop)
-        held_back = self._left_ns < 0
+        held_back = self.left_ns < 0
         queue.add(self._held_back_turn if held_back else self._work, held_back=held_back)
 
     def _held_back_turn(self) -> int:

@@ -28,7 +28,7 @@ from feeds.plain_text import plain
 from feeds.transport.backoff import retry_after_s
 from feeds.transport.dialling import Dialler, Phase, Steps
 from feeds.transport.trust import certificate_error, why_untrusted
-from feeds.transport.turns import TURN_NS, Turns
+from feeds.transport.turns import CHEAP_NS, TURN_NS, Turns
 from feeds.transport.ws_framing import Framing
 from feeds.venues.answers import http_fault
 from feeds.venues.base import Answer, Payload
@@ -133,10 +133,10 @@ class WebSocket(ClientConnection):
 
     def data_received(self, data: bytes) -> None:
         began_ns = self._receiver.burst_begins()
-        framing = self._framing
+        framing, turns = self._framing, self._turns
         if framing is None:
             all_done = self._shake_hands(data, began_ns + TURN_NS)
-        elif self._turns.waiting or self._turns.in_debt(began_ns):
+        elif turns.waiting or (turns.left_ns < 0 and turns.in_debt(began_ns)):
             framing.keep(data)
             all_done = False
         else:
@@ -144,7 +144,8 @@ class WebSocket(ClientConnection):
                 framing.closing()
             all_done = framing.feed(data, began_ns + TURN_NS)
         ended_ns = self._receiver.burst_ends(len(data))
-        self._turns.over(self.transport, began_ns, ended_ns, all_done=all_done)
+        if not all_done or ended_ns - began_ns > CHEAP_NS:
+            turns.over(self.transport, began_ns, ended_ns, all_done=all_done)
         if self.protocol.state is not State.OPEN:
             self._give_up_soon()
 

@@ -42,10 +42,10 @@ class Framing:
         self._need = 0
         self._rest, self._at = b"", 0
 
-    def feed(self, data: bytes, until_ns: int = NEVER_NS) -> bool:
-        """False: time was over before the last frame, call ``go_on``."""
+    def feed(self, data: bytes, until_ns: int = NEVER_NS, at: int = 0) -> bool:
+        """``at``: where in the data to begin. False: time was over before the last frame, call ``go_on``."""
         if self._broken:
-            self._other(data)
+            self._other(data[at:])
             return True
         if self._held:
             self._held += data
@@ -53,34 +53,6 @@ class Framing:
                 return True
             data = bytes(self._held)
             self._held.clear()
-        return self._cut(data, 0, until_ns)
-
-    def go_on(self, until_ns: int = NEVER_NS) -> bool:
-        """Hand on the frames that are left of earlier bytes; False: there are still some."""
-        data, at = self._rest, self._at
-        self._rest, self._at = b"", 0
-        return not data or self._cut(data, at, until_ns)
-
-    def keep(self, data: bytes) -> None:
-        """Bytes whose turn has not come: for ``go_on``."""
-        if self._rest:
-            self._rest, self._at = self._rest[self._at :] + data, 0
-        elif self._held:
-            self._held += data
-            if len(self._held) >= self._need:
-                self._rest, self._at = bytes(self._held), 0
-                self._held.clear()
-        else:
-            self._rest, self._at = data, 0
-
-    def closing(self) -> None:
-        """From now on every frame goes to ``other``."""
-        self._cutting = False
-
-    def _cut(self, data: bytes, at: int, until_ns: int) -> bool:
-        if self._broken:
-            self._other(data[at:])
-            return True
         size = len(data)
         self._need = 0
         now_ns = self._now_ns
@@ -113,3 +85,25 @@ class Framing:
         if at < size:
             self._held += data[at:]
         return True
+
+    def go_on(self, until_ns: int = NEVER_NS) -> bool:
+        """Hand on the frames that are left of earlier bytes; False: there are still some."""
+        data, at = self._rest, self._at
+        self._rest, self._at = b"", 0
+        return not data or self.feed(data, until_ns, at)
+
+    def keep(self, data: bytes) -> None:
+        """Bytes whose turn has not come: for ``go_on``."""
+        if self._rest:
+            self._rest, self._at = self._rest[self._at :] + data, 0
+        elif self._held:
+            self._held += data
+            if len(self._held) >= self._need:
+                self._rest, self._at = bytes(self._held), 0
+                self._held.clear()
+        else:
+            self._rest, self._at = data, 0
+
+    def closing(self) -> None:
+        """From now on every frame goes to ``other``."""
+        self._cutting = False

@@ -30,13 +30,14 @@ class Lateness:
     """The worst lateness of a timer by our own work: what other processes take from this machine is not counted."""
 
     def __init__(self) -> None:
-        self.worst_s = 0.0
+        self.worst_s, self.runs = 0.0, 0
 
     async def watch(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
             due_s, worked_s = loop.time() + STEP_S, time.thread_time()
             await asyncio.sleep(STEP_S)
+            self.runs += 1
             self.worst_s = max(self.worst_s, min(loop.time() - due_s, time.thread_time() - worked_s))
 
 
@@ -112,7 +113,7 @@ async def test_a_flooding_socket_leaves_the_others_their_turn(kind: str) -> None
             await healthy.until(lambda: len(healthy.trades) > 1)
             flood = stream_to(port, Drop(), venue)
             task = asyncio.create_task(flood.run())
-            lateness.worst_s, before = 0.0, len(healthy.trades)
+            lateness.worst_s, lateness.runs, before = 0.0, 0, len(healthy.trades)
             await asyncio.sleep(SECONDS)
             came, worst_s = len(healthy.trades) - before, lateness.worst_s
             flood.stop()
@@ -120,7 +121,7 @@ async def test_a_flooding_socket_leaves_the_others_their_turn(kind: str) -> None
             await asyncio.wait_for(task, 5)
             ending_s = asyncio.get_running_loop().time() - ending_s
     assert worst_s < WORST_LAG_S, f"a timer was {worst_s * 1e3:.0f} ms late"
-    assert came > SECONDS / STEP_S / 3, "the healthy stream's messages arrive meanwhile"
+    assert came > lateness.runs / 4 > 5, "the healthy stream's messages arrive meanwhile"
     assert flood.stats.bytes > 0 and flood.stats.held_back_ns > 0.2 * SECONDS * 1e9, "the flood is counted"
     assert ending_s < 1.5, "and it ends when it is told to"
 
@@ -132,13 +133,13 @@ async def test_ten_flooding_sockets_are_no_worse_than_one() -> None:
             floods = [stream_to(port, Drop()) for _ in range(10)]
             tasks = [asyncio.create_task(flood.run()) for flood in floods]
             await asyncio.sleep(1.0)  # each may use its allowance first
-            lateness.worst_s, before = 0.0, len(healthy.trades)
+            lateness.worst_s, lateness.runs, before = 0.0, 0, len(healthy.trades)
             await asyncio.sleep(SECONDS)
             came, worst_s = len(healthy.trades) - before, lateness.worst_s
             for flood in floods:
                 flood.stop()
             await asyncio.wait_for(asyncio.gather(*tasks), 5)
-    assert worst_s < WORST_LAG_S and came > SECONDS / STEP_S / 3
+    assert worst_s < WORST_LAG_S and came > lateness.runs / 4 > 5
 
 
 CHUNKED = b"HTTP/1.1 200 x\r\ntransfer-encoding: chunked\r\n\r\n"
