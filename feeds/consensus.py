@@ -8,7 +8,9 @@
 - one currency: the other's mid is converted into the book's own quote currency at the live rate. Where no live book
   gives that rate, the other book is left out. No rate is ever assumed to be 1;
 - fresh: the caller passes only mids of synced, uncrossed books that are at most ``FRESH_S`` old. A mid whose feed is
-  known to be late is compared with the others, but is no yardstick for them.
+  known to be late is compared with the others, but is no yardstick for them;
+- less than ``UNLIKE_RATIO`` apart. A ratio beyond any move means two coins of one name (NEIRO is one coin here and
+  another one there), or a price that is simply wrong. Neither has a distance worth a figure.
 
 Two figures come from it, and they have two names:
 
@@ -33,6 +35,10 @@ FRESH_S = 5.0
 """A mid older than this is not compared."""
 FEWEST_OTHERS = 2
 """With fewer other books nobody can tell which of the prices is wrong."""
+UNLIKE_RATIO = 3.0
+"""Two mids further apart than this factor are not compared. In the worst crash on record (10 October 2025) liquid coins
+fell to a third on some venues for moments; two coins of one name are hundreds of times apart."""
+NOT_SAME = "not the same coin, or one price is wrong: not compared"
 
 Market: TypeAlias = tuple[str, Literal["spot", "perpetual"]]
 """Base coin and kind of contract: what is comparable."""
@@ -55,18 +61,25 @@ class RouteMid(Struct, frozen=True, kw_only=True):
 class Gap(Struct, frozen=True, kw_only=True):
     """How far one book's mid lies from the median of the other routes' mids."""
 
-    gap_bps: float
-    """Signed: above zero is dearer than the others."""
+    gap_bps: float | None
+    """Signed: above zero is dearer than the others. None: no other mid is near enough to be compared."""
     apart_bps: float
     """How far the others lie apart: their median absolute deviation from their own median."""
     others: int
-    """How many books of other routes it is compared with; at least 1."""
+    """How many books of other routes it is compared with."""
     on_time: bool
+    unlike: int = 0
+    """How many books of other routes are ``UNLIKE_RATIO`` or more away, and not compared."""
 
     @property
     def judgeable(self) -> bool:
         """Whether an odd price may be held against the route."""
         return self.on_time and self.others >= FEWEST_OTHERS
+
+    @property
+    def not_same(self) -> bool:
+        """Whether its price belongs to no majority: perhaps another coin. Of two that are unlike, neither does."""
+        return self.unlike > self.others
 
 
 def market_of(symbol: str) -> Market:
@@ -93,6 +106,11 @@ def gaps(mids: Iterable[RouteMid], rates: RateTable) -> dict[tuple[str, str], Ga
     return found
 
 
+def alike(one: float, other: float) -> bool:
+    """Whether two mids may be prices of one coin."""
+    return max(one, other) < UNLIKE_RATIO * min(one, other)
+
+
 def reference_mid(mids: Iterable[float]) -> float | None:
     """The median of mids in one currency; None of nothing."""
     return median(list(mids))
@@ -109,13 +127,16 @@ def _converted(books: Sequence[RouteMid], currency: str, rates: RateTable) -> li
     return found
 
 
-def _gap(book: RouteMid, others: Sequence[float]) -> Gap | None:
+def _gap(book: RouteMid, every: Sequence[float]) -> Gap | None:
+    others = [mid for mid in every if alike(mid, book.mid)]
+    unlike = len(every) - len(others)
     middle = median(others)
     if middle is None or middle <= 0:
-        return None
+        return Gap(gap_bps=None, apart_bps=0.0, others=0, on_time=book.on_time, unlike=unlike) if unlike else None
     return Gap(
         gap_bps=(book.mid / middle - 1) * 1e4,
         apart_bps=(median([abs(mid / middle - 1) for mid in others]) or 0.0) * 1e4,
         others=len(others),
         on_time=book.on_time,
+        unlike=unlike,
     )

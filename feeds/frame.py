@@ -187,6 +187,8 @@ class PairRow(Struct, frozen=True, kw_only=True):
     gap_bps: float | None = None
     """Mid against the median of the other routes' mids, signed (``feeds.consensus``), as of the judge's last step, at
     most a second ago. The reason of a price verdict and the advice show the same figure."""
+    unlike: bool = False
+    """Its mid is so far from the others' that it may be another coin of the same name: not compared with them."""
     age_ms: float | None = None
     """By the venue's clock, offset corrected: now minus its last time stamp."""
     quiet_ms: float | None = None

@@ -60,10 +60,14 @@ def wrap(text: str, width: int) -> list[str]:
 
 
 def number(value: float | None, decimals: int = 0) -> str:
-    """Thousands apart by a thin space: ``3 200``."""
+    """Thousands apart by a thin space: ``3 200``. What rounds to nothing without being nothing is ``<0.01``."""
     if value is None or value != value or value in (float("inf"), float("-inf")):
         return DASH
-    return f"{value:,.{decimals}f}".replace(",", THIN)
+    text = f"{value:,.{decimals}f}".replace(",", THIN)
+    if not value or text.strip("-0."):
+        return text
+    least = f"{10**-decimals:.{decimals}f}"
+    return f"<{least}" if value > 0 else f">-{least}"
 
 
 def milliseconds(value: float | None) -> str:
@@ -79,7 +83,7 @@ def bps(value: float | None, *, sign: bool = False) -> str:
         return DASH
     size = abs(value)
     text = number(value, 2 if size < 0.995 else 1 if size < 99.95 else 0)
-    return f"+{text}" if sign and value > 0 else text
+    return f"+{text}" if sign and value > 0 and text[0] != "<" else text
 
 
 def percent(share: float | None) -> str:
@@ -130,7 +134,7 @@ def seconds(span_ms: float | None) -> str:
         return DASH
     span = max(0.0, span_ms / 1000)
     if span < 9.95:
-        return f"{span:.1f} s"
+        return f"{number(span, 1)} s"
     if span < 120:
         return f"{span:.0f} s"
     return f"{span / 60:.0f} min" if span < 7200 else f"{span / 3600:.0f} h"

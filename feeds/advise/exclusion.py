@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from feeds.advise.route_view import RouteView, usable_figure
 from feeds.advise.settings import AdviceSettings
-from feeds.consensus import Gap
+from feeds.consensus import NOT_SAME, Gap
 from feeds.model import USABLE, Cause, Verdict, quote_of
 
 WRONG_PRICES = frozenset({Cause.BOOK, Cause.PRICE})
@@ -67,7 +67,9 @@ def _by_book(view: RouteView, symbol: str, settings: AdviceSettings) -> str | No
 
 def _by_gap(gap: Gap | None, settings: AdviceSettings) -> str | None:
     """Whether its price stands apart from those of the other routes, while these agree."""
-    if gap is None or not gap.judgeable:
+    if gap is not None and gap.not_same:
+        return NOT_SAME
+    if gap is None or gap.gap_bps is None or not gap.judgeable:
         return None
     off_bps = abs(gap.gap_bps)
     if off_bps <= settings.odd_bps or off_bps < settings.others_agree * gap.apart_bps:

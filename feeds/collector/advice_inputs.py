@@ -14,7 +14,7 @@ from feeds.advise.suggestion_changes import SuggestionChanges
 from feeds.advise.volatility import Volatility
 from feeds.collector.freshness import known_silent, shown_age
 from feeds.collector.session import WatchSession
-from feeds.consensus import reference_mid
+from feeds.consensus import alike, reference_mid
 from feeds.frame import AdviceRow, Excluded, RailRow
 from feeds.judge.figures import RouteSignals
 from feeds.measure.transfers import warning
@@ -41,7 +41,7 @@ class Advising:
             by_symbol.setdefault(symbol, []).append(mid)
         for symbol, values in by_symbol.items():
             middle = reference_mid(values)
-            if middle is not None:
+            if middle is not None and alike(min(values), max(values)):  # of two coins of one name it is nobody's
                 self._volatility.setdefault(symbol, Volatility()).add(now_ns, middle)
 
     def advise(

@@ -157,6 +157,7 @@ def pair_row(
         thin=kind == "live" and is_thin(depth.get("10"), normal),
         wide=kind == "live" and is_wide(ladder.spread_bps, normal_spread_bps),
         gap_bps=signals.gap.gap_bps if signals is not None and signals.gap is not None else None,
+        unlike=signals is not None and signals.gap is not None and signals.gap.not_same,
         age_ms=shown_age(age_ms, offset_err_ms),
         quiet_ms=None if received_ns is None else max(0.0, (mono_ns - received_ns) / MS),
         mark=mark.mark if mark else None,

@@ -35,7 +35,7 @@ class Consensus:
         found_by_market: dict[Market, list[tuple[float, str, Finding]]] = {}
         for (route, name), gap in self._gaps(now_ns, late).items():
             self._histories[route].symbols[name].gap = gap
-            if not gap.judgeable:
+            if gap.gap_bps is None or not gap.judgeable:
                 continue
             finding = price_finding(self._histories[route], name, gap, storm, f"price.{name}" in active[route])
             if finding is not None:

@@ -120,7 +120,7 @@ def price_finding(history: RouteHistory, name: str, gap: Gap, storm: bool, activ
     limits, symbol = history.limits, history.symbols[name]
     base: Baseline = symbol.base_gap
     usual, spread = base.value, base.mad
-    if usual is None or spread is None or symbol.last is None:
+    if usual is None or spread is None or symbol.last is None or gap.gap_bps is None:
         return None
     off_bps = abs(gap.gap_bps - usual)
     floor_bps = limits.price_floor_bps * (PRICE_STORM if storm else 1.0)

@@ -16,6 +16,8 @@ UNREADABLE: tuple[type[Exception], ...] = (MsgspecError, ValueError, IndexError,
 """All exceptions of reading bytes that may hold anything: malformed, wrong types, not UTF-8, missing rows, too deep."""
 
 NS_PER_MS = 1_000_000
+GZIP_HEAD = b"\x1f\x8b"
+"""The first bytes of a gzip member; no text starts so."""
 GZIP_WINDOW = 31
 """zlib's ``wbits`` for a gzip member with any window."""
 MOST_UNZIPPED = 1 << 20

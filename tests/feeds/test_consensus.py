@@ -71,8 +71,27 @@ def test_the_reference_is_one_price_for_all() -> None:
     assert reference_mid([100.0, 101.0]) == 100.5
 
 
+@pytest.mark.parametrize("far", [3.01, 1 / 3.01, 5_511.88])
+def test_two_coins_of_one_name_are_not_compared(far: float) -> None:
+    """NEIRO is one coin on one venue and another one elsewhere: no move makes a price three times another."""
+    two = gaps([mid("a.spot", 1.0, "NEIRO/USDT"), mid("b.spot", far, "NEIRO/USDT")], {})
+    assert [(gap.gap_bps, gap.others, gap.unlike, gap.judgeable) for gap in two.values()] == [(None, 0, 1, False)] * 2
+    assert all(gap.not_same for gap in two.values()), "of two nobody can tell which is meant"
+
+    many = [mid(f"{name}.spot", 1.0 + n / 1000, "NEIRO/USDT") for n, name in enumerate("abc")]
+    found = gaps([*many, mid("odd.spot", far, "NEIRO/USDT")], {})
+    assert only(found, "odd.spot").not_same and only(found, "odd.spot").gap_bps is None
+    kin = only(found, "b.spot")
+    assert kin.gap_bps == pytest.approx(0.0, abs=0.1) and (kin.others, kin.unlike, kin.not_same) == (2, 1, False)
+
+
+def test_a_crash_is_still_a_move() -> None:
+    found = gaps([mid("a.linear", 100.0), mid("b.linear", 100.0), mid("c.linear", 34.0)], {})
+    assert only(found, "c.linear").judgeable and not only(found, "c.linear").not_same
+
+
 @given(
-    st.lists(st.floats(50.0, 200.0), min_size=2, max_size=8),
+    st.lists(st.floats(70.0, 200.0), min_size=2, max_size=8),
     st.floats(0.5, 2.0),
     st.lists(st.booleans(), min_size=8, max_size=8),
 )

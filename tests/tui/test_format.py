@@ -137,3 +137,28 @@ def test_every_glyph_takes_one_cell_and_is_no_emoji() -> None:
     assert all(cell_len(glyph) == 1 for glyph in GLYPHS.values())
     assert len(set(GLYPHS.values())) == len(GLYPHS)
     assert "⏸" not in GLYPHS.values()
+
+
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [
+        (millions(4_999.0), "<0.01"),
+        (millions(5_001.0), "0.01"),
+        (millions(0.0), "0.00"),
+        (bps(0.004), "<0.01"),
+        (bps(0.004, sign=True), "<0.01"),
+        (bps(-0.004, sign=True), ">-0.01"),
+        (bps(0.0), "0.00"),
+        (milliseconds(0.04), "<0.1"),
+        (number(0.3), "<1"),
+        (number(0.0), "0"),
+        (number(1.2e-9, 8), "<0.00000001"),
+        (percent(0.0004), "<0.1"),
+        (ratio(0.04), "<0.1x"),
+        (seconds(40.0), "<0.1 s"),
+        (seconds(0.0), "0.0 s"),
+    ],
+)
+def test_a_figure_that_rounds_to_nothing_is_not_nothing(text: str, right: str) -> None:
+    """A depth of 4 999 in millions is not the same as an empty side."""
+    assert text == right

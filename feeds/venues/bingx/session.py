@@ -28,7 +28,7 @@ from feeds.model import (
 )
 from feeds.venues.base import Payload, SocketPlan
 from feeds.venues.bingx import wire
-from feeds.venues.reading import NS_PER_MS, UNREADABLE, gunzip
+from feeds.venues.reading import GZIP_HEAD, NS_PER_MS, UNREADABLE, gunzip
 from feeds.venues.retry import RetrySchedule
 
 BOOK_LEVELS: Mapping[str, int] = {"spot": 1_000, "linear": 1_024}
@@ -97,7 +97,7 @@ class BingxSession:
         events: Sequence[Event]
         try:
             # recordings are plain text; the venue compresses every message
-            content = raw if raw[:1] in (b"{", b"P") else gunzip(raw)
+            content = gunzip(raw) if raw[:2] == GZIP_HEAD else raw
             if content == b"Ping":
                 events = (Reply(payload="Pong"), Heartbeat())
             else:

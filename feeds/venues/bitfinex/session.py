@@ -38,8 +38,8 @@ FUNDING_H = 8.0
 FLAGS = 32768 + 65536 + 131072
 """TIMESTAMP, SEQ_ALL, OB_CHECKSUM."""
 _BOOK, _BBO = Channel.BOOK, Channel.BBO  # local names: read for every message
-_HEAD = re.compile(rb'\[(\d{1,12}),(\[\[|\[\]|\[|"\w{1,8}")')
-"""The start of an array: channel id, then a list of rows, an empty list, a single row or a tag."""
+_HEAD = re.compile(rb'\s*\[\s*(\d{1,12})\s*,\s*(\[\s*\[|\[\s*\]|\[|"\w{1,8}")')
+"""The start of an array: channel id, then a list of rows, an empty list, a single row or a tag, however spaced."""
 _LOST = -1
 """A number that no message has: a delta that claims to follow it is a gap."""
 
@@ -103,7 +103,7 @@ class BitfinexSession:
             if head is None:
                 return self._control(wire.read_control(raw))
             before = self._lost
-            events = self._array(raw, self._by_chan.get(int(head[1])), head[2])
+            events = self._array(raw, self._by_chan.get(int(head[1])), b"".join(head[2].split()))
             return events if before == self._lost else [*events, *self._restart_best_prices()]
         except UNREADABLE as error:
             return (Garbled(what=str(error)[:200]),)

@@ -46,7 +46,9 @@ _FIRST_REQUEST = 1_000_000_000  # lower ids are tokens of pings
 _PINGS_KEPT = 16
 _HOUR_NS = 3_600_000_000_000
 _BOOK_HEAD = b'"channel":"book'
-"""In nearly all messages; they take a fast decoder. A message written differently is decoded in full."""
+"""In nearly all messages; they take a fast decoder. A message written differently is decoded in full, then as a
+book."""
+_BOOKS = frozenset({"book", "book.update"})
 # Channels that Detour never subscribes to. Captures of other clients have them, so they are ignored, not counted.
 _UNUSED = frozenset({"candlestick", "settlement", "estimatedfunding", "otc_book"})
 _PASSING = (Fault.OUR_LIMIT, Fault.OVERLOAD, Fault.MAINTENANCE)
@@ -111,7 +113,9 @@ class CryptocomSession:
             if _BOOK_HEAD in raw:
                 events = self._book(wire.read_book_frame(raw))
             else:
-                events = self._read(wire.read_frame(raw), received_ns)
+                frame = wire.read_frame(raw)
+                is_book = frame.result is not None and frame.result.channel in _BOOKS
+                events = self._book(wire.read_book_frame(raw)) if is_book else self._read(frame, received_ns)
         except UNREADABLE as error:
             events = (Garbled(what=str(error)[:200]),)
         if received_ns >= self._retries.due_ns:
@@ -209,12 +213,16 @@ class CryptocomSession:
         for row in result.data:
             # t: time of publishing; tt: time of the book's last change, where sent
             engine_ns, gateway_ns = row.tt * NS_PER_MS or None, row.t * NS_PER_MS or None
+            sides = row if row.update is None else row.update
+            bids, asks = sides.bids, sides.asks
+            if bids is None or asks is None:
+                raise ValueError("a book without one of its sides")
             if result.channel == "book":
                 events.append(
                     BookSnapshot(
                         symbol=symbol,
-                        bids=cast(Levels, row.bids),
-                        asks=cast(Levels, row.asks),
+                        bids=cast(Levels, bids),
+                        asks=cast(Levels, asks),
                         seq=row.u,
                         engine_ns=engine_ns,
                         gateway_ns=gateway_ns,
@@ -222,14 +230,13 @@ class CryptocomSession:
                     )
                 )
                 continue
-            sides = row if row.update is None else row.update
-            if not sides.bids and not sides.asks:
+            if not bids and not asks:
                 engine_ns = None  # no change for 5 s, so the old time of change is no lag
             events.append(
                 BookDelta(
                     symbol=symbol,
-                    bids=cast(Levels, sides.bids),
-                    asks=cast(Levels, sides.asks),
+                    bids=cast(Levels, bids),
+                    asks=cast(Levels, asks),
                     last_seq=row.u,
                     prev_seq=row.pu,
                     engine_ns=engine_ns,

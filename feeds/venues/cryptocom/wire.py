@@ -41,15 +41,17 @@ FAULTS: Mapping[int, Fault] = {
 
 
 class Sides(Struct, gc=False):
-    bids: list[Level] = []
-    asks: list[Level] = []
+    bids: list[Level]
+    asks: list[Level]
 
 
 class BookRow(Struct, gc=False):
-    """Changes have their levels in ``update``. ``t``: time of publishing; ``tt``: time of the book's last change."""
+    """Changes have their levels in ``update``; a row without it has both sides itself.
 
-    bids: list[Level] = []
-    asks: list[Level] = []
+    ``t``: time of publishing; ``tt``: time of the book's last change."""
+
+    bids: list[Level] | None = None
+    asks: list[Level] | None = None
     update: Sides | None = None
     t: Millis = 0
     tt: Millis = 0
@@ -120,8 +122,14 @@ class RestBody(Struct):
     result: Raw = Raw()
 
 
+class RestBookRow(Sides):
+    t: Millis = 0
+    tt: Millis = 0
+    u: Number | None = None
+
+
 class RestBooks(Struct):
-    data: list[BookRow]
+    data: list[RestBookRow]
 
 
 class Announcement(Struct):

@@ -80,8 +80,8 @@ Rows = Annotated[list[Row], Meta(max_length=4 * BOOK_LEVELS)]
 class BookRow(Struct, gc=False):
     instrument_name: str
     change_id: int
-    bids: Rows = []
-    asks: Rows = []
+    bids: Rows
+    asks: Rows
     type: str = ""  # not sent in 2019
     prev_change_id: int | None = None
     timestamp: Millis = 0

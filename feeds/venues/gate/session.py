@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 from msgspec.json import encode
 
@@ -56,6 +57,8 @@ _FAULTS: Mapping[int, Fault] = {
     3: Fault.OVERLOAD,  # service error
     4: Fault.REFUSED,  # authentication fail
 }
+
+R = TypeVar("R")
 
 
 class GateSession:
@@ -180,7 +183,7 @@ class GateSession:
     def _update(self, frame: wire.Frame) -> Sequence[Event]:
         """The older channel, whose first book comes over REST. Captures have only this one."""
         row = wire.read_update(frame.result)
-        bids, asks = wire.pairs(row.bids), wire.pairs(row.asks)
+        bids, asks = (None if side is None else wire.pairs(side) for side in (row.bids, row.asks))
         return _changes(frame, row, self._symbols.get(row.name, ""), bids, asks, row.levels)
 
     def _quote(self, frame: wire.Frame) -> Sequence[Event]:
@@ -205,9 +208,8 @@ class GateSession:
         )
 
     def _spot_trade(self, frame: wire.Frame) -> Sequence[Event]:
-        rows = wire.read_spot_trades(frame.result)
         events: list[Event] = []
-        for row in [rows] if isinstance(rows, wire.SpotTradeRow) else rows:
+        for row in _rows(wire.read_spot_trades(frame.result)):
             symbol = self._symbols.get(row.currency_pair)
             if symbol is None:
                 return _unknown_instrument(frame, row.currency_pair)
@@ -229,7 +231,7 @@ class GateSession:
         works."""
         events: list[Event] = []
         gateway_ns = frame.time_ms * NS_PER_MS or None
-        for row in wire.read_trades(frame.result):
+        for row in _rows(wire.read_trades(frame.result)):
             symbol = self._symbols.get(row.contract)
             if symbol is None:
                 return _unknown_instrument(frame, row.contract)
@@ -259,7 +261,7 @@ class GateSession:
                 engine_ns=wire.stamp_ns(row.time_ms or row.time),
                 gateway_ns=frame.time_ms * NS_PER_MS or None,
             )
-            for row in wire.read_liquidations(frame.result)
+            for row in _rows(wire.read_liquidations(frame.result))
             if row.contract in self._symbols and row.size
         ] or (Heartbeat(channel=Channel.LIQUIDATIONS),)
 
@@ -278,13 +280,19 @@ class GateSession:
         ]
 
 
+def _rows(rows: list[R] | R) -> list[R]:
+    return rows if isinstance(rows, list) else [rows]
+
+
 def _changes(
-    frame: wire.Frame, row: wire.BookHead, symbol: str, bids: Levels, asks: Levels, levels: int
+    frame: wire.Frame, row: wire.BookHead, symbol: str, bids: Levels | None, asks: Levels | None, levels: int
 ) -> Sequence[Event]:
     if not symbol:
         return _unknown_instrument(frame, row.name)
     engine_ns, gateway_ns = row.made_ms * NS_PER_MS or None, frame.time_ms * NS_PER_MS or None
     if row.full:
+        if bids is None or asks is None:
+            raise ValueError("a book without one of its sides")
         return (
             BookSnapshot(
                 symbol=symbol,
@@ -299,8 +307,8 @@ def _changes(
     return (
         BookDelta(
             symbol=symbol,
-            bids=bids,
-            asks=asks,
+            bids=bids or (),
+            asks=asks or (),
             first_seq=row.first,
             last_seq=row.last,
             engine_ns=engine_ns,

@@ -65,15 +65,15 @@ class BookHead(Struct, gc=False, kw_only=True):
 
 
 class BookRow(BookHead, gc=False, kw_only=True):
-    """``obu``. Without both sides: only the id changed."""
+    """``obu``. A change without both sides: only the id changed."""
 
-    bids: SideLevels = field(name="b", default_factory=list)
-    asks: SideLevels = field(name="a", default_factory=list)
+    bids: SideLevels | None = field(name="b", default=None)
+    asks: SideLevels | None = field(name="a", default=None)
 
 
 class UpdateRow(BookHead, gc=False, kw_only=True):
-    bids: MixedLevels = field(name="b", default_factory=list)
-    asks: MixedLevels = field(name="a", default_factory=list)
+    bids: MixedLevels | None = field(name="b", default=None)
+    asks: MixedLevels | None = field(name="a", default=None)
     levels: Annotated[int, Meta(ge=0, le=5_000)] = field(name="l", default=0)
 
 
@@ -147,8 +147,9 @@ read_book = Decoder(BookRow, strict=False).decode
 read_update = Decoder(UpdateRow, strict=False).decode
 read_top = Decoder(TopRow, strict=False).decode
 read_spot_trades = Decoder(list[SpotTradeRow] | SpotTradeRow, strict=False).decode
-read_trades = Decoder(list[TradeRow], strict=False).decode
-read_liquidations = Decoder(list[LiquidationRow], strict=False).decode
+read_trades = Decoder(list[TradeRow] | TradeRow, strict=False).decode
+read_liquidations = Decoder(list[LiquidationRow] | LiquidationRow, strict=False).decode
+"""A list for several, an object for one: the documents and the captures show both shapes of these channels."""
 read_tickers = Decoder(list[TickerRow | list[TickerRow]] | TickerRow, strict=False).decode
 read_rest_book = Decoder(RestBook, strict=False).decode
 read_body = Decoder(RestBody, strict=False).decode

@@ -29,7 +29,7 @@ from feeds.venues.base import Payload, SocketPlan, Subscription, by_venue_id
 from feeds.venues.htx import wire
 from feeds.venues.htx.mbp_rule import MbpSync
 from feeds.venues.htx.wire import fault_of
-from feeds.venues.reading import NS_PER_MS, UNREADABLE, gunzip, number
+from feeds.venues.reading import GZIP_HEAD, NS_PER_MS, UNREADABLE, gunzip, number
 from feeds.venues.retry import RetrySchedule
 
 BOOK_LEVELS = 150
@@ -104,7 +104,7 @@ class HtxSession:
     def receive(self, raw: bytes, received_ns: int) -> Sequence[Event]:
         try:
             # recordings are plain text; the venue compresses every message
-            text = raw if raw[:1] == b"{" else gunzip(raw)
+            text = gunzip(raw) if raw[:2] == GZIP_HEAD else raw
             if _BOOK_HEAD.match(text):
                 events = self._book_message(wire.read_book_frame(text))
             else:

@@ -131,6 +131,8 @@ def _ns(ms: int | None) -> int | None:
 
 
 def _snapshot(frame: Frame, symbol: str) -> Sequence[Event]:
+    if frame.bids is None or frame.asks is None:
+        raise ValueError("a book without one of its sides")
     return (
         BookSnapshot(
             symbol=symbol,

@@ -40,8 +40,8 @@ class Frame(Struct, gc=False):
     time: Millis = 0
     type: str = ""
     uid: str | None = None
-    bids: SideLevels = []
-    asks: SideLevels = []
+    bids: SideLevels | None = None
+    asks: SideLevels | None = None
     mark: Size | None = field(name="markPrice", default=None)
     index: Size | None = None
     rate: Signed | None = field(name="relative_funding_rate", default=None)

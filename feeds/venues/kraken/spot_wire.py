@@ -41,8 +41,8 @@ class Level(LevelRow, gc=False, rename={"size": "qty"}):
 
 class BookRow(Struct, gc=False):
     symbol: str
-    bids: Annotated[list[Level], Meta(max_length=2_000)] = []
-    asks: Annotated[list[Level], Meta(max_length=2_000)] = []
+    bids: Annotated[list[Level], Meta(max_length=2_000)]
+    asks: Annotated[list[Level], Meta(max_length=2_000)]
     checksum: Annotated[int, Meta(ge=0, lt=1 << 32)] | None = None
     timestamp: Stamp | None = None
 

@@ -36,7 +36,7 @@ from feeds.venues.mexc.linear_wire import (
     read_text,
     read_ticker,
 )
-from feeds.venues.reading import NS_PER_MS, UNREADABLE, gunzip
+from feeds.venues.reading import GZIP_HEAD, NS_PER_MS, UNREADABLE, gunzip
 
 _METHODS: Mapping[str, Channel] = {
     "depth": Channel.BOOK,
@@ -50,8 +50,6 @@ METHODS_A_SYMBOL = len(_METHODS)
 _UNUSED = ("push.kline", "push.tickers", "push.depth.", "push.contract", "push.event", "push.fullDepth")
 _NAMED = re.compile(r"Contract \[([^\]]{1,64})\]")
 _OUR_LIMIT = re.compile(r"frequent|limit|too many|exceed", re.IGNORECASE)
-
-_GZIP = b"\x1f\x8b"
 
 
 class LinearSession:
@@ -85,7 +83,7 @@ class LinearSession:
     def receive(self, raw: bytes, received_ns: int) -> Sequence[Event]:
         try:
             # gzip is documented but was not seen in any capture
-            frame = read_frame(gunzip(raw) if raw[:2] == _GZIP else raw)
+            frame = read_frame(gunzip(raw) if raw[:2] == GZIP_HEAD else raw)
             reader = _READERS.get(frame.channel)
             if reader is None:
                 return self._control(frame)

@@ -75,11 +75,19 @@ class SpotSession:
         try:
             events = self._control(raw, received_ns) if raw[:1] == b"{" else self._push(raw)
         except UNREADABLE as error:
-            events = (Garbled(what=str(error)[:200]),)
+            events = self._spaced(raw, received_ns) or (Garbled(what=str(error)[:200]),)
         if received_ns >= self._retries.due_ns:
             due = self._retries.take_due(received_ns)
             return [*events, *(Reply(payload=_request("SUBSCRIPTION", [topic])) for topic in due)]
         return events
+
+    def _spaced(self, raw: bytes, received_ns: int) -> Sequence[Event]:
+        """A JSON message after white space, which is not told from a push by its first byte (a push begins with 10)."""
+        text = raw.lstrip()
+        try:
+            return self._control(text, received_ns) if text[:1] == b"{" and text != raw else ()
+        except UNREADABLE:
+            return ()
 
     def _control(self, raw: bytes, received_ns: int) -> Sequence[Event]:
         """``code`` is always 0. The text tells what happened and names the topics."""

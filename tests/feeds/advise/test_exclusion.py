@@ -48,3 +48,19 @@ def test_of_two_prices_nobody_can_tell_which_is_wrong() -> None:
     assert row.excluded == ()
     # but the dear one is not made cheap by measuring it against itself
     assert row.best == BINANCE
+
+
+NOT_THE_SAME = "not the same coin, or one price is wrong: not compared"
+
+
+def test_two_coins_of_one_name_save_nobody_anything() -> None:
+    """Seen: NEIRO on two venues, "saves 551 188 bp"."""
+    row = ask({BINANCE: view(BINANCE, size=50.0), OKX: view(OKX, mid=1_800.0, size=50.0)})
+    assert excluded(row) == dict.fromkeys((BINANCE, OKX), NOT_THE_SAME)
+    assert row.best is None and row.saving_bps is None
+
+
+def test_one_other_coin_among_many_is_out_alone() -> None:
+    row = ask(three(binance=view(BINANCE, mid=1_800.0, size=50.0)))
+    assert excluded(row) == {BINANCE: NOT_THE_SAME}
+    assert row.best == OKX

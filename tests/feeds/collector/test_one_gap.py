@@ -143,3 +143,16 @@ def test_board_reason_and_advice_show_the_same_gap() -> None:
     (out,) = advice.excluded
     assert out.route == ODD and out.why.endswith(reason.text)
     assert all(row.gap_bps == pytest.approx(0.0, abs=1e-6) for route, row in rows.items() if route != ODD)
+
+
+def test_another_coin_of_that_name_is_not_compared_anywhere() -> None:
+    """Judge, board and advice agree: no figure, no accusation, and the reason."""
+    day = Day()
+    day.passes(90, 0.0)
+    rows, advice = day.passes(20, 551_188.0)
+    assert rows[ODD].gap_bps is None and rows[ODD].unlike
+    assert [route for route, row in rows.items() if row.unlike] == [ODD]
+    assert day.verdicts[ODD].state is State.OK
+    (out,) = advice.excluded
+    assert (out.route, out.why) == (ODD, "not the same coin, or one price is wrong: not compared")
+    assert advice.best not in (None, ODD) and advice.saving_bps is None

@@ -108,7 +108,7 @@ def test_figures_of_a_calm_route() -> None:
     symbol = signals.symbols["BTC/USDT"]
     assert symbol.normal_depth_bid is not None and 8e5 < symbol.normal_depth_bid < 1.2e6
     assert symbol.normal_spread_bps == 0.2
-    assert symbol.gap is not None and abs(symbol.gap.gap_bps) < 1
+    assert symbol.gap is not None and symbol.gap.gap_bps is not None and abs(symbol.gap.gap_bps) < 1
 
 
 def test_nothing_measured_is_none_and_never_zero() -> None:

@@ -19,7 +19,7 @@ def pairs(view: View, row: RouteRow, width: int) -> list[Line]:
         title(width, None, "Pairs", "spread and gap in bp, depth within 10 bp in M"),
         line(
             (
-                f" {fit('symbol', name)} {'state':9} {'bid':>9} {'spread':>6} {'bid|ask':>10} {'gap':>6} {'age':>6}",
+                f" {fit('symbol', name)} {'state':9} {'bid':>9} {'spread':>6} {'bid|ask':>11} {'gap':>6} {'age':>6}",
                 "muted",
             )
         ),
@@ -29,6 +29,9 @@ def pairs(view: View, row: RouteRow, width: int) -> list[Line]:
         depth = p.depth.get("10") if live else None
         sides = DASH if depth is None else f"{millions(depth.bid)}|{millions(depth.ask)}"
         figure_role = "text" if live else "faint"
+        gap = bps(p.gap_bps, sign=True) if live else DASH
+        if live and p.unlike:
+            gap = "unlike"  # perhaps another coin of the same name
         age = milliseconds(p.age_ms) if live else seconds(p.quiet_ms)
         lines.append(
             line(
@@ -36,8 +39,8 @@ def pairs(view: View, row: RouteRow, width: int) -> list[Line]:
                 (f" {p.state:9}", "muted"),
                 (" " + fit(_price(p) if live else DASH, 9, right=True), figure_role),
                 (" " + fit(bps(p.spread_bps) if live else DASH, 6, right=True), figure_role),
-                (" " + fit(sides, 10, right=True), figure_role),
-                (" " + fit(bps(p.gap_bps, sign=True) if live else DASH, 6, right=True), figure_role),
+                (" " + fit(sides, 11, right=True), figure_role),
+                (" " + fit(gap, 6, right=True), figure_role),
                 (" " + fit(age, 6, right=True), figure_role),
             )
         )

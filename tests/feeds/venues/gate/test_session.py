@@ -213,6 +213,30 @@ def test_spot_channels() -> None:
     assert not [e for e in got if isinstance(e, Unknown | Garbled)]
 
 
+@pytest.mark.parametrize("channel", ["public_liquidates", "trades", "tickers"])
+def test_a_row_alone_and_rows_in_a_list_say_the_same(channel: str) -> None:
+    """The documents show liquidations as a list, messages of 2025 a single object."""
+    row = {
+        "contract": SWAP.venue_id,
+        "price": 117000.5,
+        "size": -100,
+        "id": 7,
+        "time_ms": 1754000000123,
+        "create_time_ms": 1754000000123,
+        "mark_price": "117000.5",
+    }
+    got = []
+    for result in (row, [row]):
+        raw = msgspec.json.encode(
+            {"time_ms": 1754000000200, "channel": f"futures.{channel}", "event": "update", "result": result}
+        )
+        got.append([msgspec.to_builtins(event) for event in session("linear", SWAP).receive(raw, 1)])
+    assert got[0] == got[1]
+    if channel == "public_liquidates":
+        [sold] = got[0]
+        assert (sold["price"], sold["size"], sold["side"]) == (117000.5, 100.0, "sell")
+
+
 def test_futures_channels() -> None:
     got = events(session("linear", SWAP), recording("gate/futures_channels"))
     assert not [e for e in got if isinstance(e, Unknown | Garbled)]
@@ -221,7 +245,7 @@ def test_futures_channels() -> None:
     assert isinstance(delta, BookDelta)
     assert isinstance(quote, Quote)
     assert (snapshot.levels_limit, snapshot.bids, snapshot.asks) == (50, [(4364.8, 1053.5)], [(4365.04, 0.25)])
-    assert (delta.first_seq, delta.last_seq, delta.asks) == (701, 720, [])
+    assert (delta.first_seq, delta.last_seq, delta.asks) == (701, 720, ())
     assert (quote.bid, quote.bid_size, quote.ask, quote.ask_size) == (4364.7, 62.0, None, None)
     [trade] = [e for e in got if isinstance(e, Trade)]
     assert (trade.price, trade.size, trade.side, trade.engine_ns) == (4364.7, 108.5, "sell", T0 + 138 * MS)
