@@ -11,6 +11,7 @@ import aiohttp
 import ccxt
 
 from feeds.ccxt_pro.messages import TEXT_CHARS, Probed
+from feeds.instruments.causes import words_of
 from feeds.model import Fault
 from feeds.venues.answers import http_fault
 from feeds.venues.base import Answer
@@ -40,8 +41,8 @@ def fault_of(error: Exception, status: int | None) -> Fault:
 
 
 def error_text(error: BaseException) -> str:
-    """An error's own text on one short line. It may hold a whole HTML page."""
-    return " ".join(f"{type(error).__name__}: {error}"[: 4 * TEXT_CHARS].split())[:TEXT_CHARS]
+    """What is behind it, on one short line. It may hold a whole HTML page."""
+    return words_of(error)[:TEXT_CHARS]
 
 
 class LoopBlocks:
