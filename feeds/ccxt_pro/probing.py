@@ -11,6 +11,7 @@ import aiohttp
 import ccxt
 
 from feeds.ccxt_pro.messages import TEXT_CHARS, Probed
+from feeds.instruments.causes import words_of
 from feeds.model import Fault
 from feeds.plain_text import plain
 from feeds.transport.trust import certificate_error, why_untrusted
@@ -42,10 +43,10 @@ def fault_of(error: Exception, status: int | None) -> Fault:
 
 
 def error_text(error: BaseException) -> str:
-    """An error's own text on one short line. It may hold a whole HTML page."""
+    """What is behind it, on one short line. It may hold a whole HTML page."""
     if (untrusted := certificate_error(error)) is not None:
         return plain(why_untrusted(untrusted), TEXT_CHARS)
-    return plain(f"{type(error).__name__}: {error}", TEXT_CHARS)
+    return plain(words_of(error), TEXT_CHARS)
 
 
 def _fault(error: Exception | None, status: int | None, *, lost: bool) -> Fault | None:

@@ -30,5 +30,9 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
     while isinstance(inner, BaseException) and inner not in seen and len(seen) < _DEEPEST:
         seen.append(inner)
         yield inner
-        held = [inner.__cause__, getattr(inner, "reason", None), *inner.args, inner.__context__]
+        held = [
+            inner.__cause__,
+            getattr(inner, "reason", None),
+            *inner.args,
+        ]  # what was merely being handled is no cause
         inner = next((each for each in held if isinstance(each, BaseException) and each not in seen), None)

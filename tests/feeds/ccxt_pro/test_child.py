@@ -226,6 +226,7 @@ async def test_an_error_answer_is_no_lost_one_and_a_lost_one_no_error() -> None:
 
     exchange.time = nobody
     probe = (await probed(exchange))[0]
+    assert probe.text == "ExchangeNotAvailable: refused"
     assert (probe.lost, probe.status, probe.fault, probe.server_ms) == (True, None, None, None)
 
 
