@@ -23,6 +23,8 @@ class RouteSockets:
     def __init__(self, context: RouteContext, base_url: str) -> None:
         self._context, self._base_url = context, base_url
         self.streams: list[Stream] = []
+        self._by_symbol: dict[str, Stream] = {}
+        """The socket that a symbol's book comes by."""
 
     def open(self, instruments: Sequence[Instrument], books: RouteBooks, rest: RestSide, tasks: RouteTasks) -> None:
         """``rest`` answers the handshakes of sockets that need a token."""
@@ -41,6 +43,7 @@ class RouteSockets:
                 tls=context.tls,
             )
             self.streams.append(stream)
+            self._by_symbol |= dict.fromkeys(stream.book_symbols, stream)
             tasks.start(stream.run())
 
     # samples
@@ -82,11 +85,12 @@ class RouteSockets:
 
     def carries(self, symbol: str) -> bool:
         """The socket that this symbol's book comes by is connected."""
-        return any(
-            stream.connected
-            for stream in self.streams
-            if any(s.channel is Channel.BOOK and s.symbol == symbol for s in stream.plan.subscriptions)
-        )
+        stream = self._by_symbol.get(symbol)
+        return stream is not None and stream.connected
+
+    def stream_of(self, symbol: str) -> Stream | None:
+        """The socket that this symbol's book comes by."""
+        return self._by_symbol.get(symbol)
 
     # counters over all sockets
 

@@ -196,6 +196,11 @@ class Connection:
         self.stats.resubscribed += 1
         self._wake()
 
+    @property
+    def sending(self) -> bool:
+        """Requests of ours still wait for the venue's send limit."""
+        return bool(self._outbox)
+
     def tcp_info(self) -> TcpInfo | None:
         """The kernel's figures of this connection."""
         return None if self.socket is None else tcp_info(self.socket.transport.get_extra_info("socket"))
