@@ -378,6 +378,10 @@ class Garbled(Struct, gc=False, kw_only=True):
     """Bytes that do not decode; counted, never fatal."""
 
     what: str
+    channel: Channel | None = None
+    """What it came by, where that can still be read; ``STATUS`` for what is no data at all. None: anything."""
+    symbol: str | None = None
+    """What it was about, where that can still be read. None: any."""
 
     def __post_init__(self) -> None:
         self.what = plain(self.what)

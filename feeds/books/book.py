@@ -13,7 +13,7 @@ from typing import cast
 
 from feeds.books.ladder import UNBOUNDED_ASK, UNBOUNDED_BID, Fill, Ladder, derive
 from feeds.model import BookDelta, BookSnapshot, Instrument, LevelRow, Levels
-from feeds.venues.sequence import SequenceRule, Step
+from feeds.venues.sequence import RuleDefaults, SequenceRule, Step
 
 __all__ = ["Book", "Fill", "Ladder", "Outcome"]
 
@@ -23,6 +23,8 @@ KEPT_LEVELS = 200_000
 """Levels in all kept deltas together; the oldest go first."""
 SIDE_LEVELS = 40_000
 """A side with more levels is cut to its better half. This is several times the largest public book."""
+UNPROVEN_SYNCS = 3
+"""So many books in a row whose first checksum is wrong: it is not the book that is wrong, but our way to check it."""
 
 _APPLY = Step.APPLY
 _SKIP = Step.SKIP
@@ -40,9 +42,12 @@ class Outcome(IntEnum):
     """A message is missing: the book is empty and unsynced, ask for a snapshot. Given once for each loss."""
     BAD_CHECKSUM = 4
     """The book differs from the venue's: empty and unsynced, ask for a snapshot."""
+    UNPROVEN = 5
+    """Applied. The checksum of a book that can lack nothing is wrong (its decimals are not those we know), so the book
+    is not checked any more, until a checksum comes out right. Given once."""
 
 
-_APPLIED = Outcome.APPLIED  # looked up for every message
+_APPLIED, _BAD_CHECKSUM = Outcome.APPLIED, Outcome.BAD_CHECKSUM  # looked up for every message
 
 
 class Book:
@@ -58,7 +63,9 @@ class Book:
         "_ask_known",
         "_bid_known",
         "_checksum",
+        "_confirmed",
         "_depth_limit",
+        "_failed",
         "_following",
         "_follows",
         "_kept",
@@ -67,6 +74,9 @@ class Book:
         "_ladder_version",
         "_levels_limit",
         "_most",
+        "_proven",
+        "_unchecked",
+        "_unproven",
         "applied",
         "asks",
         "bids",
@@ -100,6 +110,15 @@ class Book:
         self._following: Callable[[int | None, BookDelta], Step] = rule.following
         self._follows: Callable[[int | None, BookDelta], Step] = rule.first
         self._checksum = rule.checksum
+        self._unchecked = type(rule).checksum is RuleDefaults.checksum
+        self._confirmed = False
+        """A checksum agreed since the last snapshot."""
+        self._proven = False
+        """A checksum agreed, ever."""
+        self._failed = 0
+        """Syncs in a row whose first checksum was wrong."""
+        self._unproven = False
+        """That the checksum cannot be proven has been told."""
         self._depth_limit = rule.depth_limit
         self._most = SIDE_LEVELS if rule.depth_limit is None else rule.depth_limit
         self._levels_limit: int | None = None
@@ -134,7 +153,7 @@ class Book:
             self._keep(self._kept, event, received_mono_ns)
         step = self._follows(self.seq, event)
         if step is _APPLY:
-            return _APPLIED if self._write(event, received_mono_ns) else Outcome.BAD_CHECKSUM
+            return self._write(event, received_mono_ns)
         if step is _SKIP:
             self.skipped += 1
             return Outcome.SKIPPED
@@ -164,7 +183,7 @@ class Book:
             self._ladder_version = self.version
         return self._ladder
 
-    def _write(self, delta: BookDelta, received_mono_ns: int) -> bool:
+    def _write(self, delta: BookDelta, received_mono_ns: int) -> Outcome:
         bids, asks = self.bids, self.asks
         changed = False
         if delta.bids:
@@ -186,7 +205,7 @@ class Book:
         if changed:
             self.changed_mono_ns = received_mono_ns
             self.version += 1
-        return delta.checksum is None or self._agrees(delta.checksum)
+        return _APPLIED if delta.checksum is None else self._check(delta.checksum)
 
     def _replace(self, snapshot: BookSnapshot, received_mono_ns: int) -> Outcome:
         kept, counted = self._kept, (self.applied, self.skipped) if self.synced else None
@@ -212,10 +231,11 @@ class Book:
         self.gateway_ns = snapshot.gateway_ns
         self.received_mono_ns = self.changed_mono_ns = received_mono_ns
         self.version += 1
-        if snapshot.checksum is not None and not self._agrees(snapshot.checksum):
-            return Outcome.BAD_CHECKSUM
-        if kept is None:
-            return Outcome.APPLIED
+        self._confirmed = False
+        self._unchecked = type(self.rule).checksum is RuleDefaults.checksum
+        checked = _APPLIED if snapshot.checksum is None else self._check(snapshot.checksum, whole=True)
+        if kept is None or checked is _BAD_CHECKSUM:
+            return checked
         self._kept = None
         outcome = self._catch_up(kept)
         if counted is not None:
@@ -228,8 +248,8 @@ class Book:
             delta, received_mono_ns = kept[0]
             step = self._follows(self.seq, delta)
             if step is _APPLY:
-                if not self._write(delta, received_mono_ns):
-                    return Outcome.BAD_CHECKSUM
+                if self._write(delta, received_mono_ns) is _BAD_CHECKSUM:
+                    return _BAD_CHECKSUM
             elif step is _SKIP:
                 self.skipped += 1
             else:
@@ -283,12 +303,23 @@ class Book:
         self._kept_levels = 0
         self.version += 1
 
-    def _agrees(self, checksum: int) -> bool:
-        ours = self._checksum(self, self.instrument)
-        if ours is None or ours == checksum:
-            return True
+    def _check(self, checksum: int, *, whole: bool = False) -> Outcome:
+        """Compare with the venue's; ``whole``: it came with a snapshot, before which nothing can be lost."""
+        if self._unchecked:
+            return _APPLIED
+        if self._checksum(self, self.instrument) == checksum:  # None, it cannot be worked out, is not "agrees"
+            if not self._confirmed:
+                self._confirmed = self._proven = True
+                self._failed, self._unproven = 0, False
+            return _APPLIED
+        if not self._confirmed and not self.rule.own_check:
+            self._failed += 1
+            if self._failed >= UNPROVEN_SYNCS or (whole and not self._proven):
+                self._unchecked = True
+                told, self._unproven = self._unproven, True
+                return _APPLIED if told else Outcome.UNPROVEN
         self._lose()
-        return False
+        return _BAD_CHECKSUM
 
     def _known(self) -> tuple[float, float]:
         """Prices between which every level of the venue is in our book.

@@ -40,6 +40,9 @@ class Origin(Protocol):
 
     @property
     def label(self) -> str: ...
+    @property
+    def book_symbols(self) -> Sequence[str]:
+        """The symbols whose books come by it."""
 
 
 class HasRule(Protocol):
@@ -148,6 +151,7 @@ class RouteBooks:
         self.instruments: Mapping[str, Instrument] = {i.symbol: i for i in instruments}
         rule = venue.rule(product)
         self.rest_snapshot = rule.rest_snapshot
+        self._blind = rule.blind
         self.pairs = {i.symbol: PairState(Book(i, rule)) for i in instruments}
         self.bursts = Bursts()
         self.book_updates = 0
@@ -228,7 +232,9 @@ class RouteBooks:
         book = pair.book
         was_synced = book.synced
         outcome = book.apply(event, mono_ns)
-        if outcome is _APPLIED:
+        if outcome is _APPLIED or outcome is Outcome.UNPROVEN:
+            if outcome is not _APPLIED:
+                self._notice(f"{event.symbol}: the checksum cannot be worked out, its book is shown unchecked", None)
             self.book_updates += 1
             if was_synced:
                 self.bursts.stamp(wall_ns, event.engine_ns, event.gateway_ns)
@@ -291,6 +297,19 @@ class RouteBooks:
 
     def _count_garbled(self, event: Garbled, origin: Origin, wall_ns: int, mono_ns: int) -> None:
         self.garbled += 1
+        if self._blind and event.channel in (None, Channel.BOOK):
+            self._doubt(origin.book_symbols if event.symbol is None else (event.symbol,), origin)
+
+    def _doubt(self, symbols: Sequence[str], origin: Origin) -> None:
+        """What could not be read may have changed these books, and no number of a later message would tell."""
+        for symbol in symbols:
+            pair = self.pairs.get(symbol)
+            if pair is not None and pair.book.synced:
+                pair.book.reset()
+                self.gaps += 1
+                why = "a message that could not be read may have changed it"
+                self._log_event("gap", f"{symbol}: {why}, asking for a new snapshot")
+                self._resync(symbol, origin)
 
 
 def median_ms(values_ns: Sequence[int]) -> float | None:

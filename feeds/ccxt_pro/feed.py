@@ -67,6 +67,10 @@ class CcxtFeed:
         subscriptions = [Subscription(channel, symbol) for symbol in self.books.pairs for channel in channels]
         self._channels = Channels(subscriptions, {}, self._meters.clock.monotonic_ns())
 
+    @property
+    def book_symbols(self) -> Sequence[str]:
+        return tuple(self.books.pairs)
+
     def child_lost(self) -> None:
         """No book is the venue's any more, and nothing is known of the venue."""
         self.books.disconnected(tuple(self.books.pairs))

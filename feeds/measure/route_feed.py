@@ -11,16 +11,18 @@ from feeds.measure.book_checks import BookChecks
 from feeds.measure.contract import Hosts
 from feeds.measure.feed_samples import FeedSampler
 from feeds.measure.rest_side import RestSide
+from feeds.measure.resyncs import TIMING, Resyncs
 from feeds.measure.route_context import RouteContext
 from feeds.measure.route_sockets import RouteSockets
 from feeds.measure.route_tasks import RouteTasks
 from feeds.measure.snapshots import Snapshots
 from feeds.model import Channel, Instrument
-from feeds.transport.stream import Stream
 from feeds.venues.base import ProductFacts
 
 
 class RouteFeed:
+    resync_timing = TIMING
+
     def __init__(self, context: RouteContext, hosts: Hosts, rest: RestSide | None = None) -> None:
         """``rest``: of the feed before, where that one asks the same host."""
         self._context, self.hosts = context, hosts
@@ -29,7 +31,7 @@ class RouteFeed:
         self.sockets = RouteSockets(context, hosts.ws)
         self.books: RouteBooks | None = None
         self._tasks = RouteTasks(context)
-        self._snapshots: Snapshots | None = None
+        self._resyncs: Resyncs | None = None
         self._checks: BookChecks | None = None
         self._sampler: FeedSampler | None = None
 
@@ -46,10 +48,19 @@ class RouteFeed:
             notice=lambda text, within_s: context.log_event("status", text),
             log_event=context.log_event,
         )
-        self._snapshots = Snapshots(context, books, self.rest, self._tasks)
-        self._checks = BookChecks(books, self.facts.quiet_s.get(Channel.BOOK), self._snapshots.widen)
+        snapshots = Snapshots(context, books, self.rest, self._tasks)
+        self._resyncs = Resyncs(
+            books,
+            self.sockets.stream_of,
+            snapshots,
+            context.log_event,
+            context.meters.clock.monotonic_ns,
+            self.resync_timing,
+        )
+        self._checks = BookChecks(books, self.facts.quiet_s.get(Channel.BOOK), snapshots.widen)
         self._sampler = FeedSampler(context.route, books, context.offset)
         self.sockets.open(instruments, books, self.rest, self._tasks)
+        self._tasks.start(self._resyncs.run())
 
     def adjust(self, instruments: Sequence[Instrument]) -> None:
         """Take over figures that no socket and no book depends on."""
@@ -85,12 +96,8 @@ class RouteFeed:
         return self.books is not None and any(pair.book.synced for pair in self.books.pairs.values())
 
     def _resync(self, symbol: str, origin: Origin) -> None:
-        assert self.books is not None and self._snapshots is not None
-        if self.books.rest_snapshot:
-            self._snapshots.want(symbol)
-        elif isinstance(origin, Stream):
-            self.books.resyncs += 1
-            origin.resubscribe(Channel.BOOK, symbol)
+        assert self._resyncs is not None
+        self._resyncs.want(symbol)
 
     def sample(self, now_ns: int, mono_ns: int, interval_ms: float) -> None:
         """Emit what the feed brought in the interval that ends now; nothing before ``watch``."""

@@ -25,6 +25,8 @@ class RouteSockets:
         self.streams: list[Stream] = []
         self._earlier = {"reconnects": 0, "garbled": 0, "unknown": 0}
         """What earlier sockets of the route have counted."""
+        self._by_symbol: dict[str, Stream] = {}
+        """The socket that a symbol's book comes by."""
 
     def open(self, instruments: Sequence[Instrument], books: RouteBooks, rest: RestSide, tasks: RouteTasks) -> None:
         """``rest`` answers the handshakes of sockets that need a token."""
@@ -43,6 +45,7 @@ class RouteSockets:
                 dialler=context.dialler,
             )
             self.streams.append(stream)
+            self._by_symbol |= dict.fromkeys(stream.book_symbols, stream)
             tasks.start(stream.run())
 
     # samples
@@ -84,11 +87,12 @@ class RouteSockets:
 
     def carries(self, symbol: str) -> bool:
         """The socket that this symbol's book comes by is connected."""
-        return any(
-            stream.connected
-            for stream in self.streams
-            if any(s.channel is Channel.BOOK and s.symbol == symbol for s in stream.plan.subscriptions)
-        )
+        stream = self._by_symbol.get(symbol)
+        return stream is not None and stream.connected
+
+    def stream_of(self, symbol: str) -> Stream | None:
+        """The socket that this symbol's book comes by."""
+        return self._by_symbol.get(symbol)
 
     # counters over all sockets
 

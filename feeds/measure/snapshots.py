@@ -24,6 +24,10 @@ class Snapshots:
         self._context, self._books, self._rest, self._tasks = context, books, rest, tasks
         self._under_way: set[str] = set()
 
+    def under_way(self, symbol: str) -> bool:
+        """Being fetched now, or to be tried again soon."""
+        return symbol in self._under_way
+
     def want(self, symbol: str) -> None:
         """Fetch until the book is synced. Asking again meanwhile changes nothing."""
         instrument = self._books.instruments.get(symbol)

@@ -203,6 +203,11 @@ class Connection:
         self.stats.resubscribed += 1
         self._wake()
 
+    @property
+    def sending(self) -> bool:
+        """Requests of ours still wait for the venue's send limit."""
+        return bool(self._outbox)
+
     def tcp_info(self) -> TcpInfo | None:
         """The kernel's figures of this connection; None through a proxy, which is where they would end."""
         if self.socket is None or self.socket.proxied:

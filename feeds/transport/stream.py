@@ -78,6 +78,7 @@ class Stream:
         (``Requester.request``). ``limits`` is shared by all streams of the process.
         """
         self.route, self.plan, self.label = route, plan, plan.label
+        self.book_symbols = tuple(s.symbol for s in plan.subscriptions if s.channel is Channel.BOOK and s.symbol)
         self.stats: StreamStats = StreamStats()
         self._venue, self._instruments, self._base = venue, tuple(instruments), base_url
         self._facts = venue.products[plan.product]
@@ -101,6 +102,11 @@ class Stream:
     @property
     def connected(self) -> bool:
         return self._connection is not None and not self._connection.lost.done()
+
+    @property
+    def sending(self) -> bool:
+        """Requests of ours still wait for the venue's send limit."""
+        return self._connection is not None and self._connection.sending
 
     @property
     def keepalive_ok(self) -> bool | None:

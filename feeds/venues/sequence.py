@@ -45,8 +45,15 @@ class SequenceRule(Protocol):
     def following(self, last_seq: int | None, delta: BookDelta) -> Step:
         """Does this delta follow the last applied one?"""
 
+    blind: bool
+    """A message that was lost, or could not be read, is not told by the next one's number: after one that cannot be
+    read the book is doubtful. (Not where every message is a whole book.)"""
+    own_check: bool
+    """``checksum`` is a check of our own making, in place of one of the venue: it needs no proof."""
+
     def checksum(self, book: BookSides, instrument: Instrument) -> int | None:
-        """The venue's checksum, computed of our book. None: the venue sends none."""
+        """The venue's checksum, computed of our book. None: it cannot be computed of this book, or (in a rule that does
+        not define this) the venue sends none."""
 
 
 _APPLY, _SKIP, _GAP = (
@@ -61,6 +68,8 @@ class RuleDefaults(ABC):
 
     rest_snapshot = False
     depth_limit: int | None = None
+    blind = False
+    own_check = False
 
     def first(self, snapshot_seq: int | None, delta: BookDelta) -> Step:
         return self.following(snapshot_seq, delta)

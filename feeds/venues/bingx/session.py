@@ -95,6 +95,7 @@ class BingxSession:
 
     def receive(self, raw: bytes, received_ns: int) -> Sequence[Event]:
         events: Sequence[Event]
+        frame: wire.Frame | None = None
         try:
             # recordings are plain text; the venue compresses every message
             content = gunzip(raw) if raw[:2] == GZIP_HEAD else raw
@@ -104,10 +105,19 @@ class BingxSession:
                 frame = wire.read_frame(content)
                 events = self._data(frame) if frame.topic and not frame.id else self._control(frame, received_ns)
         except UNREADABLE as error:
-            events = (Garbled(what=str(error)[:200]),)
+            events = (self._garbled(str(error)[:200], frame),)
         if received_ns >= self._retries.due_ns:
             events = [*events, *(Reply(payload=self._ask(name)) for name in self._retries.take_due(received_ns))]
         return events
+
+    def _garbled(self, what: str, frame: wire.Frame | None) -> Garbled:
+        """Ids of books skip numbers, so no later message tells what an unreadable one has changed."""
+        if frame is None:
+            return Garbled(what=what)
+        topic = self._topics.get(frame.topic)
+        if topic is None:
+            return Garbled(what=what, channel=Channel.STATUS)
+        return Garbled(what=what, channel=topic.channel, symbol=topic.symbol)
 
     # requests and their answers
 

@@ -46,6 +46,9 @@ class BingxRule(RuleDefaults):
     A loss shows when the book is crossed. Every delta is checked for that in place of a checksum.
     """
 
+    blind = True
+    own_check = True
+
     def __init__(self, levels: int) -> None:
         """``levels``: per side of the first book. Nothing documents that levels pushed out of it are removed."""
         self.depth_limit = levels

@@ -89,7 +89,8 @@ class BitfinexSession:
 
     def resubscribe(self, channel: Channel, symbol: str) -> Sequence[Payload]:
         mine = [s for s in self._streams.values() if (s.channel, s.symbol) == (channel, symbol)]
-        return [payload for stream in mine for payload in self._retries(stream)]
+        # asked for again although an answer is awaited: the first may never come
+        return [p for stream in mine for p in (self._retries(stream) or [self._ask(stream)])]
 
     def ping(self, token: int) -> Payload | None:
         return f'{{"event":"ping","cid":{token}}}'

@@ -26,6 +26,7 @@ class KrakenV2Rule(Unsequenced):
     """Every delta applies; the checksum tells whether one was lost."""
 
     depth_limit: int | None = BOOK_LEVELS
+    blind = True  # the checksum covers the best levels only
 
     def __init__(self) -> None:
         self._best = BestLevels(_CHECKED_LEVELS)

@@ -44,9 +44,6 @@ from feeds.venues.kraken.wire import fault_of, v2_name
 from feeds.venues.reading import UNREADABLE, stamp_ns
 from feeds.venues.retry import RetrySchedule
 
-_NO_CHECKSUM = -1
-"""A checksum that no book has. Messages are not numbered, so an unreadable one may have been any book's."""
-
 _NAMES: Mapping[Channel, str] = {Channel.BOOK: "book", Channel.BBO: "ticker", Channel.TRADES: "trade"}
 _CHANNELS = {name: channel for channel, name in _NAMES.items()}
 _MORE: Mapping[Channel, Mapping[str, object]] = {
@@ -102,9 +99,9 @@ class KrakenSpotSession:
             reader = self._readers.get(frame.channel)
             events = self._control(frame, received_ns) if reader is None else reader(frame)
         except UNREADABLE as error:
-            doubtful = self._wanted.get(Channel.BOOK, ()) if frame is not None and frame.channel == "book" else ()
-            lost = (BookDelta(symbol=symbol, bids=(), asks=(), checksum=_NO_CHECKSUM) for symbol in doubtful)
-            events = [Garbled(what=str(error)[:200]), *lost]
+            # messages are not numbered, so an unreadable one may have changed any book, unless its channel is known
+            known = None if frame is None else _CHANNELS.get(frame.channel, Channel.STATUS)
+            events = [Garbled(what=str(error)[:200], channel=known)]
         if received_ns >= self._retries.due_ns:
             due = [key.partition(" ") for key in self._retries.take_due(received_ns)]
             again = (self._request("subscribe", Channel(channel), (symbol,)) for channel, _, symbol in due)
@@ -157,7 +154,8 @@ class KrakenSpotSession:
         for row in read_books(frame.data):
             symbol = self._symbols.get(row.symbol)
             if symbol is None:
-                return _unknown_instrument(frame, row.symbol)
+                events += _unknown_instrument(frame, row.symbol)
+                continue
             bids, asks = cast(Levels, row.bids), cast(Levels, row.asks)
             engine_ns = stamp_ns(row.timestamp)
             if frame.type == "snapshot":

@@ -175,16 +175,52 @@ def test_levels_pushed_out_of_the_window_are_dropped() -> None:
     assert sorted(book.asks) == [100.5, 101.0, 101.5]
 
 
-def test_a_wrong_checksum_ends_the_book_and_a_right_or_dead_one_does_not() -> None:
+def test_a_wrong_checksum_ends_the_book_and_a_right_one_does_not() -> None:
     book = Book(LINEAR, Counted())
     assert book.apply(snapshot(10, checksum=4), 1) is Outcome.APPLIED
     assert book.apply(delta(None, 11, [(97.0, 1.0)], prev=10, checksum=5), 2) is Outcome.APPLIED
     assert book.apply(delta(None, 12, [(96.0, 1.0)], prev=11, checksum=5), 3) is Outcome.BAD_CHECKSUM
     assert not book.synced and not book.bids
     assert book.apply(snapshot(20, checksum=3), 4) is Outcome.BAD_CHECKSUM
-    assert book.apply(snapshot(20, (), (), checksum=77), 5) is Outcome.APPLIED
+    assert book.apply(snapshot(20, (), (), checksum=77), 5) is Outcome.BAD_CHECKSUM, "cannot be computed: no agreement"
+    assert book.apply(snapshot(20, checksum=4), 6) is Outcome.APPLIED
     plain = Book(LINEAR, PrevEquals())
     assert plain.apply(snapshot(10, checksum=12345), 6) is Outcome.APPLIED
+
+
+def test_a_checksum_that_cannot_be_computed_any_more_does_not_agree() -> None:
+    book = Book(LINEAR, Counted())
+    book.apply(snapshot(10, checksum=4), 1)
+    gone = delta(None, 11, [(99.0, 0.0), (98.0, 0.0)], [(101.0, 0.0), (102.0, 0.0)], prev=10, checksum=0)
+    assert book.apply(gone, 2) is Outcome.BAD_CHECKSUM
+
+
+def test_a_checksum_that_fails_on_the_first_book_is_not_asked_for_for_ever() -> None:
+    """Nothing can be lost before a first book: it is our way to compute it that is wrong, as with other decimals."""
+    book = Book(LINEAR, Counted())
+    assert book.apply(snapshot(10, checksum=77), 1) is Outcome.UNPROVEN
+    assert book.synced and book.bids
+    assert book.apply(delta(None, 11, [(97.0, 1.0)], prev=10, checksum=1), 2) is Outcome.APPLIED
+    assert book.apply(delta(None, 13, prev=12), 3) is Outcome.GAP, "numbers still count"
+    assert book.apply(snapshot(20, checksum=77), 4) is Outcome.APPLIED, "said once"
+    assert book.apply(snapshot(30, checksum=4), 5) is Outcome.APPLIED
+    assert book.apply(delta(None, 31, [(97.0, 1.0)], prev=30, checksum=9), 6) is Outcome.BAD_CHECKSUM, "checked again"
+
+
+def test_a_checksum_that_only_comes_after_the_book_is_given_three_books_to_come_out_right() -> None:
+    book = Book(LINEAR, Counted())
+    outcomes = []
+    for n in range(4):
+        book.apply(snapshot(10 * n), 1)
+        outcomes.append(book.apply(delta(None, 10 * n + 1, prev=10 * n, checksum=77), 2))
+    assert outcomes == [Outcome.BAD_CHECKSUM, Outcome.BAD_CHECKSUM, Outcome.UNPROVEN, Outcome.APPLIED]
+
+
+def test_a_checksum_that_came_out_right_before_is_given_three_books_too() -> None:
+    book = Book(LINEAR, Counted())
+    book.apply(snapshot(10, checksum=4), 1)
+    found = [book.apply(snapshot(20, checksum=77), 2) for _ in range(4)]
+    assert found == [Outcome.BAD_CHECKSUM, Outcome.BAD_CHECKSUM, Outcome.UNPROVEN, Outcome.APPLIED]
 
 
 # ---- the known range

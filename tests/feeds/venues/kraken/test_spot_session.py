@@ -175,10 +175,13 @@ def test_a_book_message_that_cannot_be_read_is_a_lost_one() -> None:
     book = Book(BTC, KRAKEN.rule("spot"))
     spoilt = frames[1].replace(b'"qty":2.25', b'"qty":-2.25')
     got = events(session("spot", BTC), [frames[0], spoilt])
-    assert len([e for e in got if isinstance(e, Garbled)]) == 1
-    outcomes = [book.apply(e, T0) for e in got if isinstance(e, BookSnapshot | BookDelta)]
-    assert outcomes == [Outcome.APPLIED, Outcome.BAD_CHECKSUM]
-    assert not book.bids
+    assert book.rule.blind
+    doubts = [(e.channel, e.symbol) for e in got if isinstance(e, Garbled)]
+    assert doubts == [(Channel.BOOK, None)], "of which book is not known"
+    [doubt] = session("spot", BTC).receive(b'{"channel":"book"', T0)
+    assert isinstance(doubt, Garbled) and doubt.channel is None, "a frame that is no JSON may have been any"
+    [other] = session("spot", BTC).receive(b'{"channel":"trade","data":[{"symbol":3}]}', T0)
+    assert isinstance(other, Garbled) and other.channel is Channel.TRADES
 
 
 def test_levels_beyond_the_depth_are_cut_by_us() -> None:
