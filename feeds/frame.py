@@ -400,6 +400,9 @@ class Frame(Struct, frozen=True, kw_only=True, eq=False):
     """Everything known at ``t_ns``."""
 
     t_ns: int
+    mono_ns: int | None = None
+    """The same moment on the collector's monotonic clock: schedules go by it, since the wall clock may be set. None: not
+    known (a frame of a recording), and then ``t_ns`` stands for it."""
     number: int
     """Counts up by one from the collector's start."""
     vantage: str
@@ -434,3 +437,8 @@ EVENTS_KEPT = 200
 def worst_first(routes: Iterable[RouteRow], home: str | None) -> list[RouteRow]:
     """By severity, then home, then by name: a row moves only when its state changes, never because a number did."""
     return sorted(routes, key=lambda row: (-SEVERITY[row.state], row.route != home, row.route))
+
+
+def steady_ns(frame: Frame) -> int:
+    """When the frame was made, on a clock that nobody sets."""
+    return frame.t_ns if frame.mono_ns is None else frame.mono_ns

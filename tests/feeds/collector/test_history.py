@@ -11,7 +11,7 @@ def keeper_of(*seconds: float) -> FrameHistory:
     keeper = FrameHistory()
     for n, at in enumerate(seconds):
         one = frame(n, T0_NS + int(at * SECOND_NS), pairs=(pair_row(spread_bps=float(at)),))
-        if keeper.due(one.t_ns):
+        if keeper.due(one):
             keeper.add(one)
     return keeper
 
