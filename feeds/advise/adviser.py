@@ -67,7 +67,7 @@ class Adviser:
         home: str | None = None,
         mono_ns: int | None = None,
     ) -> AdviceRow:
-        """As the function ``advise``, with ``since_ns`` and a steady ``best``. ``now_ns`` only dates; how long something
+        """As the function ``advise``, with ``since_ns`` and a steady ``best``. ``now_ns`` only dates; how long a thing
         has lasted is told by ``mono_ns``, which is never set back or forth (None: ``now_ns`` stands for it)."""
         mono_ns = now_ns if mono_ns is None else mono_ns
         assessment = assess(order, symbol, views, self._settings, now_ns, home=home)

@@ -11,8 +11,8 @@ from feeds.collector.process_usage import Usage, rss_mb
 from feeds.frame import Percentiles, SelfRow
 from feeds.judge.figures import RouteSignals
 from feeds.judge.judge import Judge
-from feeds.measure.clock_offset import OffsetEstimator
 from feeds.judge.time_words import sleep_words, step_words
+from feeds.measure.clock_offset import OffsetEstimator
 from feeds.measure.loop_lag import LoopLag
 from feeds.measure.time_breaks import TimeBreaks, suspended_clock
 from feeds.samples import SelfSample
@@ -82,6 +82,8 @@ class OwnMachine:
             witness=own.witness,
             witness_ms=own.witness_ms,
             witness_since_ns=own.witness_since_ns,
+            uplink=own.uplink,
+            uplink_since_ns=own.uplink_since_ns,
             clock=clock_statement(own.clock, self._offsets.values()),
             late=is_own_late(own.loop_lag_p99_ms),
             cpu_share=self._usage.cpu_share(),

@@ -1,5 +1,5 @@
-"""The judge's own timeline: it begins at our wall clock, is carried on by the monotonic clock, and goes in steps of half
-a second. The wall clock may be set back and forth: only what is shown follows it.
+"""The judge's own timeline: it begins at our wall clock, is carried on by the monotonic clock, and goes in steps of
+half a second. The wall clock may be set back and forth: only what is shown follows it.
 """
 
 from __future__ import annotations

@@ -52,7 +52,7 @@ class FeedSampler:
         return msgspec.structs.replace(sample, channel_silence_ms=silences, never_data=never)
 
     def _one_clock(self, gap_ns: int, interval_ms: float) -> bool:
-        """Was the whole interval measured with the same clock, and were we awake? Ages across a step are meaningless."""
+        """Was the whole interval measured with one clock, and were we awake? Ages across a step are meaningless."""
         before_ns, self._gap_ns = self._gap_ns, gap_ns
         same = before_ns is None or abs(gap_ns - before_ns) < SET_NS
         return same and interval_ms * MS < ASLEEP_NS

@@ -10,6 +10,7 @@ from msgspec import Struct
 from feeds.clock import MS, SECOND, Clock
 from feeds.quantiles import percentile
 
+
 class Lag(Struct, frozen=True):
     """Own loop lag over a window, ms; None before the first sample."""
 

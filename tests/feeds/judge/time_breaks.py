@@ -1,5 +1,5 @@
-"""Scripted samples as they come when our wall clock is set, or when we sleep: nothing is held back that a real collector
-could not hold back."""
+"""Scripted samples as they come when our wall clock is set, or when we sleep: nothing is held back that a real
+collector could not hold back."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ class Break:
 
 
 def lived(samples: list[Sample], broken: Break) -> Iterator[tuple[int, Sample]]:
-    """The samples of a calm world, (true arrival, sample), as they come with this break. What was asked before a sleep is
-    answered, or lost, on waking."""
+    """The samples of a calm world, (true arrival, sample), as they come with this break. What was asked before a
+    sleep is answered, or lost, on waking."""
     asleep_ns = START_NS + int(broken.at_s * SECOND)
     awake_ns = asleep_ns + int(broken.sleep_s * SECOND)
     wall_ns, mono_ns = broken.placed(awake_ns)
@@ -51,7 +51,7 @@ def lived(samples: list[Sample], broken: Break) -> Iterator[tuple[int, Sample]]:
         clock_step_ms=broken.step_s * 1e3,
         slept_ms=broken.sleep_s * 1e3,
     )
-    placed = [(awake_ns, notice)]
+    placed: list[tuple[int, Sample]] = [(awake_ns, notice)]
     for sample in samples:
         arrives_ns = arrival_ns(sample)
         begins_ns = sample.t_ns
