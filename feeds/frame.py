@@ -379,17 +379,8 @@ class Order(Struct, frozen=True, kw_only=True):
     """Quote currency."""
 
 
-NoVerdicts: TypeAlias = Literal[
-    "uplink_down",
-    "no_routes",
-    "uplink_doubtful",
-    "untrusted",
-    "own_lag",
-    "own_clock",
-    "own_pause",
-    "unwatched",
-    "warming",
-]
+OwnTrouble: TypeAlias = Literal["own_lag", "own_clock", "own_pause", "unwatched"]
+NoVerdicts: TypeAlias = Literal["uplink_down", "no_routes", "uplink_doubtful", "untrusted", "warming"] | OwnTrouble
 """Why no venue can be judged now."""
 
 
@@ -444,6 +435,11 @@ class Frame(Struct, frozen=True, kw_only=True, eq=False):
     events: tuple[EventRow, ...]
     """The newest, oldest first; at most ``EVENTS_KEPT``."""
 
+    @property
+    def steady_ns(self) -> int:
+        """When it was made, on a clock that nobody sets."""
+        return self.t_ns if self.mono_ns is None else self.mono_ns
+
 
 EVENTS_KEPT = 200
 
@@ -451,8 +447,3 @@ EVENTS_KEPT = 200
 def worst_first(routes: Iterable[RouteRow], home: str | None) -> list[RouteRow]:
     """By severity, then home, then by name: a row moves only when its state changes, never because a number did."""
     return sorted(routes, key=lambda row: (-SEVERITY[row.state], row.route != home, row.route))
-
-
-def steady_ns(frame: Frame) -> int:
-    """When the frame was made, on a clock that nobody sets."""
-    return frame.t_ns if frame.mono_ns is None else frame.mono_ns

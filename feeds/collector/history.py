@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from feeds.frame import Frame, steady_ns
+from feeds.frame import Frame
 from feeds.link_messages import HISTORY_S, History, points
 
 STEP_S = 1.0
@@ -24,12 +24,12 @@ class FrameHistory:
         """The schedule of the last step, on the frames' steady clock; None: there is none yet."""
 
     def due(self, frame: Frame) -> bool:
-        return self._step_ns is None or steady_ns(frame) - self._step_ns >= STEP_S * 1e9
+        return self._step_ns is None or frame.steady_ns - self._step_ns >= STEP_S * 1e9
 
     def add(self, frame: Frame) -> None:
         """Only when ``due``. Steps that were missed, because our process stalled, stay empty."""
         step_ns = int(STEP_S * 1e9)
-        now_ns = steady_ns(frame)
+        now_ns = frame.steady_ns
         missed = 0 if self._step_ns is None else max(0, (now_ns - self._step_ns) // step_ns - 1)
         skipped = min(HISTORY_S, missed)
         for _ in range(skipped):

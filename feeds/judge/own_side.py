@@ -150,7 +150,7 @@ class OwnSide:
     ) -> None:
         """``contacts``: by venue, when bytes last came from it (or when we first asked). ``reached``: from any of them
         bytes have come. ``untrusted``: venues whose certificate does not verify here."""
-        self.intercepted = len(untrusted) >= 2 and 2 * len(untrusted) > len(contacts)
+        self.intercepted = len(untrusted) >= 2 and 2 * len(untrusted) >= len(contacts)
         self._begun_ns = now_ns if self._begun_ns is None else self._begun_ns
         self._lag_p50.trim(now_ns)
         self._lag_p99.trim(now_ns)

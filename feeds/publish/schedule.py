@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from feeds.frame import Frame, steady_ns
+from feeds.frame import Frame
 
 
 class FrameSchedule:
@@ -14,7 +14,7 @@ class FrameSchedule:
 
     def due(self, frame: Frame) -> bool:
         """Is this frame's turn? Counts as taken then."""
-        now_ns, due_ns = steady_ns(frame), self._due_ns
+        now_ns, due_ns = frame.steady_ns, self._due_ns
         if due_ns is not None and now_ns < due_ns:
             return False
         behind = due_ns is None or now_ns - due_ns > self._every_ns

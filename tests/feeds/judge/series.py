@@ -70,6 +70,8 @@ class Condition:
     pairs: int | None = None
     """How many pairs something can come from; None: nobody says."""
     unwatched_why: str = "it lists none of them"
+    reached: bool = True
+    """Any byte ever came by its websockets."""
     unacknowledged: bool = False
     unsynced: tuple[str, ...] = ()
     hopeless: tuple[str, ...] = ()
@@ -277,7 +279,7 @@ class World:
                     age_max_ms=2 * age if messages else None,
                     engine_lag_ms=c.engine_lag_ms if messages else None,
                     own_lag_ms=c.own_lag_ms if messages else None,
-                    silence_ms=1e3 * (t - dead_from) if dead_from is not None else 10.0,
+                    silence_ms=_silence_ms(c, t, dead_from),
                     channel_silence_ms=silences,
                     quiet_limit_ms={k: 1e3 * self.quiet_s[k.partition(":")[0]] for k in silences},
                     frozen_books=c.frozen_books,
@@ -315,6 +317,12 @@ class World:
                         expected=symbol not in c.hopeless,
                     ),
                 )
+
+
+def _silence_ms(c: Condition, t: int, dead_from: float | None) -> float | None:
+    if not c.reached:
+        return None
+    return 1e3 * (t - dead_from) if dead_from is not None else 10.0
 
 
 @dataclass
