@@ -115,7 +115,8 @@ class Judge:
         """Makes the steps that are due before a sample that took so long, and returns when it came."""
         seen_ns = self._timeline.seen_ns
         t_ns = self._timeline.time_of(sample.t_ns, sample.mono_ns, later_ns=took_ns)
-        if seen_ns is not None and t_ns - seen_ns > ns(self._limits.asleep_s):
+        counted = isinstance(sample, ProbeSample) and sample.lost  # a timeout comes when it is due, not when it came
+        if seen_ns is not None and t_ns - seen_ns > ns(self._limits.asleep_s) and not counted:
             self._advance(t_ns)
             self._awoke(seen_ns, t_ns, sleep_words((t_ns - seen_ns) / 1e6))
         self._advance(t_ns)
