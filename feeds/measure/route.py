@@ -93,7 +93,7 @@ class RouteMonitor:
             if renewal is not None and renewal.feed.instruments is not None:
                 self.watch(renewal.feed.instruments)
         if (notices := self._migration.notices(mono_ns, whole=self._feed.whole)) is not None:
-            self._meters.emit(StatusSample(route=self.route, t_ns=now_ns, notices=notices))
+            self._meters.emit(StatusSample(route=self.route, t_ns=now_ns, mono_ns=mono_ns, notices=notices))
         interval_ms = (mono_ns - self._sampled_ns) / MS
         self._sampled_ns = mono_ns
         self._renew(now_ns, mono_ns, interval_ms)

@@ -8,6 +8,7 @@ from feeds.frame import Frame
 from feeds.publish.jsonl import encode, header, rows
 from feeds.publish.log_target import target_of
 from feeds.publish.row_writer import Batch, News, RowWriter
+from feeds.publish.schedule import FrameSchedule
 
 CLOSE_S = 1.5
 """For the last rows; what has not been taken by then is given up."""
@@ -30,14 +31,13 @@ class LogFile:
 
         Raises OSError when ``out`` cannot be opened.
         """
-        self._every_ns = int(every_s * 1e9)
+        self._schedule = FrameSchedule(every_s)
         self._version = version
         self._tell = tell
         self._writer = writer or RowWriter(target_of(out), gone=gone)
         wrong = self._writer.start()
         if wrong is not None:
             raise wrong
-        self._due_ns = 0
         self._event = -1
         self._written: Frame | None = None
         self._latest: Frame | None = None
@@ -47,9 +47,7 @@ class LogFile:
         self._latest = frame
         for news in self._writer.news():
             self._tell(news)
-        if frame.t_ns >= self._due_ns:
-            behind = self._due_ns == 0 or frame.t_ns - self._due_ns > self._every_ns
-            self._due_ns = (frame.t_ns if behind else self._due_ns) + self._every_ns
+        if self._schedule.due(frame):
             self._write(frame)
 
     def reopen(self) -> None:

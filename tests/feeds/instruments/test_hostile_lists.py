@@ -215,9 +215,10 @@ def test_a_failure_is_told_in_its_own_words() -> None:
     assert words_of(ValueError("just this\n\x1b[2J")) == "ValueError: just this [2J"
     assert words_of(KeyError("data")) == "KeyError: 'data'"
     assert len(words_of(ValueError("x" * 10_000))) <= 200
+    nothing: dict[str, int] = {}
     try:
         try:
-            {}["BTC"]
+            nothing["BTC"]
         except KeyError:
             raise ValueError("HTTP 451 not in your country")  # noqa: B904  # as ccxt raises
     except ValueError as error:
