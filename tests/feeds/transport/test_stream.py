@@ -136,7 +136,7 @@ async def test_a_refused_handshake_says_why_and_is_tried_again(status: int, faul
     assert stream.stats.refused == 2 and stream.stats.reconnects == 0
     first = sink.links[0]
     assert (first.connected, first.fault, first.http_status) == (False, fault, status)
-    assert first.text == f"HTTP {status}: no [31m", "foreign text is made harmless"
+    assert first.text == f"HTTP {status}: no[31m", "foreign text is made harmless"
 
 
 async def test_retry_after_is_honoured() -> None:
