@@ -20,7 +20,7 @@ from tests.feeds.frames import frame
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Unix sockets")
 
-HISTORY = History(end_ns=5, step_s=1.0, series={f"rest:{n}": [None, 1.5] * 900 for n in range(100)})
+HISTORY = History(end_ns=5, step_s=1.0, series={f"rest:{n}": [None, 1.5] * 900 for n in range(20)})
 
 
 class Served:
