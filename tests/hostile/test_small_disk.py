@@ -60,9 +60,5 @@ def test_rows_wait_while_the_disk_is_full_and_none_is_lost_or_broken(place: Plac
     rows = [json.loads(line) for line in log.read_bytes().splitlines()]
     assert "hole" not in {row["kind"] for row in rows}
     times_s = [row["t"] / 1e9 for row in rows if row["kind"] == "self"]
-<<<<<<< HEAD
     gaps_s = [after - before for before, after in itertools.pairwise(times_s)]
-=======
-    gaps_s = [after - before for before, after in pairwise(times_s)]
->>>>>>> wt8-sinks
     assert max(gaps_s) < 1.5  # though for some seconds nothing could be written
