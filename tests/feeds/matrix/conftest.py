@@ -9,6 +9,8 @@ import pytest
 import pytest_asyncio
 
 from feeds.measure import route_sockets
+from feeds.measure.resyncs import ResyncTiming
+from feeds.measure.route_feed import RouteFeed
 from feeds.transport.connection import StreamTiming
 from feeds.transport.stream import Stream
 from tests.feeds.matrix.floor import Floor, WatchedRoute
@@ -24,6 +26,9 @@ TIMING = StreamTiming(
     notice_spread_s=0.3,
     notice_settle_s=0.2,
 )
+
+
+RESYNCS = ResyncTiming(patience_s=1.0, pauses_s=(0.2, 0.4, 0.8), steady_s=2.0, turn_s=0.05)
 
 
 class _Hasty(Stream):
@@ -45,6 +50,7 @@ class Stage:
 async def stage(request: pytest.FixtureRequest) -> AsyncIterator[Stage]:
     patch = pytest.MonkeyPatch()
     patch.setattr(route_sockets, "Stream", _Hasty)
+    patch.setattr(RouteFeed, "resync_timing", RESYNCS)
     assert request.cls is not None
     stage = Stage(Floor(share_of(request.cls.share)))
     await stage.floor.open()

@@ -27,6 +27,7 @@ from feeds.transport.rate_limit import ConnectLimits
 from feeds.venues.base import Venue
 from feeds.venues.registry import VENUES
 from tests.feeds.matrix.products import Cell, instrument_of
+from tests.feeds.matrix.tampering import Tampering
 
 LIMIT_S = 15.0
 """Limit of every wait. Tests do not wait for time to pass; this only ends those that would hang."""
@@ -75,19 +76,26 @@ class WatchedRoute:
     """One of our routes, connected to the simulator. A context manager: it stops at the end of its block."""
 
     def __init__(
-        self, floor: Floor, cell: Cell, *, beside: Sequence[Instrument] = (), facts: Mapping[str, Any] | None = None
+        self,
+        floor: Floor,
+        cell: Cell,
+        *,
+        beside: Sequence[Instrument] = (),
+        facts: Mapping[str, Any] | None = None,
+        withhold: int = 0,
     ) -> None:
         """``beside``: further instruments, which the venue may not know. ``facts`` replaces published facts, so that a
-        test does not wait for minutes."""
+        test does not wait for minutes. ``withhold``: so many first books of the first symbol never come."""
         self.floor, self.cell = floor, cell
         self.samples: list[Sample] = []
         self.said: list[str] = []
         self.pairs = floor.pairs(cell)
+        self.tampering = Tampering(self.symbol, withhold=withhold)
         self._instruments = [*floor.instruments(cell), *beside]
         hosts = floor.simulation.ready()["endpoints"][cell.route]
         self.watch = RouteMonitor(
             cell.route,
-            _hurried(VENUES[cell.venue], cell, facts or {}),
+            self.tampering.at(_hurried(VENUES[cell.venue], cell, facts or {})),
             cell.product,
             Hosts(hosts["rest"], hosts["ws"]),
             Meters(SystemClock(), self.samples.append, lambda code, route, words: self.said.append(f"{code}: {words}")),

@@ -56,6 +56,17 @@ class Cell(Struct, frozen=True):
         return Loss.CHECKSUM if self.checksum else Loss.HEALED
 
     @property
+    def blind(self) -> bool:
+        """Is a lost message not told by the next one's number?"""
+        return VENUES[self.venue].rule(self.product).blind
+
+    @property
+    def asked_by_watchdog(self) -> bool:
+        """Does the first book come once, over the socket, without a request that its session repeats by itself?"""
+        by_itself = self.loss is Loss.HEALED or self.route == "htx.spot"
+        return not by_itself and not VENUES[self.venue].rule(self.product).rest_snapshot
+
+    @property
     def numbered_together(self) -> bool:
         """One counter numbers all books of a connection, so a loss restarts each of them."""
         return "over all" in self.facts.sequence
