@@ -337,11 +337,14 @@ class SelfRow(Struct, frozen=True, kw_only=True):
     loop_lag_ms: Percentiles = Percentiles()
     """How late our event loop runs what is due, ms, last 30 s."""
     witness: Literal["up", "down", "unknown"] = "unknown"
-    """Whether a neutral target answers: ours is the fault when it does not."""
+    """Whether a neutral target answers. Where venues answer and it does not, our line works nevertheless."""
     witness_ms: float | None = None
     """Median over the targets of their last round trips."""
     witness_since_ns: int | None = None
     """Since when it answers, or does not."""
+    uplink: Literal["up", "down", "unknown"] = "unknown"
+    """Our line: down where no venue can be reached by a fault of ours."""
+    uplink_since_ns: int | None = None
     clock: str = ""
     """Clock statement: how ours compares with the venues'."""
     late: bool = False
@@ -360,7 +363,8 @@ class EventRow(Struct, frozen=True, kw_only=True):
     t_ns: int
     level: Level
     code: str
-    """``state``, ``gap``, ``resync``, ``reconnect``, ``status``, ``advice``, ``liquidation``, ``self``, ``market``."""
+    """``state``, ``gap``, ``resync``, ``reconnect``, ``status``, ``advice``, ``liquidation``, ``self``, ``clock`` or
+    ``market``."""
     route: str | None
     text: str
     seq: int
@@ -375,7 +379,8 @@ class Order(Struct, frozen=True, kw_only=True):
     """Quote currency."""
 
 
-NoVerdicts: TypeAlias = Literal["uplink_down", "no_routes", "uplink_doubtful", "own_lag", "warming"]
+OwnTrouble: TypeAlias = Literal["own_lag", "own_clock", "own_pause", "unwatched"]
+NoVerdicts: TypeAlias = Literal["uplink_down", "no_routes", "uplink_doubtful", "untrusted", "warming"] | OwnTrouble
 """Why no venue can be judged now."""
 
 
@@ -400,6 +405,9 @@ class Frame(Struct, frozen=True, kw_only=True, eq=False):
     """Everything known at ``t_ns``."""
 
     t_ns: int
+    mono_ns: int | None = None
+    """The same moment on the collector's monotonic clock: schedules go by it, since the wall clock may be set. None:
+    not known (a frame of a recording), and then ``t_ns`` stands for it."""
     number: int
     """Counts up by one from the collector's start."""
     vantage: str
@@ -426,6 +434,11 @@ class Frame(Struct, frozen=True, kw_only=True, eq=False):
     own: SelfRow
     events: tuple[EventRow, ...]
     """The newest, oldest first; at most ``EVENTS_KEPT``."""
+
+    @property
+    def steady_ns(self) -> int:
+        """When it was made, on a clock that nobody sets."""
+        return self.t_ns if self.mono_ns is None else self.mono_ns
 
 
 EVENTS_KEPT = 200

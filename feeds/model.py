@@ -279,6 +279,8 @@ class Fault(StrEnum):
     REFUSED = "refused"
     MAINTENANCE = "maintenance"
     BAD_REQUEST = "bad_request"
+    CERTIFICATE = "certificate"
+    """No answer at all: the certificate does not verify here. The road's or ours, never the venue's gateway."""
     UNKNOWN = "unknown"
 
 

@@ -1,6 +1,8 @@
 """What is measured, as the judge receives it: facts with explicit times, no judgement.
 
-Every sample carries ``t_ns`` on our clock. Intervals come from a monotonic clock. Missing is None, never 0.
+Every sample carries ``t_ns`` on our wall clock, which is for people: it may be set back and forth. ``mono_ns`` is the
+same moment on the monotonic clock, which all intervals are taken from; None where nobody read it (a recording), and
+then ``t_ns`` stands for it. Missing is None, never 0.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ class ProbeSample(Struct, frozen=True, kw_only=True):
     route: str
     t_ns: int
     """When it was scheduled to start."""
+    mono_ns: int | None = None
     name: str
     cold: bool
     """On a new connection: resolve, connect and TLS were done for it."""
@@ -51,6 +54,7 @@ class FeedSample(Struct, frozen=True, kw_only=True):
 
     route: str
     t_ns: int
+    mono_ns: int | None = None
     interval_ms: float
     messages: int
     bursts: int
@@ -75,7 +79,9 @@ class FeedSample(Struct, frozen=True, kw_only=True):
     keepalive_ok: bool | None = None
     """The last keepalive (ping) was answered in time; None: none was sent yet."""
     never_data: tuple[str, ...] = ()
-    """Channels acknowledged but never followed by data, past their limit."""
+    """Channels asked for and not refused, but never followed by data, past their limit."""
+    unacknowledged: tuple[str, ...] = ()
+    """Of ``never_data``: those that the venue has not acknowledged either."""
 
 
 class LinkSample(Struct, frozen=True, kw_only=True):
@@ -83,6 +89,7 @@ class LinkSample(Struct, frozen=True, kw_only=True):
 
     route: str
     t_ns: int
+    mono_ns: int | None = None
     label: str
     connected: bool
     planned: bool = False
@@ -105,6 +112,7 @@ class BookSample(Struct, frozen=True, kw_only=True):
     route: str
     symbol: str
     t_ns: int
+    mono_ns: int | None = None
     mid: float | None
     spread_bps: float | None
     depth_bid: float | None
@@ -115,19 +123,36 @@ class BookSample(Struct, frozen=True, kw_only=True):
     disagrees: bool = False
     """The venue's own quotes have contradicted the book in several samples in a row."""
     synced: bool = True
+    expected: bool = True
+    """Something can come from this pair: it is neither refused nor inactive."""
 
 
 class RatesSample(Struct, frozen=True, kw_only=True):
     """What one currency costs in another, from live books: prices in different currencies are compared through it."""
 
     t_ns: int
+    mono_ns: int | None = None
     rates: dict[str, float]
     """By pair: ``USDC/USDT`` is the price of one USDC in USDT. Only what a live book gives, both directions."""
+
+
+class WatchSample(Struct, frozen=True, kw_only=True):
+    """How many pairs of a route something can come from."""
+
+    route: str
+    t_ns: int
+    mono_ns: int | None = None
+    pairs: int
+    why: str = ""
+    """Where there are none: why, as a clause for the user."""
+    waiting: bool = False
+    """Where there are none: it is not known yet whether there will be."""
 
 
 class StatusSample(Struct, frozen=True, kw_only=True):
     route: str
     t_ns: int
+    mono_ns: int | None = None
     notices: tuple[StatusNotice, ...]
 
 
@@ -135,24 +160,37 @@ class SelfSample(Struct, frozen=True, kw_only=True):
     """Our own machine."""
 
     t_ns: int
+    mono_ns: int | None = None
     loop_lag_p50_ms: float | None
     loop_lag_p99_ms: float | None
     loop_lag_max_ms: float | None = None
     clock_step_ms: float = 0.0
-    """How far our wall clock has moved against the monotonic clock since the last sample."""
+    """How far our wall clock was set since the last sample: positive is forward."""
+    slept_ms: float = 0.0
+    """For how long we did not run at all until just now: the machine slept, or the process was stopped. The monotonic
+    clock may have run on meanwhile or not. The sample comes before anything that is measured afterwards."""
 
 
 class WitnessSample(Struct, frozen=True, kw_only=True):
     """One probe of a neutral target; it tells whether our uplink works."""
 
     t_ns: int
+    mono_ns: int | None = None
     target: str
     ok: bool
     ms: float | None = None
 
 
 Sample: TypeAlias = (
-    ProbeSample | FeedSample | LinkSample | BookSample | RatesSample | StatusSample | SelfSample | WitnessSample
+    ProbeSample
+    | FeedSample
+    | LinkSample
+    | BookSample
+    | RatesSample
+    | WatchSample
+    | StatusSample
+    | SelfSample
+    | WitnessSample
 )
 
 CHANNEL_KEY_SEPARATOR = ":"
@@ -160,3 +198,8 @@ CHANNEL_KEY_SEPARATOR = ":"
 
 def channel_key(channel: Channel, symbol: str | None) -> str:
     return channel.value if symbol is None else f"{channel.value}{CHANNEL_KEY_SEPARATOR}{symbol}"
+
+
+def symbol_of(key: str) -> str:
+    """``trades:BTC/USDT`` -> ``BTC/USDT``; empty for a channel of all symbols."""
+    return key.partition(CHANNEL_KEY_SEPARATOR)[2]

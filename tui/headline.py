@@ -102,6 +102,14 @@ def _no_verdicts(frame: Frame) -> str | None:
         case "own_lag":
             lag = milliseconds(frame.own.loop_lag_ms.p99)
             return f"Our own machine is late{since} (lag p99 {lag} ms): no verdicts on venues."
+        case "untrusted":
+            return f"Certificates do not verify here{since}: somebody answers in the venues' place, see a route."
+        case "own_clock":
+            return f"Our own clock was set{since}: no verdicts until ages are measured anew."
+        case "own_pause":
+            return f"We were asleep or stopped{since}: no verdicts until something new comes."
+        case "unwatched":
+            return f"No pair can be watched{since}: see a route for why."
         case "warming":
             return f"Warming up{since}: no verdicts until every route has shown its own normal."
 
@@ -109,6 +117,8 @@ def _no_verdicts(frame: Frame) -> str | None:
 def _clear(frame: Frame, advice: AdviceRow | None) -> Headline:
     clear, unknown = frame.summary.clear, frame.summary.unknown
     what = f"{clear} route{'s' if clear != 1 else ''} clear" + (f", {unknown} not known yet" if unknown else "")
+    if frame.own.witness == "down":
+        what += ", though the witness of our own line does not answer"
     if advice is None or advice.best is None or advice.best_cost_bps is None:
         return Headline(tone="good", glyph="●", role="state.ok", what=f"{what}.")
     order = f"to {advice.side} {money(advice.notional)} {clean(advice.symbol)}"

@@ -41,6 +41,7 @@ class _Suggestion(Struct, kw_only=True):
     home: str | None
     route: str | None
     since_ns: int
+    """Monotonic, like the next."""
     beaten_since_ns: int | None = None
     """Since when another route has been cheaper by the margin, without a break."""
 
@@ -48,7 +49,7 @@ class _Suggestion(Struct, kw_only=True):
 class Adviser:
     """Keeps a suggestion until another route is cheaper by a margin for a while, or it cannot be used any more.
 
-    Time comes in with every call and must not run backwards. At first home is suggested unless another route is
+    Time comes in with every call. At first home is suggested unless another route is
     cheaper by the margin: where nothing is gained, nobody should be sent elsewhere.
     """
 
@@ -57,22 +58,32 @@ class Adviser:
         self._suggestions: dict[str, _Suggestion] = {}
 
     def advise(
-        self, order: Order, symbol: str, views: Mapping[str, RouteView], now_ns: int, *, home: str | None = None
+        self,
+        order: Order,
+        symbol: str,
+        views: Mapping[str, RouteView],
+        now_ns: int,
+        *,
+        home: str | None = None,
+        mono_ns: int | None = None,
     ) -> AdviceRow:
-        """As the function ``advise``, with ``since_ns`` and a steady ``best``."""
+        """As the function ``advise``, with ``since_ns`` and a steady ``best``. ``now_ns`` only dates; how long a thing
+        has lasted is told by ``mono_ns``, which is never set back or forth (None: ``now_ns`` stands for it)."""
+        mono_ns = now_ns if mono_ns is None else mono_ns
         assessment = assess(order, symbol, views, self._settings, now_ns, home=home)
         present = self._suggestions.get(symbol)
         if present is None or present.order != order or present.home != home:
-            present = _Suggestion(order=order, home=home, route=None, since_ns=now_ns)
+            present = _Suggestion(order=order, home=home, route=None, since_ns=mono_ns)
             self._suggestions[symbol] = present
-        self._update(present, assessment, now_ns)
-        return advice_row(assessment, present.route, present.since_ns if present.route is not None else None)
+        self._update(present, assessment, mono_ns)
+        since_ns = now_ns - (mono_ns - present.since_ns)
+        return advice_row(assessment, present.route, since_ns if present.route is not None else None)
 
     def forget(self, symbol: str) -> None:
         """Suggest afresh at the next call."""
         self._suggestions.pop(symbol, None)
 
-    def _update(self, present: _Suggestion, assessment: Assessment, now_ns: int) -> None:
+    def _update(self, present: _Suggestion, assessment: Assessment, mono_ns: int) -> None:
         cheapest = next(iter(assessment.choices), None)
         if present.route not in assessment.choices:
             home = assessment.home
@@ -83,13 +94,13 @@ class Adviser:
             return
         else:
             if present.beaten_since_ns is None:
-                present.beaten_since_ns = now_ns
-            if now_ns - present.beaten_since_ns < self._patience_s(assessment, cheapest, present.route) * 1e9:
+                present.beaten_since_ns = mono_ns
+            if mono_ns - present.beaten_since_ns < self._patience_s(assessment, cheapest, present.route) * 1e9:
                 return
             chosen = cheapest
         present.beaten_since_ns = None
         if chosen != present.route:
-            present.route, present.since_ns = chosen, now_ns
+            present.route, present.since_ns = chosen, mono_ns
 
     def _patience_s(self, assessment: Assessment, route: str | None, present: str | None) -> float:
         """A large advantage is believed soon; one that barely passes the margin must last ten times as long."""

@@ -18,6 +18,10 @@ class Volatility:
         self._weight = 0.0
         self._steps = 0
 
+    def interrupted(self) -> None:
+        """Nobody watched for a while: the next price is not compared with the last one."""
+        self._last = None
+
     def add(self, t_ns: int, mid: float) -> None:
         """The symbol's price at ``t_ns``. Times that do not grow are left out."""
         if self._last is not None:

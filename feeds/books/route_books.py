@@ -76,6 +76,15 @@ class PairState:
         self.synced_before = False
         """The book was synced at least once: the next time is a resync."""
 
+    @property
+    def hopeless(self) -> str | None:
+        """Why nothing can come from this pair; None: something can. It is said on the pair and colours no route."""
+        if self.book.synced:
+            return None
+        if self.refused is not None:
+            return f"refused: {self.refused}"
+        return None if self.book.instrument.active else "the venue lists it as inactive"
+
     def liquidated(self, mono_ns: int) -> float | None:
         """Quote currency liquidated in the last minute; None where no liquidation ever came."""
         if not self.liquidations:

@@ -44,6 +44,7 @@ class ConnectionState:
         return LinkSample(
             route=self._route,
             t_ns=self._meters.clock.time_ns(),
+            mono_ns=self._meters.clock.monotonic_ns(),
             label=LABEL,
             connected=self.connected is True,
             text=self._text,

@@ -157,13 +157,12 @@ class CcxtFeed:
         """Emit what came in the interval that ends now."""
         self._meters.emit(self.connection.sample(self.books.gaps))
         channels = self.channels(mono_ns)
-        self._meters.emit(
-            msgspec.structs.replace(
-                self._sampler.sample(now_ns, interval_ms, self._messages),
-                own_lag_ms=child_lag_ms,
-                silence_ms=None if self._last_data_ns is None else (mono_ns - self._last_data_ns) / MS,
-                channel_silence_ms={c.key: c.silence_ms for c in channels if not c.refused and c.data},
-            )
+        feed = msgspec.structs.replace(
+            self._sampler.sample(now_ns, mono_ns, interval_ms, self._messages),
+            own_lag_ms=child_lag_ms,
+            silence_ms=None if self._last_data_ns is None else (mono_ns - self._last_data_ns) / MS,
+            channel_silence_ms={c.key: c.silence_ms for c in channels if not c.refused and c.data},
         )
+        self._meters.emit(self._sampler.without_hopeless(feed))
         for pair in self.books.pairs.values():
-            self._meters.emit(book_sample(self.route, pair.book, now_ns, mono_ns))
+            self._meters.emit(book_sample(self.route, pair, now_ns, mono_ns))

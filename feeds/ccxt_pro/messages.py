@@ -74,6 +74,7 @@ class Probed(Struct, frozen=True, tag="probe", kw_only=True):
 
     name: str
     scheduled_ns: Nanos
+    scheduled_mono_ns: Nanos | None = None
     total_ms: Duration
     wait_ms: Duration
     cold: bool = False
@@ -83,6 +84,7 @@ class Probed(Struct, frozen=True, tag="probe", kw_only=True):
     fault: Fault | None = None
     text: Text = ""
     sent_ns: Nanos | None = None
+    sent_mono_ns: Nanos | None = None
     rtt_ns: Annotated[int, Meta(ge=0, lt=1 << 53)] | None = None
     server_ms: Millis | None = None
 

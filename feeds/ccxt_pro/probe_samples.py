@@ -21,10 +21,12 @@ def probe_sample(route: str, probed: Probed, offset: OffsetEstimator, now_mono_n
             server_ns=probed.server_ms * MS,
             now_mono_ns=now_mono_ns,
             resolution_ns=SECOND_MS * MS if whole_seconds else MS,
+            sent_mono_ns=probed.sent_mono_ns,
         )
     return ProbeSample(
         route=route,
         t_ns=probed.scheduled_ns,
+        mono_ns=probed.scheduled_mono_ns,
         name=probed.name,
         cold=probed.cold,
         total_ms=probed.total_ms,

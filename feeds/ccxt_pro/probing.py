@@ -145,6 +145,7 @@ class Probing:
             Probed(
                 name="time" if self.asks_time else "book",
                 scheduled_ns=start_ns - int(late_s * 1e9),
+                scheduled_mono_ns=sent - int(late_s * 1e9),
                 total_ms=late_s * 1e3 + (max(rtt_ns / 1e6, TIMEOUT_S * 1e3) if lost and timed_out else rtt_ns / 1e6),
                 wait_ms=(late_s + own_s) * 1e3,
                 cold=self._connected,
@@ -153,6 +154,7 @@ class Probing:
                 fault=None if error is None or lost else fault_of(error, self._status),
                 text="" if error is None else error_text(error),
                 sent_ns=start_ns,
+                sent_mono_ns=sent,
                 rtt_ns=rtt_ns,
                 server_ms=server_ms,
             )

@@ -34,7 +34,7 @@ class Advising:
         self._settled: set[str] = set()
         self._changes = SuggestionChanges()
 
-    def observe(self, now_ns: int, mids: Mapping[tuple[str, str], float]) -> None:
+    def observe(self, mono_ns: int, mids: Mapping[tuple[str, str], float]) -> None:
         """Once a second: ``mids`` by (route, symbol). A symbol's volatility is that of its routes' median mid."""
         by_symbol: dict[str, list[float]] = {}
         for (_, symbol), mid in mids.items():
@@ -42,18 +42,23 @@ class Advising:
         for symbol, values in by_symbol.items():
             middle = reference_mid(values)
             if middle is not None:
-                self._volatility.setdefault(symbol, Volatility()).add(now_ns, middle)
+                self._volatility.setdefault(symbol, Volatility()).add(mono_ns, middle)
+
+    def awoke(self) -> None:
+        for volatility in self._volatility.values():
+            volatility.interrupted()
 
     def advise(
         self,
         now_ns: int,
+        mono_ns: int,
         session: WatchSession,
         verdicts: Mapping[str, Verdict],
         signals: Mapping[str, RouteSignals],
         rates: Rates,
     ) -> Iterator[AdviceRow]:
         """A row for each symbol, lazily: all of them take dozens of milliseconds where much is watched, and the caller
-        lets the sockets be read in between."""
+        lets the sockets be read in between. ``now_ns`` dates suggestions, ``mono_ns`` tells how long they last."""
         watchlist = session.watchlist
         for symbol in watchlist.symbols:
             views = {
@@ -61,8 +66,9 @@ class Advising:
                 for route, watched in watchlist.pairs
                 if watched == symbol
             }
-            settling = self._settling(symbol, views, now_ns)
-            row = self._adviser.advise(session.order, symbol, views, now_ns, home=watchlist.home_for(symbol))
+            settling = self._settling(symbol, views, mono_ns)
+            home = watchlist.home_for(symbol)
+            row = self._adviser.advise(session.order, symbol, views, now_ns, home=home, mono_ns=mono_ns)
             row = msgspec.structs.replace(row, flags=_flags(row, session.transfers.by_venue))
             self._changes.observe(row, silent=settling)
             yield row
@@ -71,7 +77,7 @@ class Advising:
         """Changes of suggestions since the last call, in sentences."""
         return self._changes.take()
 
-    def _settling(self, symbol: str, views: Mapping[str, RouteView], now_ns: int) -> bool:
+    def _settling(self, symbol: str, views: Mapping[str, RouteView], mono_ns: int) -> bool:
         """True while routes still warm up after the start: a change of the suggestion is not logged then.
 
         When they are done the adviser forgets its suggestion once, so that the route that was ready first keeps no
@@ -79,8 +85,8 @@ class Advising:
         """
         if symbol in self._settled:
             return False
-        begun_ns = self._begun_ns.setdefault(symbol, now_ns)
-        if now_ns - begun_ns < SETTLED_AT_MOST_NS and any(v.verdict.cause is Cause.WARMING for v in views.values()):
+        begun_ns = self._begun_ns.setdefault(symbol, mono_ns)
+        if mono_ns - begun_ns < SETTLED_AT_MOST_NS and any(v.verdict.cause is Cause.WARMING for v in views.values()):
             return True
         self._settled.add(symbol)
         self._adviser.forget(symbol)

@@ -14,6 +14,7 @@ from feeds.collector.event_log import EventLog
 from feeds.collector.in_turns import in_turns
 from feeds.collector.rows import route_row
 from feeds.collector.session import WatchSession
+from feeds.collector.watched import watch_sample
 from feeds.frame import AdviceRow, RouteRow
 from feeds.judge.figures import RouteSignals
 from feeds.judge.judge import Judge
@@ -38,15 +39,21 @@ class Assessor:
         self._session, self._judge, self._advising, self._events = session, judge, advising, events
         self.latest = Assessment()
 
-    async def second(self, now_ns: int) -> None:
-        """The sockets are read in between: see ``in_turns``."""
+    def awoke(self) -> None:
+        """We slept: how prices moved meanwhile is not known."""
+        self._advising.awoke()
+
+    async def second(self, now_ns: int, mono_ns: int) -> None:
+        """``now_ns`` dates what is shown, intervals are taken from ``mono_ns``. The sockets are read in between: see
+        ``in_turns``."""
         session = self._session
         rates = basis_books.rates(session.routes, self.latest.verdicts)
-        self._judge.observe(RatesSample(t_ns=now_ns, rates=rates.table()))
-        for route in session.routes.values():
+        self._judge.observe(RatesSample(t_ns=now_ns, mono_ns=mono_ns, rates=rates.table()))
+        for name, route in session.routes.items():
             route.sample()
+            self._judge.observe(watch_sample(route, session.listings[name], now_ns, mono_ns))
             await asyncio.sleep(0)
-        verdicts = dict(self._judge.verdicts(now_ns))
+        verdicts = dict(self._judge.verdicts(now_ns, mono_ns))
         for name, verdict in verdicts.items():
             self._events.state_change(now_ns, self.latest.verdicts.get(name), verdict)
         signals = {name: self._judge.signals(name) for name in session.routes}
@@ -56,8 +63,8 @@ class Assessor:
             async for key, (pair, ladder) in in_turns(session.books())
             if ladder.mid is not None
         }
-        self._advising.observe(now_ns, mids)
-        advice = self._advising.advise(now_ns, session, verdicts, signals, rates)
+        self._advising.observe(mono_ns, mids)
+        advice = self._advising.advise(now_ns, mono_ns, session, verdicts, signals, rates)
         advice_rows = tuple([row async for row in in_turns(advice, at_once=1)])
         for text in self._advising.changes():
             self._events.add(now_ns, "info", "advice", None, text)

@@ -14,7 +14,7 @@ from feeds.collector.assessment import Assessor
 from feeds.collector.event_log import EventLog
 from feeds.collector.frames import FrameMaker
 from feeds.collector.history import FrameHistory
-from feeds.collector.own_machine import OwnMachine
+from feeds.collector.own_machine import OwnMachine, break_words
 from feeds.collector.route_builder import RouteBuilder
 from feeds.collector.session import WatchSession
 from feeds.collector.simulated import Simulation, follow_orders
@@ -88,8 +88,20 @@ class Collector:
             await self._stop_session()
 
     def _observe(self, sample: Sample) -> None:
+        self._look_at_the_clock()
         if self._running is not None:
             self._running.judge.observe(sample)
+
+    def _look_at_the_clock(self) -> None:
+        """Before anything that was just measured is used: was our clock set, or did we sleep?"""
+        found = self._machine.look()
+        if found is None:
+            return
+        self._events.add(found.t_ns, "warning", "clock", None, break_words(found))
+        if self._running is not None:
+            self._running.judge.observe(found)
+            if found.slept_ms > 0:
+                self._running.assessor.awoke()
 
     # the watchlist
 
@@ -143,8 +155,9 @@ class Collector:
             if loop.time() >= second_s:
                 await self._second(running)
                 second_s = max(second_s + 1.0, loop.time() + 0.5)
+            self._look_at_the_clock()
             frame = await self._frame_maker.make(running.session, running.assessor.latest, self._own_row, self._events)
-            if self._history.due(frame.t_ns):
+            if self._history.due(frame):
                 self._history.add(frame)
             for sink in self.sinks:
                 sink(frame)
@@ -152,7 +165,6 @@ class Collector:
             await asyncio.sleep(due_s - loop.time())
 
     async def _second(self, running: Running) -> None:
-        now_ns = self._clock.time_ns()
-        running.judge.observe(self._machine.sample(now_ns))
-        await running.assessor.second(now_ns)
+        self._observe(self._machine.sample())
+        await running.assessor.second(self._clock.time_ns(), self._clock.monotonic_ns())
         self._own_row = self._machine.row(running.judge, running.assessor.latest.signals.values())

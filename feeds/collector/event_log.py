@@ -37,15 +37,16 @@ class EventLog:
         self.add(self._clock.time_ns(), "info" if code in INFO_CODES else "warning", code, route, text)
 
     def add(self, t_ns: int, level: Level, code: str, route: str | None, text: str) -> None:
-        """Repeats within ``REPEAT_NS`` are dropped."""
+        """Repeats within ``REPEAT_NS`` are dropped. ``t_ns`` only dates the event."""
         text = clean(text)
+        now_ns = self._clock.monotonic_ns()
         key = (code, route, text)
         last_ns = self._logged_ns.get(key)
-        if last_ns is not None and t_ns - last_ns < REPEAT_NS:
+        if last_ns is not None and now_ns - last_ns < REPEAT_NS:
             return
         if len(self._logged_ns) > 4 * EVENTS_KEPT:
             self._logged_ns.clear()
-        self._logged_ns[key] = t_ns
+        self._logged_ns[key] = now_ns
         self._rows.append(EventRow(t_ns=t_ns, level=level, code=code, route=route, text=text, seq=self._next_seq))
         self._next_seq += 1
 

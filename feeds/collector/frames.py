@@ -26,6 +26,8 @@ class FrameMaker:
         self._vantage, self._watchlists, self._scenario = vantage, tuple(watchlists), scenario
         self._started_ns = clock.time_ns()
         self._number = 0
+        self._gap_ns = 0
+        """Wall clock minus monotonic clock, when the present frame was begun."""
         self._session: WatchSession | None = None
         self._depths: dict[tuple[str, str], tuple[Ladder, dict[str, Depth]]] = {}
 
@@ -33,12 +35,15 @@ class FrameMaker:
         """The sockets are read in between: see ``in_turns``."""
         if session is not self._session:
             self._session, self._depths = session, {}
+        # the ages of all pairs go by one reading of the wall clock: it may be set in the midst of them
+        self._gap_ns = self._clock.time_ns() - self._clock.monotonic_ns()
         books = dict([found async for found in in_turns(session.books())])
         pairs = [row async for row in in_turns(self._pair_rows(session, assessment, books))]
         depth = [total async for total in in_turns(depth_totals(session.watchlist.symbols, pairs), at_once=1)]
         self._number += 1
         return Frame(
             t_ns=self._clock.time_ns(),
+            mono_ns=self._clock.monotonic_ns(),
             number=self._number,
             vantage=self._vantage,
             watchlist=session.watchlist.name,
@@ -82,6 +87,7 @@ class FrameMaker:
         pair, ladder = view
         measured, instrument = session.routes[route], pair.book.instrument
         signals = assessment.signals.get(route)
+        mono_ns = self._clock.monotonic_ns()
         return pair_row(
             pair,
             ladder,
@@ -92,8 +98,8 @@ class FrameMaker:
             ),
             signals.symbols.get(instrument.symbol) if signals is not None else None,
             product=measured.product,
-            now_ns=self._clock.time_ns(),
-            mono_ns=self._clock.monotonic_ns(),
+            now_ns=mono_ns + self._gap_ns,
+            mono_ns=mono_ns,
             offset_ns=measured.offset.fine_offset_ns,
             offset_err_ms=measured.offset.error_ms,
             depth=self._depth((route, instrument.symbol), ladder),

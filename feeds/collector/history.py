@@ -19,14 +19,19 @@ class FrameHistory:
         self._at = 0
         self._filled = 0
         self._end_ns = 0
+        """When the last step was made, on the wall clock of now."""
+        self._step_ns: int | None = None
+        """The schedule of the last step, on the frames' steady clock; None: there is none yet."""
 
-    def due(self, t_ns: int) -> bool:
-        return t_ns - self._end_ns >= STEP_S * 1e9
+    def due(self, frame: Frame) -> bool:
+        return self._step_ns is None or frame.steady_ns - self._step_ns >= STEP_S * 1e9
 
     def add(self, frame: Frame) -> None:
         """Only when ``due``. Steps that were missed, because our process stalled, stay empty."""
         step_ns = int(STEP_S * 1e9)
-        skipped = 0 if self._end_ns == 0 else min(HISTORY_S, max(0, (frame.t_ns - self._end_ns) // step_ns - 1))
+        now_ns = frame.steady_ns
+        missed = 0 if self._step_ns is None else max(0, (now_ns - self._step_ns) // step_ns - 1)
+        skipped = min(HISTORY_S, missed)
         for _ in range(skipped):
             self._advance()
         self._advance()
@@ -35,7 +40,8 @@ class FrameHistory:
             if ring is None:
                 ring = self._series[name] = np.full(HISTORY_S, np.nan)
             ring[self._at] = np.nan if value is None else value
-        self._end_ns = frame.t_ns if self._end_ns == 0 else self._end_ns + (skipped + 1) * step_ns
+        self._step_ns = now_ns if self._step_ns is None else self._step_ns + (missed + 1) * step_ns
+        self._end_ns = frame.t_ns - (now_ns - self._step_ns)  # a clock that was set takes the past along
 
     def _advance(self) -> None:
         self._at = (self._at + 1) % HISTORY_S

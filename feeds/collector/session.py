@@ -123,4 +123,5 @@ class WatchSession:
             measured.watch(instruments)
 
     def _notices(self, route: str, notices: tuple[StatusNotice, ...]) -> None:
-        self._observe(StatusSample(route=route, t_ns=self._clock.time_ns(), notices=notices))
+        now_ns, mono_ns = self._clock.time_ns(), self._clock.monotonic_ns()
+        self._observe(StatusSample(route=route, t_ns=now_ns, mono_ns=mono_ns, notices=notices))

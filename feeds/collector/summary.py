@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from feeds.advise.concentration import effective_venues, hhi
 from feeds.frame import BandDepth, NoVerdicts, PairRow, RouteRow, SelfRow, Summary, SymbolDepth, worst_first
 from feeds.model import Cause, State, venue_of
 
 SLOW = frozenset({State.SUSPECT, State.CONGESTED})
+_OWN: Mapping[str, NoVerdicts] = {"clock": "own_clock", "unmeasured": "own_pause", "unwatched": "unwatched"}
+"""What of ours is in the way, by the first reason of an unknown route."""
 CLOSED = frozenset({State.STALLED, State.DOWN, State.HALTED, State.BLOCKED})
 
 
@@ -23,21 +25,24 @@ def summary(routes: Sequence[RouteRow], home: str | None, own: SelfRow) -> Summa
         closed=sum(state in CLOSED for state in states),
         unknown=states.count(State.UNKNOWN),
         no_verdicts=why,
-        no_verdicts_since_ns=None if why is None else own.witness_since_ns if why == "uplink_down" else since_ns,
+        no_verdicts_since_ns=None if why is None else own.uplink_since_ns if why == "uplink_down" else since_ns,
     )
 
 
 def _no_verdicts(routes: Sequence[RouteRow], own: SelfRow) -> NoVerdicts | None:
-    if own.witness == "down":
-        return "uplink_down"
     if not routes:
         return "no_routes"
+    if own.uplink == "down":
+        return "uplink_down"
     if any(row.state is not State.UNKNOWN for row in routes):
         return None
     causes = {row.cause for row in routes}
+    signals = {row.reasons[0].signal for row in routes if row.reasons}
     if Cause.UPLINK in causes:
-        return "uplink_doubtful"
-    return "own_lag" if Cause.SELF in causes else "warming"
+        return "untrusted" if "certificate" in signals else "uplink_doubtful"
+    if Cause.SELF in causes:
+        return next((why for signal, why in _OWN.items() if signal in signals), "own_lag")
+    return "warming"
 
 
 def depth_totals(symbols: Iterable[str], pairs: Sequence[PairRow]) -> Iterator[SymbolDepth]:

@@ -74,6 +74,17 @@ class BookHistory:
         self.disagrees_ns = _since(self.disagrees_ns, sample.disagrees, t_ns)
         self.unsynced_ns = _since(self.unsynced_ns, not sample.synced, t_ns)
 
+    def awoke(self) -> None:
+        """What was seen before a sleep says nothing about now."""
+        for window in (self._bid, self._ask, self._spread):
+            window.items.clear()
+        self.depth_bid = self.depth_ask = self.spread_bps = None
+        self.mid = self.gap = None
+        self.crossed_ns = self.disagrees_ns = self.unsynced_ns = self.moved_ns = None
+        self.last = None
+        for base in (self.base_bid, self.base_ask, self.base_spread, self.base_gap):
+            base.interrupted()
+
     def update(self, now_ns: int) -> None:
         """Works out depth and spread of the last 4 s, as of ``now_ns``."""
         self.depth_bid, self.depth_ask, self.spread_bps = self.recent(now_ns)

@@ -46,6 +46,11 @@ class ChannelHistory:
     def observe(self, sample: FeedSample) -> None:
         self.silences_s = channel_silences_s(sample)
 
+    def awoke(self) -> None:
+        """A silence that we slept through is no silence of the channel."""
+        self.silences_s, self._learnt = {}, None
+        self._before_s.clear()
+
     def learn(self, abnormal: Container[str]) -> None:
         """A silence that ended and showed no evidence of trouble was a normal one."""
         if self._learnt is self.silences_s:

@@ -42,11 +42,13 @@ def refusal_finding(history: RouteHistory, now_ns: int) -> Finding | None:
 
 
 def _handshake_refusal(history: RouteHistory) -> Finding | None:
-    """Every websocket handshake is refused and no REST answer says otherwise."""
-    links, link = history.links, history.links.first()
-    if link is None or history.feed.data_ns is not None or history.rest.good_ns is not None:
+    """Every websocket handshake is refused, while REST works or nothing ever has. An API in trouble refuses many
+    things: that is its trouble and no block."""
+    links, link, rest = history.links, history.links.first(), history.rest
+    if link is None or not links.all_refused():
         return None
-    if not links.all_refused():
+    never = history.feed.data_ns is None and rest.good_ns is None
+    if not never and (rest.good_ns is None or rest.recent.lost or rest.recent.errors):
         return None
     return Finding(
         key="refused",

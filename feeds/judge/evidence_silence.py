@@ -115,7 +115,9 @@ def _whole_channels(
         of_channel = [key for key in silences_ms if channel_of(key) == channel]
         if channel in never or all(key in never for key in of_channel):
             reported.add(channel)
-            yield _channel_finding(history, channel, _least(silences_ms, of_channel), "acknowledged, never any data")
+            asked = all(key in feed.unacknowledged for key in never if channel_of(key) == channel)
+            words = "asked for, never any data" if asked else "acknowledged, never any data"
+            yield _channel_finding(history, channel, _least(silences_ms, of_channel), words)
     by_channel_s = history.feed.channels.silences_s
     for channel, silence_s in sorted(by_channel_s.items()):
         others_s = min((s for c, s in by_channel_s.items() if c != channel), default=silence_s)

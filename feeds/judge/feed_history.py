@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from feeds.judge.channel_history import ENGINE_CHANNELS, ChannelHistory, channel_of
-from feeds.judge.own_side import OwnSide
+from feeds.judge.own_side import CATCHING_UP_S, OwnSide
 from feeds.judge.rolling import Window, finite, ns, usual_baseline
 from feeds.judge.thresholds import Thresholds
 from feeds.quantiles import median
@@ -16,8 +16,6 @@ from feeds.samples import FeedSample
 
 RATE_RECENT_S = 5.0
 AGES_MIN = 2
-CATCHING_UP_S = 3.0
-"""After our line came back, messages that waited meanwhile are late by our fault for this long."""
 LONGEST_SILENCE_MS = 1e12
 
 
@@ -42,6 +40,8 @@ class FeedHistory:
         """When the last sample was taken."""
         self.data_ns: int | None = None
         """When data last came on any channel."""
+        self._awake_ns: int | None = None
+        """When we woke up last."""
         self.contact_ns: int | None = None
         """When any byte last came."""
         self.recent = FeedRecent()
@@ -60,6 +60,10 @@ class FeedHistory:
                 channel_silence_ms={k: v for k, v in sample.channel_silence_ms.items() if _plausible(v)},
                 quiet_limit_ms={k: v for k, v in sample.quiet_limit_ms.items() if _plausible(v)},
             )
+        if self._awake_ns is not None:
+            if finite(sample.interval_ms) and t_ns - ns(sample.interval_ms / 1e3) < self._awake_ns:
+                return  # part of its interval we slept through
+            sample = _since_waking(sample, (t_ns - self._awake_ns) / 1e6)
         self.last, self.last_ns = sample, t_ns
         self.channels.observe(sample)
         if sample.messages > 0:
@@ -69,7 +73,8 @@ class FeedHistory:
             self._reached(t_ns - ns(sample.silence_ms / 1e3))
         if sample.interval_ms > 0 and finite(sample.interval_ms):
             self._rates.add(t_ns, sample.messages * 1e3 / sample.interval_ms)
-        if finite(sample.age_p50_ms):
+        waited = self._awake_ns is not None and t_ns - self._awake_ns < ns(CATCHING_UP_S)
+        if finite(sample.age_p50_ms) and not waited:
             self._ages.add(t_ns, sample.age_p50_ms)
             worst_ms = sample.age_max_ms if finite(sample.age_max_ms) else sample.age_p50_ms
             self._worst_ages.add(t_ns, max(worst_ms, sample.age_p50_ms))
@@ -80,6 +85,22 @@ class FeedHistory:
 
     def _reached(self, t_ns: int) -> None:
         self.contact_ns = t_ns if self.contact_ns is None else max(t_ns, self.contact_ns)
+
+    def clock_was_set(self) -> None:
+        """Ages of before were taken with another clock."""
+        for window in (self._ages, self._worst_ages, self._own_lags, self._bursts):
+            window.items.clear()
+
+    def awoke(self, now_ns: int) -> None:
+        """What was measured before the sleep says nothing about now."""
+        self._awake_ns = now_ns
+        self.clock_was_set()
+        self._engine_lags.items.clear()
+        self._rates.items.clear()
+        self.recent = FeedRecent()
+        self.channels.awoke()
+        for base in (self.base_age, self.base_engine_lag, self.base_rate):
+            base.interrupted()
 
     def trim(self, now_ns: int) -> None:
         for window in (self._ages, self._worst_ages, self._own_lags, self._bursts, self._engine_lags, self._rates):
@@ -109,7 +130,7 @@ class FeedHistory:
                 continue
             # a sample's interval is at most about a second: lag within it may be part of its ages
             lag_ms = max(own_ms if own_ms >= noise_ms else 0.0, own.lag_ms(t_ns - ns(1.0), t_ns + 1))
-            cleared_ms.append(age_ms - lag_ms if age_ms > 0 else age_ms)
+            cleared_ms.append(max(age_ms - lag_ms, 0.0) if age_ms > 0 else age_ms)
             measured_ms.append(age_ms)
         if len(measured_ms) < AGES_MIN:
             return None, None
@@ -155,6 +176,18 @@ class FeedHistory:
         """Counts add up, so a mean is exact here."""
         rates = self._rates.values()
         return sum(rates) / len(rates) if rates else None
+
+
+def _since_waking(sample: FeedSample, awake_ms: float) -> FeedSample:
+    """Nobody was silent for longer than we were awake to hear it."""
+    silences = sample.channel_silence_ms
+    if all(v <= awake_ms for v in silences.values()) and (sample.silence_ms or 0.0) <= awake_ms:
+        return sample
+    return msgspec.structs.replace(
+        sample,
+        channel_silence_ms={key: min(v, awake_ms) for key, v in silences.items()},
+        silence_ms=None if sample.silence_ms is None else min(sample.silence_ms, awake_ms),
+    )
 
 
 def _plausible(silence_ms: float) -> bool:

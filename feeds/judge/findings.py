@@ -31,13 +31,16 @@ def route_findings(
     findings = [
         *rest_findings(history.rest, active),
         *network_findings(history.rest, history.links, active),
-        *age_findings(history, active),
-        *link_findings(history, own, now_ns),
-        *silence_findings(history, own, now_ns, lambda channel: peers.elsewhere_s(venue, channel)),
-        *gap_findings(history),
-        *book_findings(history, now_ns, active),
         *status_findings(history, wall_ns),
     ]
+    if history.unwatched is None:
+        findings += [
+            *age_findings(history, active),
+            *link_findings(history, own, now_ns),
+            *silence_findings(history, own, now_ns, lambda channel: peers.elsewhere_s(venue, channel)),
+            *gap_findings(history),
+            *book_findings(history, now_ns, active),
+        ]
     refused = refusal_finding(history, now_ns)
     found = {f.key: f for f in ([*findings, refused] if refused is not None else findings)}
     silence = found.get("silence")

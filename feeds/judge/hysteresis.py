@@ -82,6 +82,11 @@ class StateHysteresis:
         else:
             self._fall(now_ns, wanted)
 
+    def forget(self) -> None:
+        """Nobody saw whether the state has lasted: it starts anew. Earlier alarms still count."""
+        self.state, self.cause, self.since_ns = State.OK, None, None
+        self._clear_since_ns = self.lower_since_ns = self._other_cause_ns = None
+
     def drop_suspicion(self) -> None:
         """Our own trouble has begun: a mere suspicion just before it was its first sign."""
         if self.state is State.SUSPECT:

@@ -32,10 +32,15 @@ def inconclusive(cause: Cause, since_ns: int, words: str, value: float | None = 
     return Inconclusive(cause=cause, since_ns=since_ns, reasons=(reason,))
 
 
+def asleep(own: OwnSide, since_ns: int) -> Inconclusive:
+    words = f"{own.awake_words}: nothing was measured, and nothing new has come since"
+    return inconclusive(Cause.SELF, since_ns, words, signal="unmeasured")
+
+
 def recovering(history: RouteHistory, own: OwnSide, now_ns: int) -> bool:
-    """Our line is back, and this route has not had the time to come back with it."""
+    """Our line is back, or we are awake again, and this route has not had the time to come back too."""
     since_ns = own.recovered_ns
-    if since_ns is None or now_ns - since_ns >= ns(history.limits.recover_s):
+    if since_ns is None or now_ns - since_ns >= ns(own.patience_s):
         return False
     data = history.feed.last is None or (history.feed.data_ns is not None and history.feed.data_ns > since_ns)
     return not (data and history.contact_ns is not None and history.contact_ns > since_ns)
@@ -48,13 +53,26 @@ def own_trouble(
     is up."""
     candidate, limits = assessment.candidate, history.limits
     accused = candidate.state is not State.OK and candidate.cause is not Cause.MARKET
+    certain = candidate.state in CERTAIN
+    untrusted = history.untrusted_text
+    if untrusted is not None and not certain:
+        since_ns = history.untrusted_since_ns or now_ns
+        return inconclusive(Cause.UPLINK, since_ns, f"somebody answers in its place? {untrusted}", signal="certificate")
     if own.uplink == "down" and own.uplink_since_ns is not None:
         words = "no venue can be reached: our uplink"
         words += ", the witness does not answer either" if own.witness == "down" else ""
         return inconclusive(Cause.UPLINK, own.uplink_since_ns, words, signal="uplink")
     if recovering(history, own, now_ns) and own.recovered_ns is not None:
+        if own.recovered_ns == own.awake_ns:
+            return asleep(own, own.recovered_ns)
         return inconclusive(Cause.UPLINK, own.recovered_ns, "our uplink is back, this route not yet", signal="uplink")
-    if own.witness_failed and accused and candidate.state not in CERTAIN:
+    if own.intercepted and accused and not certain:
+        words = "the certificates of most venues do not verify here: our uplink"
+        return inconclusive(Cause.UPLINK, history.first_ns or now_ns, words, signal="certificate")
+    if not own.line_proven and accused and not certain:
+        words = "our own line has not been proven yet: no venue is judged before"
+        return inconclusive(Cause.UPLINK, history.first_ns or now_ns, words, signal="uplink")
+    if own.witness_failed and accused and not certain:
         words = "the witness does not answer: inconclusive"
         result = inconclusive(Cause.UPLINK, own.witness_since_ns or now_ns, words, signal="witness")
         seen = tuple(msgspec.structs.replace(r, points=0) for r in assessment.reasons)
@@ -69,8 +87,12 @@ def own_trouble(
     clock_ns = own.clock_since_ns(now_ns)
     if clock_ns is not None and not accused:
         return inconclusive(Cause.SELF, clock_ns, own.clock_text() + ": ages not counted", signal="clock")
-    paused = candidate.state in CERTAIN  # while the venue refuses us we ask seldom
-    if not paused and history.measured_ns is not None and now_ns - history.measured_ns > ns(limits.unmeasured_s):
+    if history.unwatched is not None and not accused:
+        cause = Cause.WARMING if history.unwatched.waiting else Cause.SELF
+        words = f"no pair can be watched: {history.unwatched.why}"
+        return inconclusive(cause, history.first_ns or now_ns, words, signal="unwatched")
+    # while the venue refuses us we ask seldom
+    if not certain and history.measured_ns is not None and now_ns - history.measured_ns > ns(limits.unmeasured_s):
         return inconclusive(Cause.SELF, history.measured_ns, "this route is not being measured", signal="unmeasured")
     return None
 

@@ -20,16 +20,17 @@ from feeds.judge.debounce import Debounce, StandingFinding
 from feeds.judge.figures import RouteSignals, route_signals
 from feeds.judge.finding import Finding
 from feeds.judge.findings import EVERYTHING, abnormal_signals, route_findings
-from feeds.judge.inconclusive import inconclusive, recovering
+from feeds.judge.inconclusive import asleep, inconclusive, recovering
 from feeds.judge.own_side import OwnSide, OwnState
 from feeds.judge.peer_levels import PeerLevels, departure
-from feeds.judge.rolling import ns
+from feeds.judge.rolling import finite, ns
 from feeds.judge.route_history import RouteHistory
 from feeds.judge.route_verdict import RouteVerdict, unknown
 from feeds.judge.shared_domain import NETWORK_KEYS, SharedDomains
 from feeds.judge.slow_line import SlowLine
 from feeds.judge.storm import Storm
 from feeds.judge.thresholds import Thresholds
+from feeds.judge.time_words import sleep_words, step_words
 from feeds.judge.timeline import Timeline
 from feeds.model import SEVERITY, Cause, State, Verdict, venue_of
 from feeds.samples import ProbeSample, RatesSample, Sample, SelfSample, WitnessSample
@@ -83,43 +84,66 @@ class Judge:
 
     def observe(self, sample: Sample) -> None:
         """Takes one sample; they may come a few seconds out of order. Never raises on odd values."""
-        arrival_ns = sample.t_ns
+        took_ns = 0
         if isinstance(sample, ProbeSample) and 0 <= sample.total_ms < LONGEST_PROBE_MS:
-            arrival_ns += ns(sample.total_ms / 1e3)
-        t_ns = self._arrived(arrival_ns)
+            took_ns = ns(sample.total_ms / 1e3)
+        t_ns = self._arrived(sample, took_ns)
         if isinstance(sample, SelfSample):
-            self._own.observe_self(sample, t_ns)
-            self._timeline.clock_went_back(sample.clock_step_ms)
+            self._observe_self(sample, t_ns)
         elif isinstance(sample, RatesSample):
             self._consensus.observe_rates(sample, t_ns)
         elif isinstance(sample, WitnessSample):
             self._own.observe_witness(sample, t_ns)
         elif (known := self._routes.get(sample.route)) is not None:
-            known.history.observe(sample, t_ns, start_ns=sample.t_ns + self._timeline.shift_ns)
+            known.history.observe(sample, t_ns, start_ns=t_ns - took_ns)
 
-    def _arrived(self, wall_ns: int) -> int:
-        """Makes the steps that are due before a sample of this time, and returns its time."""
+    def _observe_self(self, sample: SelfSample, t_ns: int) -> None:
+        if finite(sample.slept_ms) and sample.slept_ms > 0 and self._own.awake_ns != t_ns:
+            self._awoke(t_ns, t_ns, sleep_words(sample.slept_ms))  # the monotonic clock stood still
+        step_ms = sample.clock_step_ms if finite(sample.clock_step_ms) else 0.0
+        if abs(step_ms) >= self._limits.clock_step_ms:
+            for known in self._routes.values():
+                known.history.clock_was_set()
+        if step_ms >= self._limits.asleep_s * 1e3:
+            # a virtual machine that was paused knows no better: to it, its clock was set forward
+            self._awoke(t_ns, t_ns, step_words(step_ms), self._limits.recover_s)
+        self._own.observe_self(sample, t_ns)
+        if sample.mono_ns is None:
+            self._timeline.clock_went_back(step_ms)
+
+    def _arrived(self, sample: Sample, took_ns: int) -> int:
+        """Makes the steps that are due before a sample that took so long, and returns when it came."""
         seen_ns = self._timeline.seen_ns
-        t_ns = self._timeline.time_of(wall_ns)
-        if seen_ns is not None and t_ns - seen_ns > ns(self._limits.asleep_s):
-            self._own.note_sleep(seen_ns, t_ns)
+        t_ns = self._timeline.time_of(sample.t_ns, sample.mono_ns, later_ns=took_ns)
+        counted = isinstance(sample, ProbeSample) and sample.lost  # a timeout comes when it is due, not when it came
+        if seen_ns is not None and t_ns - seen_ns > ns(self._limits.asleep_s) and not counted:
+            self._advance(t_ns)
+            self._awoke(seen_ns, t_ns, sleep_words((t_ns - seen_ns) / 1e6))
         self._advance(t_ns)
         self._timeline.saw(t_ns)
         return t_ns
+
+    def _awoke(self, begin_ns: int, end_ns: int, words: str, patience_s: float | None = None) -> None:
+        """Nothing was measured in between: what is known of the seconds before says nothing about those after."""
+        self._own.note_sleep(begin_ns, end_ns, words, self._limits.awake_s if patience_s is None else patience_s)
+        for known in self._routes.values():
+            known.history.awoke(end_ns)
+            known.debounce, known.standing, known.findings = Debounce(self._limits), [], {}
+            known.verdict.awoke(asleep(self._own, begin_ns))
 
     def _advance(self, t_ns: int) -> None:
         for now_ns in self._timeline.steps(t_ns):
             self._step(now_ns)
 
-    def verdicts(self, now_ns: int) -> Mapping[str, Verdict]:
-        """Every route's verdict as of ``now_ns``, by route."""
+    def verdicts(self, now_ns: int, mono_ns: int | None = None) -> Mapping[str, Verdict]:
+        """Every route's verdict as of now, by route: ``now_ns`` on the wall clock, ``mono_ns`` on the monotonic one."""
         seen_ns = self._timeline.seen_ns
         if seen_ns is None:
             return {
                 route: Verdict(route=route, state=State.UNKNOWN, cause=Cause.WARMING, score=None, since_ns=now_ns)
                 for route in self._routes
             }
-        t_ns = max(now_ns + self._timeline.shift_ns, seen_ns)
+        t_ns = max(self._timeline.now_of(now_ns, mono_ns), seen_ns)
         self._advance(t_ns)
         if t_ns - seen_ns > ns(self._limits.asleep_s):
             why = inconclusive(Cause.SELF, seen_ns, "nothing has been measured since", signal="unmeasured")
@@ -170,7 +194,9 @@ class Judge:
 
     def _look(self, routes: Mapping[str, _Route], now_ns: int, seen_ns: int) -> None:
         """Our own line and loop first, then every route's last seconds without what was our fault."""
-        self._own.judge(now_ns, self._contacts(routes), seen_ns)
+        reached = any(known.history.contact_ns is not None for known in routes.values())
+        untrusted = {venue_of(route) for route, known in routes.items() if known.history.untrusted_text is not None}
+        self._own.judge(now_ns, self._contacts(routes), seen_ns, reached=reached, untrusted=untrusted)
         for known in routes.values():
             known.history.trim(now_ns)
             known.history.update(self._own, now_ns)
@@ -182,7 +208,7 @@ class Judge:
             contact_ns, venue = known.history.contact_ns, venue_of(route)
             if contact_ns is None:
                 contact_ns = (known.history.first_ns or 0) + ns(START_GRACE_S)
-            contacts[venue] = max(contact_ns, contacts.get(venue, contact_ns))
+            contacts[venue] = max(contact_ns, self._own.awake_ns or 0, contacts.get(venue, contact_ns))
         return contacts
 
     def _compare(self, routes: Mapping[str, _Route], now_ns: int) -> None:
@@ -262,6 +288,7 @@ class Judge:
     def _nothing_to_learn(self, known: _Route, now_ns: int) -> bool:
         return (
             self._own.uplink == "down"
+            or self._own.just_awake(now_ns)
             or self._own.loop_late_since_ns is not None
             or self._own.clock_since_ns(now_ns) is not None
             or self._storm.since_ns is not None

@@ -15,6 +15,7 @@ KERNEL_RECENT_S = 8.0
 LINKS_KEPT = 64
 REFUSING = frozenset({Fault.GEO_BLOCK, Fault.REFUSED})
 REFUSING_STATUS = frozenset({403, 451})
+OURS: frozenset[Fault | None] = frozenset({Fault.OUR_LIMIT, Fault.CERTIFICATE})
 
 
 class Link:
@@ -49,7 +50,7 @@ class Link:
 
     @property
     def handshake_refused(self) -> bool:
-        return self.fault in REFUSING or self.http_status in REFUSING_STATUS
+        return not self.connected and (self.fault in REFUSING or self.http_status in REFUSING_STATUS)
 
 
 class LinkHistory:
@@ -58,9 +59,12 @@ class LinkHistory:
     def __init__(self, limits: Thresholds) -> None:
         self.contact_ns: int | None = None
         """When a websocket last came up."""
+        self._awake_ns: int | None = None
+        """When we woke up last."""
         self.kernel_ms: float | None = None
         """The kernel's round trip, median of the last 8 s, all websockets together."""
         self.base_kernel = usual_baseline(limits)
+        self._limits = limits
         self._links: dict[str, Link] = {}
         self._pings = Window(PINGS_WINDOW_S)
         self._kernel = Window(limits.figures_s)
@@ -74,7 +78,7 @@ class LinkHistory:
                 return
             link = self._links[sample.label] = Link(t_ns)
         if sample.connected and not link.connected:
-            if link.up_once and not link.planned and not link.our_limit:
+            if link.up_once and not link.planned and not link.our_limit and not self._just_awake(t_ns):
                 self._cuts.add(t_ns, 1.0)
             link.up_once, link.planned, link.our_limit, link.since_ns = True, False, False, t_ns
             self.contact_ns = t_ns if self.contact_ns is None else max(t_ns, self.contact_ns)
@@ -90,12 +94,27 @@ class LinkHistory:
             sample.resyncs - link.resyncs if sample.resyncs >= link.resyncs else sample.resyncs
         )
         link.gaps, link.resyncs = sample.gaps, sample.resyncs
-        if new > 0:
+        if new > 0 and not self._just_awake(t_ns):
             self._gaps.add(t_ns, float(new))
-        if finite(sample.ws_ms):
+        if finite(sample.ws_ms) and not self._slept_within(sample.ws_ms, t_ns):
             self._pings.add(t_ns, sample.ws_ms)
         if finite(sample.tcp_rtt_ms) and sample.connected:
             self._kernel.add(t_ns, sample.tcp_rtt_ms)
+
+    def _just_awake(self, t_ns: int) -> bool:
+        """Connections that died in our sleep are noticed now, and what they lost."""
+        return self._awake_ns is not None and t_ns - self._awake_ns < ns(self._limits.awake_s)
+
+    def _slept_within(self, trip_ms: float, t_ns: int) -> bool:
+        return self._awake_ns is not None and t_ns - ns(trip_ms / 1e3) < self._awake_ns
+
+    def awoke(self, now_ns: int) -> None:
+        """What was measured before the sleep says nothing about now."""
+        self._awake_ns = now_ns
+        for window in (self._pings, self._kernel, self._gaps, self._cuts):
+            window.items.clear()
+        self.kernel_ms = None
+        self.base_kernel.interrupted()
 
     def trim(self, now_ns: int) -> None:
         for window in (self._pings, self._kernel, self._gaps, self._cuts):
@@ -115,8 +134,14 @@ class LinkHistory:
         return [link for link in self._links.values() if link.connected]
 
     def down(self) -> list[Link]:
-        """Without those that the venue keeps closed for our own limit."""
-        return [link for link in self._links.values() if not link.connected and link.fault is not Fault.OUR_LIMIT]
+        """Without those that the venue keeps closed for our own limit, and those where the venue was never asked."""
+        return [link for link in self._links.values() if not link.connected and link.fault not in OURS]
+
+    def untrusted_text(self) -> str | None:
+        """What is wrong with the certificate that a websocket was shown; None: nothing."""
+        texts = (x.text for x in self._links.values() if not x.connected and x.fault is Fault.CERTIFICATE)
+        text = next(texts, None)
+        return text if text is None else text or "its certificate does not verify here"
 
     def closed_for_our_limit(self) -> list[Link]:
         return [link for link in self._links.values() if not link.connected and link.fault is Fault.OUR_LIMIT]

@@ -46,6 +46,12 @@ class OffsetHistory:
             self._offsets.append((probe.end_ns, probe.sample.offset_ms, probe.round_trip_ms / 2))
             self._changed = True
 
+    def clock_was_set(self) -> None:
+        """What was measured with the clock of before says nothing, nor what was usual then."""
+        self._offsets.clear()
+        self.base.forget()
+        self.recent, self._changed = OffsetRecent(), True
+
     def trim(self, now_ns: int) -> None:
         while self._offsets and self._offsets[0][0] <= now_ns - self._span_ns:
             self._offsets.popleft()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
 from feeds.judge.rolling import Window, finite, ns
 from feeds.judge.thresholds import Thresholds
+from feeds.judge.time_words import step_words
 from feeds.quantiles import median, percentile
 from feeds.samples import SelfSample, WitnessSample
 
@@ -20,6 +21,8 @@ TOGETHER_S = 10.0
 """Venues that are lost within this time of each other are lost together."""
 OUTAGES_KEPT = 64
 LONGEST_LAG_MS = 3.6e6
+CATCHING_UP_S = 3.0
+"""After our line came back, or we woke up, messages that waited meanwhile are late by our fault for this long."""
 
 
 class OwnState(Struct, frozen=True, kw_only=True):
@@ -76,6 +79,18 @@ class OwnSide:
         self.uplink: Reach = "unknown"
         self.uplink_since_ns: int | None = None
         self.recovered_ns: int | None = None
+        """When our line came back, or we woke up."""
+        self.awake_ns: int | None = None
+        """When we woke up last; None: we did not sleep."""
+        self.awake_words = ""
+        """What we woke up from."""
+        self.intercepted = False
+        """Somebody answers in the place of most venues, with certificates that do not verify."""
+        self.patience_s = thresholds.recover_s
+        """How long routes may take to come back after ``recovered_ns``."""
+        self.line_proven = False
+        """A venue was reached, and a witness has been heard about our line: venues may be judged."""
+        self._begun_ns: int | None = None
         self.line_in_doubt = False
         """Most venues have just gone out of reach: it may be us."""
         self.loop_late_since_ns: int | None = None
@@ -84,6 +99,8 @@ class OwnSide:
     def observe_self(self, sample: SelfSample, t_ns: int) -> None:
         lags = (sample.loop_lag_p99_ms, sample.loop_lag_max_ms)
         lag_ms = max((v for v in lags if finite(v) and v < LONGEST_LAG_MS), default=None)
+        if lag_ms is not None and self.awake_ns is not None and ns(lag_ms / 1e3) > t_ns - self.awake_ns:
+            lag_ms = None  # it is the sleep that is counted there
         start_ns = self._self_ns if self._self_ns is not None else t_ns
         self._self_ns = t_ns
         self._first_self_ns = t_ns if self._first_self_ns is None else self._first_self_ns
@@ -101,6 +118,8 @@ class OwnSide:
         self._step_ns, self._step_ms = t_ns, step_ms
 
     def observe_witness(self, sample: WitnessSample, t_ns: int) -> None:
+        if not sample.ok and self.awake_ns is not None and t_ns < self.awake_ns:
+            return  # it was under way while we slept
         target = self._targets.setdefault(sample.target, _Target())
         target.last_ns = t_ns
         if sample.ok:
@@ -112,18 +131,33 @@ class OwnSide:
             target.ms = None
             target.first_failure_ns = t_ns if target.first_failure_ns is None else target.first_failure_ns
 
-    def note_sleep(self, start_ns: int, end_ns: int) -> None:
+    def note_sleep(self, start_ns: int, end_ns: int, words: str = "", patience_s: float = 0.0) -> None:
         """Nothing at all was measured in this time: a probe that was under way says nothing about a venue."""
         self._outages.append((start_ns, end_ns))
+        self.awake_ns = self.recovered_ns = end_ns
+        self.awake_words, self.patience_s = words, patience_s
+        self._late.clear()
+        self._lag_p50.items.clear()
+        self._lag_p99.items.clear()
+        self.loop_late_since_ns = None
 
-    def judge(self, now_ns: int, contacts: Mapping[str, int], seen_ns: int) -> None:
-        """``contacts``: by venue, when bytes last came from it (or when we first asked)."""
+    def just_awake(self, now_ns: int) -> bool:
+        """We woke up so lately that what waited meanwhile still comes in."""
+        return self.awake_ns is not None and now_ns - self.awake_ns < ns(CATCHING_UP_S)
+
+    def judge(
+        self, now_ns: int, contacts: Mapping[str, int], seen_ns: int, *, reached: bool, untrusted: Collection[str]
+    ) -> None:
+        """``contacts``: by venue, when bytes last came from it (or when we first asked). ``reached``: from any of them
+        bytes have come. ``untrusted``: venues whose certificate does not verify here."""
+        self.intercepted = len(untrusted) >= 2 and 2 * len(untrusted) >= len(contacts)
+        self._begun_ns = now_ns if self._begun_ns is None else self._begun_ns
         self._lag_p50.trim(now_ns)
         self._lag_p99.trim(now_ns)
         while self._late and self._late[0][1] < now_ns - ns(2 * self._limits.figures_s):
             self._late.popleft()
         self._judge_loop(now_ns)
-        self._judge_line(now_ns, contacts, seen_ns)
+        self._judge_line(now_ns, contacts, seen_ns, reached)
 
     def _judge_loop(self, now_ns: int) -> None:
         limits = self._limits
@@ -137,7 +171,7 @@ class OwnSide:
         elif not late and self.loop_late_since_ns is not None:
             self.loop_late_since_ns, self._loop_on_time_ns = None, now_ns
 
-    def _judge_line(self, now_ns: int, contacts: Mapping[str, int], seen_ns: int) -> None:
+    def _judge_line(self, now_ns: int, contacts: Mapping[str, int], seen_ns: int, reached: bool) -> None:
         limits = self._limits
         out = [last for last in contacts.values() if seen_ns - last >= ns(limits.contact_s)]
         wavering = sum(seen_ns - last >= ns(limits.doubt_s) for last in contacts.values())
@@ -157,9 +191,20 @@ class OwnSide:
         elif len(out) < len(contacts) or answered_since:
             if self.uplink == "down" and self.uplink_since_ns is not None:
                 self._outages.append((self.uplink_since_ns - ns(0.5), now_ns))
-                self.recovered_ns = now_ns
+                self.recovered_ns, self.patience_s = now_ns, limits.recover_s
             if self.uplink != "up":
                 self.uplink, self.uplink_since_ns = "up", now_ns
+        if not self.line_proven:
+            self.line_proven = self._witness_heard(now_ns) if reached else all_out and line_works
+
+    def _witness_heard(self, now_ns: int) -> bool:
+        """Has a witness said whether our line works? Where none is asked, nobody waits for it."""
+        targets, limits = self._targets.values(), self._limits
+        if any(t.ever_ok for t in targets):
+            return True
+        if targets:
+            return all(t.failures >= limits.witness_failures for t in targets)
+        return self._begun_ns is not None and now_ns - self._begun_ns >= ns(limits.witness_patience_s)
 
     def _judge_witness(self, now_ns: int, reached: bool) -> None:
         limits = self._limits
@@ -223,7 +268,7 @@ class OwnSide:
     def clock_text(self) -> str:
         if self._shift_ns is not None:
             return f"our clock: all feed ages moved by {self._shift_ms:+.0f} ms at once, round trips did not"
-        return f"our clock stepped by {self._step_ms:+.0f} ms"
+        return step_words(self._step_ms)
 
     @property
     def witness_ms(self) -> float | None:

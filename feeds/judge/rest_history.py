@@ -107,6 +107,9 @@ class RestHistory:
         self.good_ns: int | None = None
         """When the last answer came that counts as a round trip."""
         self.refusal: Refusal | None = None
+        self.untrusted_text: str | None = None
+        """What is wrong with the certificate that was shown to us last; None: it verified."""
+        self.untrusted_since_ns: int | None = None
         self.weight_share: float | None = None
         self.recent = RestRecent()
         self.base_round_trip = usual_baseline(limits)
@@ -117,11 +120,17 @@ class RestHistory:
 
     def observe(self, sample: ProbeSample, start_ns: int, end_ns: int) -> TimedProbe:
         """Takes a probe with a finite total of 0 or more."""
+        if sample.fault is Fault.CERTIFICATE:
+            self.untrusted_text = sample.text or "its certificate does not verify here"
+            self.untrusted_since_ns = end_ns if self.untrusted_since_ns is None else self.untrusted_since_ns
+        elif not sample.lost:
+            self.untrusted_text = self.untrusted_since_ns = None
         wait_ms = sample.wait_ms if 0 <= sample.wait_ms <= sample.total_ms else 0.0
         answered = not sample.lost and sample.fault in ANSWERED
         error = not sample.lost and sample.fault in ERRORS
         probe = TimedProbe(start_ns, end_ns, sample, sample.total_ms - wait_ms, answered, error)
-        (self._cold if sample.cold else self._warm).append(probe)
+        if sample.fault is not Fault.CERTIFICATE:  # the venue was never asked
+            (self._cold if sample.cold else self._warm).append(probe)
         if not sample.lost:
             self.contact_ns = end_ns if self.contact_ns is None else max(end_ns, self.contact_ns)
             if sample.fault in REFUSALS and sample.fault is not None:
@@ -139,6 +148,14 @@ class RestHistory:
         self.refusal.count += 1
         self.refusal.banned = self.refusal.banned or sample.status == HTTP_BANNED
         self.refusal.text = error_text(sample)
+
+    def awoke(self) -> None:
+        """What was measured before a sleep says nothing about now. A refusal stays: it is lifted by an answer only."""
+        self._warm.clear()
+        self._cold.clear()
+        self.recent = RestRecent()
+        for base in (self.base_round_trip, self.base_kernel, self.base_connect):
+            base.interrupted()
 
     def trim(self, now_ns: int) -> None:
         """Forgets what no window needs any more."""

@@ -98,6 +98,10 @@ class Baseline:
         insort(self._ordered, value)
         self._mad = None
 
+    def interrupted(self) -> None:
+        """Nobody was there to see whether what is abnormal has lasted."""
+        self._abnormal_ns = None
+
     def forget(self) -> None:
         """Starts anew: what was normal is unknown again."""
         self._kept.clear()

@@ -16,7 +16,7 @@ from feeds.judge.rest_history import RestHistory
 from feeds.judge.rolling import finite, ns
 from feeds.judge.status_history import StatusHistory
 from feeds.judge.thresholds import Thresholds
-from feeds.samples import BookSample, FeedSample, LinkSample, ProbeSample, StatusSample
+from feeds.samples import BookSample, FeedSample, LinkSample, ProbeSample, StatusSample, WatchSample
 
 SYMBOLS_KEPT = 512
 
@@ -38,6 +38,24 @@ class RouteHistory:
         self.links = LinkHistory(limits)
         self.symbols: dict[str, BookHistory] = {}
         self.status = StatusHistory()
+        self.watch: WatchSample | None = None
+        """How many pairs something can come from; None: nobody said."""
+        self._awake_ns: int | None = None
+        """When we woke up last."""
+
+    @property
+    def unwatched(self) -> WatchSample | None:
+        """Nothing can come from any pair; None: something can, or nobody said."""
+        return self.watch if self.watch is not None and self.watch.pairs == 0 else None
+
+    @property
+    def untrusted_text(self) -> str | None:
+        """What is wrong with the venue's certificate as it is shown to us; None: nothing, so far as we know."""
+        return self.rest.untrusted_text if self.rest.untrusted_text is not None else self.links.untrusted_text()
+
+    @property
+    def untrusted_since_ns(self) -> int | None:
+        return self.rest.untrusted_since_ns
 
     @property
     def contact_ns(self) -> int | None:
@@ -46,7 +64,10 @@ class RouteHistory:
         return max((t_ns for t_ns in contacts if t_ns is not None), default=None)
 
     def observe(
-        self, sample: ProbeSample | FeedSample | LinkSample | BookSample | StatusSample, t_ns: int, start_ns: int
+        self,
+        sample: ProbeSample | FeedSample | LinkSample | BookSample | WatchSample | StatusSample,
+        t_ns: int,
+        start_ns: int,
     ) -> None:
         """``t_ns``: when the sample came; ``start_ns``: when what it measures began (a probe's start)."""
         match sample:
@@ -61,6 +82,8 @@ class RouteHistory:
             case BookSample():
                 self._measured(t_ns)
                 self._observe_book(sample, t_ns)
+            case WatchSample():
+                self.watch = sample
             case StatusSample():
                 self.status.observe(sample)
 
@@ -71,18 +94,40 @@ class RouteHistory:
     def _observe_probe(self, sample: ProbeSample, start_ns: int, end_ns: int) -> None:
         if not finite(sample.total_ms) or sample.total_ms < 0:
             return
+        if self._awake_ns is not None and start_ns < self._awake_ns:
+            return  # it was under way while we slept
         self._measured(end_ns)
         probe = self.rest.observe(sample, start_ns, end_ns)
         if probe.answered:
             self.offset.observe(probe)
 
     def _observe_book(self, sample: BookSample, t_ns: int) -> None:
+        if not sample.expected:  # nothing can come from it: that is said on the pair, and colours no route
+            self.symbols.pop(sample.symbol, None)
+            return
         symbol = self.symbols.get(sample.symbol)
         if symbol is None:
             if len(self.symbols) >= SYMBOLS_KEPT:
                 return
             symbol = self.symbols[sample.symbol] = BookHistory(self.limits)
         symbol.observe(sample, t_ns)
+
+    def clock_was_set(self) -> None:
+        """What was measured against the clock of before is void: ages and clock offsets."""
+        self.offset.clock_was_set()
+        self.feed.clock_was_set()
+
+    def awoke(self, now_ns: int) -> None:
+        """We slept until now: keeps what is normal, forgets the last seconds."""
+        self._awake_ns = now_ns
+        self.rest.awoke()
+        self.offset.clock_was_set()
+        self.feed.awoke(now_ns)
+        self.links.awoke(now_ns)
+        for symbol in self.symbols.values():
+            symbol.awoke()
+        if self.measured_ns is not None:
+            self.measured_ns = now_ns
 
     def trim(self, now_ns: int) -> None:
         """Forgets what no window needs any more."""

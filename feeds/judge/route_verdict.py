@@ -59,6 +59,11 @@ class RouteVerdict:
         if now.cause is not Cause.WARMING:
             self._shown.drop_suspicion()
 
+    def awoke(self, why: Inconclusive) -> None:
+        """We have just slept: what was shown before is not known to be so any more."""
+        self._inconclusive, self._assessment = why, None
+        self._shown.forget()
+
     def verdict(self, timeline: Timeline) -> Verdict:
         now_ns = timeline.now_ns
         if self._assessment is None or self._inconclusive is not None:

@@ -60,6 +60,8 @@ SIGNALS: dict[str, Signal] = {
     "clock": Signal("", "now", "our clock; as the log's figure of this name"),
     "loop_lag_max_last6s_ms": Signal("ms", "last 6 s", "lag of our event loop, worst"),
     "unmeasured": Signal("", "now", "the route is not being measured"),
+    "certificate": Signal("", "now", "a certificate that does not verify here"),
+    "unwatched": Signal("", "now", "no pair of the route can be watched"),
     "warming": Signal("", "now", "no baseline yet"),
     "clearing_s": Signal("s", "now", "since when the evidence of the state on show has ended"),
 }

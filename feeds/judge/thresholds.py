@@ -183,3 +183,9 @@ class Thresholds(Struct, frozen=True, kw_only=True):
     """After our line came back, venues get this long to reconnect before anything counts against them."""
     unmeasured_s: float = 15.0
     asleep_s: float = 5.0
+    """Nothing at all was measured for so long: we slept."""
+    awake_s: float = 75.0
+    """After a sleep, a route without new data gets this long: its sockets may have died meanwhile, and it takes a
+    minute until one notices."""
+    witness_patience_s: float = 10.0
+    """Without a word of any witness for so long from the start on, there is none."""

@@ -1,4 +1,6 @@
-"""The judge's own timeline: like our wall clock, but it never goes back, and it goes in steps of half a second."""
+"""The judge's own timeline: it begins at our wall clock, is carried on by the monotonic clock, and goes in steps of
+half a second. The wall clock may be set back and forth: only what is shown follows it.
+"""
 
 from __future__ import annotations
 
@@ -12,16 +14,23 @@ BACKWARDS_S = 5.0
 CATCH_UP_S = 20.0
 """After a longer pause, only the steps of this last time are made."""
 LONGEST_STEP_MS = 1e12
+DRIFT_S = 0.05
+"""The two clocks drift apart a little all the time: times that are shown do not tremble with it."""
 
 
 class Timeline:
-    """Wall time -> the judge's time. A clock that goes back is remembered as a shift between the two."""
+    """Monotonic time -> the judge's time -> wall time, by the newest pair of the two. Samples without a monotonic time
+    are placed by their wall time; a clock that goes back is then remembered as a shift."""
 
     def __init__(self, limits: Thresholds) -> None:
         self._step_ns = ns(limits.step_s)
         self._next_ns: int | None = None
         self.shift_ns = 0
         """The judge's time minus wall time."""
+        self._zero_ns: int | None = None
+        """The judge's time minus monotonic time; None: no monotonic time came yet."""
+        self._pair_ns = 0
+        """The newest monotonic time that came with a wall time."""
         self.seen_ns: int | None = None
         """The latest time of any sample; None: none came yet."""
         self.now_ns = 0
@@ -32,13 +41,32 @@ class Timeline:
         if -LONGEST_STEP_MS < step_ms < 0:
             self.shift_ns += ns(-step_ms / 1e3)
 
-    def time_of(self, wall_ns: int) -> int:
-        """The judge's time of a sample that comes now."""
+    def time_of(self, wall_ns: int, mono_ns: int | None = None, *, later_ns: int = 0) -> int:
+        """The judge's time of a sample that comes now, ``later_ns`` after the times that it carries."""
+        if mono_ns is not None:
+            return self._carried_on(wall_ns, mono_ns, later_ns)
+        wall_ns += later_ns
         t_ns = wall_ns + self.shift_ns
         if self.seen_ns is not None and t_ns < self.seen_ns - ns(BACKWARDS_S):
             self.shift_ns += self.seen_ns - t_ns
             return self.seen_ns
         return t_ns
+
+    def _carried_on(self, wall_ns: int, mono_ns: int, later_ns: int) -> int:
+        if self._zero_ns is None:
+            self._zero_ns, self._pair_ns = wall_ns + self.shift_ns - mono_ns, mono_ns
+        t_ns = mono_ns + self._zero_ns
+        if mono_ns >= self._pair_ns:  # what began before the clock was set comes with a wall time of before
+            self._pair_ns, shift_ns = mono_ns, t_ns - wall_ns
+            if abs(shift_ns - self.shift_ns) > ns(DRIFT_S):
+                self.shift_ns = shift_ns
+        return t_ns + later_ns
+
+    def now_of(self, wall_ns: int, mono_ns: int | None) -> int:
+        """The judge's time of a question asked now."""
+        if mono_ns is None or self._zero_ns is None:
+            return wall_ns + self.shift_ns
+        return mono_ns + self._zero_ns
 
     def saw(self, t_ns: int) -> None:
         """A sample of this time has been taken."""

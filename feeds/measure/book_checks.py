@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from feeds.books.book import Book
 from feeds.books.route_books import PairState, RouteBooks
 from feeds.clock import MS, SECOND
 from feeds.samples import BookSample
@@ -27,8 +26,9 @@ WIDEN_NARROW_NS = 60 * SECOND
 """Time between snapshots that only widen the known range: they cost much of the REST budget."""
 
 
-def book_sample(route: str, book: Book, now_ns: int, mono_ns: int, *, disagrees: bool = False) -> BookSample:
+def book_sample(route: str, pair: PairState, now_ns: int, mono_ns: int, *, disagrees: bool = False) -> BookSample:
     """The book now: at ``now_ns`` on our wall clock, ``mono_ns`` on the monotonic one."""
+    book = pair.book
     received_ns = book.received_mono_ns
     ladder = book.ladder()
     bid10, ask10 = ladder.depth(10)
@@ -36,6 +36,7 @@ def book_sample(route: str, book: Book, now_ns: int, mono_ns: int, *, disagrees:
         route=route,
         symbol=book.instrument.symbol,
         t_ns=now_ns,
+        mono_ns=mono_ns,
         mid=ladder.mid,
         spread_bps=ladder.spread_bps,
         depth_bid=bid10,
@@ -44,6 +45,7 @@ def book_sample(route: str, book: Book, now_ns: int, mono_ns: int, *, disagrees:
         crossed=ladder.crossed,
         disagrees=disagrees,
         synced=book.synced,
+        expected=pair.hopeless is None,
     )
 
 
@@ -65,7 +67,7 @@ class BookChecks:
         against = self._quote_is_off(pair, mono_ns)
         self._disagreed[symbol] = self._disagreed.get(symbol, 0) + 1 if against else 0
         disagrees = self._disagreed[symbol] >= DISAGREE_SAMPLES
-        return book_sample(self._books.route, pair.book, now_ns, mono_ns, disagrees=disagrees)
+        return book_sample(self._books.route, pair, now_ns, mono_ns, disagrees=disagrees)
 
     def _quote_is_off(self, pair: PairState, mono_ns: int) -> bool:
         """Does the venue's own quote contradict its book, both being fresh?"""

@@ -12,6 +12,9 @@ from feeds.clock import MS, SECOND
 COARSE_MS = 200.0
 """With a larger error no age is given: a better estimate later would look like a change of the age."""
 
+UNSURE_NS = 3 * SECOND
+"""An exchange whose beginning is not known to the moment may have begun this much earlier."""
+
 
 class _Exchange(Struct, gc=False):
     at_ns: int
@@ -35,15 +38,28 @@ class OffsetEstimator:
         self._window: deque[_Exchange] = deque(maxlen=samples)
         self._max_age_ns = int(max_age_s * SECOND)
         self._best: _Exchange | None = None
+        self._interrupted_ns: int | None = None
 
     def add(
-        self, *, sent_ns: int, rtt_ns: int, server_ns: int, now_mono_ns: int, resolution_ns: int = MS
+        self,
+        *,
+        sent_ns: int,
+        rtt_ns: int,
+        server_ns: int,
+        now_mono_ns: int,
+        resolution_ns: int = MS,
+        sent_mono_ns: int | None = None,
     ) -> float | None:
         """One exchange. ``sent_ns`` is our wall clock when the request was written, ``rtt_ns`` monotonic.
+        ``sent_mono_ns``: the same moment on the monotonic clock; None where only about when it was is known.
 
-        Returns that exchange's offset in ms, None where the figures cannot be (negative round trip, no venue time).
+        Returns that exchange's offset in ms, None where the figures cannot be (negative round trip, no venue time) and
+        where our clock was set, or we slept, while it was under way.
         """
         if rtt_ns < 0 or server_ns <= 0 or resolution_ns < 0:
+            return None
+        began_ns = now_mono_ns - rtt_ns - UNSURE_NS if sent_mono_ns is None else sent_mono_ns
+        if self._interrupted_ns is not None and began_ns < self._interrupted_ns:
             return None
         # A stamp cut to its resolution lies half a step early on average.
         offset_ns = server_ns + resolution_ns // 2 - sent_ns - rtt_ns // 2
@@ -53,8 +69,14 @@ class OffsetEstimator:
         self._best = min(self._window, key=lambda x: x.error_ns, default=None)
         return offset_ns / MS
 
+    def interrupted(self, now_mono_ns: int) -> None:
+        """Our clock was set, or we slept: nobody knows what was measured before, or is under way, is worth now."""
+        self._window.clear()
+        self._best = None
+        self._interrupted_ns = now_mono_ns
+
     def stepped(self, step_ns: int) -> None:
-        """Our own wall clock jumped by ``step_ns``: what was measured before is moved, not thrown away."""
+        """Our wall clock was corrected by this little: what was measured before is moved, not thrown away."""
         for exchange in self._window:
             exchange.offset_ns -= step_ns
 

@@ -1,4 +1,4 @@
-"""How late our own event loop is, and whether our wall clock was set."""
+"""How late our own event loop is."""
 
 from __future__ import annotations
 
@@ -9,10 +9,6 @@ from msgspec import Struct
 
 from feeds.clock import MS, SECOND, Clock
 from feeds.quantiles import percentile
-
-READ_TRIES = 5
-READ_NS = 1_000_000
-"""Two clocks read further apart than this cannot be compared."""
 
 
 class Lag(Struct, frozen=True):
@@ -51,6 +47,11 @@ class LoopLag:
             self._handle = None
         self._loop = None
 
+    def forget(self) -> None:
+        """We slept: being late by a sleep is no lag."""
+        self._lags.clear()
+        self._due_ns = self._clock.monotonic_ns() + self._interval_ns
+
     def _arm(self, loop: asyncio.AbstractEventLoop) -> None:
         wait_s = max(0, self._due_ns - self._clock.monotonic_ns()) / SECOND
         # uvloop's own time is cached per turn, so lateness is read from our clock and the loop only asked to call.
@@ -83,27 +84,3 @@ class LoopLag:
             ordered[-1] / MS if ordered else None,
             len(ordered),
         )
-
-
-class ClockStep:
-    """Compares wall clock and monotonic clock: notices that ours was set, or that the machine slept."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._gap_ns = clock.time_ns() - clock.monotonic_ns()
-
-    def read_ns(self) -> int:
-        """How far the wall clock moved against the monotonic one since the last reading."""
-        for _ in range(READ_TRIES):
-            before_ns = self._clock.monotonic_ns()
-            wall_ns = self._clock.time_ns()
-            after_ns = self._clock.monotonic_ns()
-            if after_ns - before_ns <= READ_NS:  # else the process was paused in between, which would look like a step
-                gap_ns = wall_ns - before_ns
-                step_ns, self._gap_ns = gap_ns - self._gap_ns, gap_ns
-                return step_ns
-        return 0
-
-    def read_ms(self) -> float:
-        """The same in ms."""
-        return self.read_ns() / MS

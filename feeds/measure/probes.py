@@ -147,6 +147,7 @@ class Prober:
         return ProbeSample(
             route=self.route,
             t_ns=due_wall_ns,
+            mono_ns=due_ns,
             name=probe.name,
             cold=cold or timing.cold,
             # A timeout counts as the timeout, not as the moment we noticed it.
@@ -176,6 +177,7 @@ class Prober:
         return ProbeSample(
             route=self.route,
             t_ns=due_wall_ns,
+            mono_ns=due_ns,
             name=probe.name,
             cold=timing.cold,
             # Up to the last byte received; decoding is our own work and not counted.
@@ -205,5 +207,13 @@ class Prober:
             rtt_ns=int(timing.first_byte_ms * MS),
             server_ns=reading.server_ns,
             now_mono_ns=now_ns,
+            sent_mono_ns=_sent_mono_ns(timing),
             resolution_ns=reading.server_resolution_ns,
         )
+
+
+def _sent_mono_ns(timing: Timing) -> int | None:
+    """When the request was written, on the monotonic clock."""
+    if timing.ended_mono_ns is None or timing.first_byte_ms is None or timing.body_ms is None:
+        return None
+    return timing.ended_mono_ns - int((timing.first_byte_ms + timing.body_ms) * MS)

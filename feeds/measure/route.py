@@ -62,7 +62,7 @@ class RouteMonitor:
         now_ns, mono_ns = clock.time_ns(), clock.monotonic_ns()
         self._feed = self._migration.follow(self._feed, mono_ns)
         if (notices := self._migration.notices(mono_ns, whole=self._feed.whole)) is not None:
-            self._meters.emit(StatusSample(route=self.route, t_ns=now_ns, notices=notices))
+            self._meters.emit(StatusSample(route=self.route, t_ns=now_ns, mono_ns=mono_ns, notices=notices))
         interval_ms = (mono_ns - self._sampled_ns) / MS
         self._sampled_ns = mono_ns
         if interval_ms > 0:

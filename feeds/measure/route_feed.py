@@ -83,9 +83,9 @@ class RouteFeed:
             return
         emit = self._context.meters.emit
         self.sockets.sample_links(self.books.gaps, mono_ns)
-        feed = self._sampler.sample(now_ns, interval_ms, self.sockets.messages)
+        feed = self._sampler.sample(now_ns, mono_ns, interval_ms, self.sockets.messages)
         feed = msgspec.structs.replace(feed, frozen_books=self._checks.frozen(mono_ns))
-        emit(self.sockets.add_to(feed, mono_ns))
+        emit(self._sampler.without_hopeless(self.sockets.add_to(feed, mono_ns)))
         for symbol in self.books.pairs:
             emit(self._checks.sample(symbol, now_ns, mono_ns))
             if self.books.rest_snapshot:

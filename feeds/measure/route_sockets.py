@@ -75,6 +75,7 @@ class RouteSockets:
             quiet_limit_ms={c.key: c.limit_ms for c in channels if c.limit_ms is not None},
             keepalive_ok=all(keepalives) if keepalives else None,
             never_data=tuple(c.key for c in channels if c.never_data),
+            unacknowledged=tuple(c.key for c in channels if c.never_data and not c.acked),
         )
 
     def channels(self, mono_ns: int) -> tuple[ChannelLife, ...]:

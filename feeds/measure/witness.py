@@ -81,7 +81,7 @@ class Witness:
 
     async def _probe(self, target: Target, first_port: int) -> int:
         """One sample. Returns the index of the port that answered, to begin with next time."""
-        t_ns = self._clock.time_ns()
+        t_ns, mono_ns = self._clock.time_ns(), self._clock.monotonic_ns()
         deadline = asyncio.get_running_loop().time() + self._timeout_s
         for n in range(len(target.ports)):
             index = (first_port + n) % len(target.ports)
@@ -93,9 +93,9 @@ class Witness:
                     ns = await self._handshake(target.host, target.ports[index])
             except (TimeoutError, OSError, UnicodeError):
                 continue
-            self._emit(WitnessSample(t_ns=t_ns, target=str(target), ok=True, ms=ns / MS))
+            self._emit(WitnessSample(t_ns=t_ns, mono_ns=mono_ns, target=str(target), ok=True, ms=ns / MS))
             return index
-        self._emit(WitnessSample(t_ns=t_ns, target=str(target), ok=False))
+        self._emit(WitnessSample(t_ns=t_ns, mono_ns=mono_ns, target=str(target), ok=False))
         return first_port
 
     async def _handshake(self, host: str, port: int) -> int:

@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 import msgspec
 
 from feeds.frame import SCHEMA, AdviceRow, Frame, PairRow, RouteRow
+from feeds.publish.schedule import FrameSchedule
 
 Row = dict[str, Any]
 
@@ -123,11 +124,10 @@ class LogFile:
 
     def __init__(self, out: str, every_s: float, version: str) -> None:
         """Raises OSError when ``out`` cannot be opened."""
-        self._every_ns = int(every_s * 1e9)
+        self._schedule = FrameSchedule(every_s)
         self._version = version
         self._file: BinaryIO = sys.stdout.buffer if out == "-" else Path(out).open("ab")  # noqa: SIM115 - held open; close() ends it
         self._headed = False
-        self._due_ns = 0
         self._event = -1
         self._written: Frame | None = None
         self._latest: Frame | None = None
@@ -135,9 +135,7 @@ class LogFile:
     def frame(self, frame: Frame) -> None:
         """Raises OSError (BrokenPipeError when a reader of stdout has gone)."""
         self._latest = frame
-        if frame.t_ns >= self._due_ns:
-            behind = self._due_ns == 0 or frame.t_ns - self._due_ns > self._every_ns
-            self._due_ns = (frame.t_ns if behind else self._due_ns) + self._every_ns
+        if self._schedule.due(frame):
             self._write(frame)
 
     def close(self) -> None:

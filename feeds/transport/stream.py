@@ -130,6 +130,7 @@ class Stream:
         return LinkSample(
             route=self.route,
             t_ns=self._clock.time_ns(),
+            mono_ns=self._clock.monotonic_ns(),
             label=self.label,
             connected=connected,
             ws_ms=self.stats.ws_ms[-1] if self.stats.ws_ms else None,
@@ -341,6 +342,7 @@ class Stream:
         self._last_link = sample = LinkSample(
             route=self.route,
             t_ns=self._clock.time_ns(),
+            mono_ns=self._clock.monotonic_ns(),
             label=self.label,
             connected=connected,
             planned=planned,

@@ -325,6 +325,8 @@ def own(scenario: Scenario, t_s: float) -> SelfRow:
         witness="down" if down else "up",
         witness_ms=None if down else 1.2 + 0.1 * _noise("w", t_s),
         witness_since_ns=T0 + 20 * SECOND if down else T0,
+        uplink="down" if down else "up",
+        uplink_since_ns=T0 + 20 * SECOND if down else T0,
         clock="within 1 ms of all venues",
         msgs_s=1500.0,
     )

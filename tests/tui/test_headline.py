@@ -47,6 +47,13 @@ def test_own_uplink_down_accuses_nobody() -> None:
     assert "binance" not in said.text
 
 
+def test_a_witness_that_is_down_beside_venues_that_answer_is_said_as_that() -> None:
+    shown = frame("calm")
+    said = headline(view(changed(shown, own=structs.replace(shown.own, witness="down", witness_ms=None))))
+    assert said.tone == "good"
+    assert said.text.startswith("6 routes clear, though the witness of our own line does not answer; ")
+
+
 def test_own_uplink_down_wins_over_a_bad_route() -> None:
     shown = changed(frame("1011", 45), own=frame("uplink", 30).own)
     assert headline(view(shown)).tone == "unknown"

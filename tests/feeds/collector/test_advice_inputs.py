@@ -73,7 +73,9 @@ class Session:
         self.second += 1
         judged = {HOME: verdict(HOME, *home), CHEAP: verdict(CHEAP, *cheap)}
         signals = {route: RouteSignals(route=route) for route in self.routes}
-        (row,) = self.advising.advise(self.second * SECOND, self.session, judged, signals, NO_RATES)
+        (row,) = self.advising.advise(
+            self.second * SECOND, self.second * SECOND, self.session, judged, signals, NO_RATES
+        )
         return row.best, self.advising.changes()
 
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from feeds.clock import SystemClock
 from feeds.collector.event_log import EventLog, clean
 from feeds.model import Cause, Evidence, Reason, State, Verdict
+from tests.feeds.loopback import FakeClock
 
 S = 1_000_000_000
 
@@ -40,8 +41,20 @@ def test_a_change_of_state_is_logged_with_its_grounds_and_level() -> None:
 
 
 def test_the_same_words_are_not_repeated_at_once_but_are_later() -> None:
-    events = EventLog(SystemClock())
-    for t in (0, 1, 9, 11):
-        events.add(t * S, "info", "gap", "a.spot", "sequence gap")
+    clock = FakeClock(wall_ns=0)
+    events = EventLog(clock)
+    for wait_s in (0, 1, 8, 2):
+        clock.advance(wait_s)
+        events.add(clock.time_ns(), "info", "gap", "a.spot", "sequence gap")
     assert [r.t_ns // S for r in events.rows()] == [0, 11]
     assert [r.seq for r in events.rows()] == [0, 1]
+
+
+def test_a_clock_that_is_set_back_swallows_no_event() -> None:
+    clock = FakeClock()
+    events = EventLog(clock)
+    events.add(clock.time_ns(), "info", "gap", "a.spot", "sequence gap")
+    clock.advance(60)
+    clock.wall_ns -= 3_600 * S
+    events.add(clock.time_ns(), "info", "gap", "a.spot", "sequence gap")
+    assert len(events.rows()) == 2

@@ -98,11 +98,11 @@ class Day:
             self.judge.observe(RatesSample(t_ns=now_ns, rates=RATES.table()))
             for route, watch in self.routes.items():
                 watch.price(100_000.0 * (1 + (odd_bps / 1e4 if route == ODD else 0.0)))
-                self.judge.observe(book_sample(route, watch.books.pairs[watch.symbol].book, now_ns, now_ns))
+                self.judge.observe(book_sample(route, watch.books.pairs[watch.symbol], now_ns, now_ns))
             verdicts = self.judge.verdicts(now_ns + SECOND // 2)
         self.verdicts = verdicts
         signals = {route: self.judge.signals(route) for route in self.routes}
-        (advice,) = self.advising.advise(now_ns, self.session, verdicts, signals, RATES)
+        (advice,) = self.advising.advise(now_ns, now_ns, self.session, verdicts, signals, RATES)
         rows = {}
         for route, watch in self.routes.items():
             pair = watch.books.pairs[watch.symbol]

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from feeds.collector.summary import CLOSED, SLOW, depth_totals, summary
 from feeds.frame import Depth, PairRow, RouteRow, SelfRow
-from feeds.model import SEVERITY, Cause, State
+from feeds.model import SEVERITY, Cause, Evidence, Reason, State
 from tests.feeds.frames import T0_NS, pair_row, route_row
 
 HOME = "okx.spot"
@@ -51,8 +52,30 @@ def test_one_judged_route_is_a_verdict() -> None:
 
 
 def test_an_uplink_that_is_down_wins_over_every_verdict() -> None:
-    found = summary(rows(State.DOWN, State.OK), HOME, SelfRow(witness="down", witness_since_ns=7))
+    own = SelfRow(uplink="down", uplink_since_ns=7, witness="down", witness_since_ns=5)
+    found = summary(rows(State.DOWN, State.OK), HOME, own)
     assert (found.no_verdicts, found.no_verdicts_since_ns) == ("uplink_down", 7)
+
+
+def test_a_witness_that_does_not_answer_is_no_uplink_that_is_down() -> None:
+    found = summary(rows(*[State.OK] * 4), HOME, SelfRow(uplink="up", witness="down", witness_since_ns=7))
+    assert (found.no_verdicts, found.no_verdicts_since_ns, found.clear) == (None, None, 4)
+
+
+@pytest.mark.parametrize(
+    ("signal", "cause", "why"),
+    [
+        ("clock", Cause.SELF, "own_clock"),
+        ("unmeasured", Cause.SELF, "own_pause"),
+        ("unwatched", Cause.SELF, "unwatched"),
+        ("loop_lag_max_last6s_ms", Cause.SELF, "own_lag"),
+        ("certificate", Cause.UPLINK, "untrusted"),
+    ],
+)
+def test_what_of_ours_is_in_the_way_is_named(signal: str, cause: Cause, why: str) -> None:
+    reason = Reason(signal=signal, evidence=Evidence.OWN, value=None, since_ns=0, text="x")
+    routes = tuple(structs.replace(r, reasons=(reason,)) for r in rows(*[State.UNKNOWN] * 4, cause=cause))
+    assert summary(routes, HOME, SelfRow()).no_verdicts == why
 
 
 def test_no_routes_is_said() -> None:

@@ -23,6 +23,7 @@ from feeds.samples import (
     Sample,
     SelfSample,
     StatusSample,
+    WatchSample,
     WitnessSample,
 )
 
@@ -62,6 +63,19 @@ class Condition:
     planned: bool = False
     link_fault: Fault | None = None
     """Of a socket that is not connected."""
+    link_status: int | None = None
+    """HTTP status of a refused handshake."""
+    lost_fault: Fault | None = None
+    lost_text: str = ""
+    pairs: int | None = None
+    """How many pairs something can come from; None: nobody says."""
+    unwatched_why: str = "it lists none of them"
+    reached: bool = True
+    """Any byte ever came by its websockets."""
+    unacknowledged: bool = False
+    unsynced: tuple[str, ...] = ()
+    hopeless: tuple[str, ...] = ()
+    """Symbols from which nothing can come."""
     keepalive: bool | None = True
     depth: float = 1_000_000.0
     spread_bps: float = 0.2
@@ -180,6 +194,8 @@ class World:
                         total_ms=TIMEOUT_MS,
                         lost=True,
                         failed_at=c.lost_at,
+                        fault=c.lost_fault,
+                        text=c.lost_text,
                     ),
                 )
                 continue
@@ -241,10 +257,15 @@ class World:
                         connected=c.connected,
                         planned=c.planned,
                         fault=None if c.connected else c.link_fault,
+                        http_status=None if c.connected else c.link_status,
+                        text="" if c.connected else c.lost_text,
                         ws_ms=c.kernel_ms + 1 if c.connected else None,
                         tcp_rtt_ms=c.kernel_ms if c.connected else None,
                     ),
                 )
+            never = tuple(k for k in silences if {k, k.partition(":")[0]} & set(c.never) and silences[k] > 10_000)
+            if c.pairs is not None:
+                yield t_ns, WatchSample(route=route, t_ns=t_ns, pairs=c.pairs, why=c.unwatched_why)
             age = c.age_ms * (1 + 0.1 * (dice.random() - 0.5))
             yield (
                 t_ns,
@@ -258,15 +279,14 @@ class World:
                     age_max_ms=2 * age if messages else None,
                     engine_lag_ms=c.engine_lag_ms if messages else None,
                     own_lag_ms=c.own_lag_ms if messages else None,
-                    silence_ms=1e3 * (t - dead_from) if dead_from is not None else 10.0,
+                    silence_ms=_silence_ms(c, t, dead_from),
                     channel_silence_ms=silences,
                     quiet_limit_ms={k: 1e3 * self.quiet_s[k.partition(":")[0]] for k in silences},
                     frozen_books=c.frozen_books,
                     offset_err_ms=1.0,
                     keepalive_ok=c.keepalive,
-                    never_data=tuple(
-                        k for k in silences if {k, k.partition(":")[0]} & set(c.never) and silences[k] > 10_000
-                    ),
+                    never_data=never,
+                    unacknowledged=never if c.unacknowledged else (),
                 ),
             )
             if c.notices or t % 30 == 1:
@@ -293,9 +313,16 @@ class World:
                         depth_ask=depth * 1.1,
                         crossed=symbol in c.crossed,
                         disagrees=symbol in c.disagrees,
-                        synced=c.connected,
+                        synced=c.connected and symbol not in c.unsynced,
+                        expected=symbol not in c.hopeless,
                     ),
                 )
+
+
+def _silence_ms(c: Condition, t: int, dead_from: float | None) -> float | None:
+    if not c.reached:
+        return None
+    return 1e3 * (t - dead_from) if dead_from is not None else 10.0
 
 
 @dataclass

@@ -35,6 +35,8 @@ def changed(condition: Condition, phase: Mapping[str, Any]) -> Condition:
     if "error" in values:
         status, fault, text = values["error"]
         values["error"] = (status, Fault(fault), text)
+    for name in {"link_fault", "lost_fault"} & values.keys():
+        values[name] = Fault(values[name])
     for name, factor in phase.get("scale", {}).items():
         values[name] = getattr(condition, name) * factor
     for name, more in phase.get("add", {}).items():

@@ -20,7 +20,7 @@ from tests.feeds.frames import frame
 from tests.feeds.judge.series import GATEWAY, World, play
 
 LIMITS = Thresholds()
-SAME_FIGURE = {"gap_bps", "witness", "clock"}
+SAME_FIGURE = {"gap_bps", "uplink", "witness", "clock"}
 """Names that reasons, board and log share, because they are one figure as of now."""
 PASSED_ON = {"signal", "finding.signal"}
 """Where a name is passed on, it stands at the call."""

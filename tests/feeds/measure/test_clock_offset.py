@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from feeds.clock import MS, SECOND, SystemClock
 from feeds.measure.clock_offset import OffsetEstimator
-from feeds.measure.loop_lag import ClockStep, LoopLag
+from feeds.measure.loop_lag import LoopLag
 from feeds.quantiles import percentile
 from tests.feeds.loopback import FakeClock
 
@@ -103,16 +103,6 @@ async def test_loop_lag_sees_our_own_block() -> None:
     lag.stop()
     read = lag.read()
     assert read.max_ms is not None and read.max_ms >= 45
-
-
-def test_a_step_of_the_wall_clock_is_told_once() -> None:
-    clock = FakeClock()
-    step = ClockStep(clock)
-    clock.advance(5)
-    assert step.read_ms() == 0
-    clock.wall_ns += 1500 * MS
-    assert step.read_ms() == pytest.approx(1500.0)
-    assert step.read_ms() == 0
 
 
 def test_percentile_is_nearest_rank() -> None:
