@@ -9,7 +9,7 @@ from msgspec import Meta, Raw, Struct
 from msgspec.json import Decoder
 
 from feeds.model import Fault
-from feeds.venues.reading import Level, Millis, Price, Size
+from feeds.venues.reading import MOST_LEVELS, MOST_ROWS, Level, Millis, Price, Size, rows_of
 
 Number = Annotated[int, Meta(ge=0, lt=1 << 62)]
 Nanos = Annotated[int, Meta(ge=0, lt=1 << 62)]
@@ -41,15 +41,15 @@ FAULTS: Mapping[int, Fault] = {
 
 
 class Sides(Struct, gc=False):
-    bids: list[Level] = []
-    asks: list[Level] = []
+    bids: Annotated[list[Level], MOST_LEVELS] = []
+    asks: Annotated[list[Level], MOST_LEVELS] = []
 
 
 class BookRow(Struct, gc=False):
     """Changes have their levels in ``update``. ``t``: time of publishing; ``tt``: time of the book's last change."""
 
-    bids: list[Level] = []
-    asks: list[Level] = []
+    bids: Annotated[list[Level], MOST_LEVELS] = []
+    asks: Annotated[list[Level], MOST_LEVELS] = []
     update: Sides | None = None
     t: Millis = 0
     tt: Millis = 0
@@ -60,7 +60,7 @@ class BookRow(Struct, gc=False):
 class BookResult(Struct, gc=False):
     channel: Literal["book", "book.update"]
     instrument_name: str
-    data: list[BookRow]
+    data: Annotated[list[BookRow], MOST_ROWS]
     subscription: str = ""
     depth: Annotated[int, Meta(ge=1, le=1_000)] | None = None
 
@@ -121,7 +121,7 @@ class RestBody(Struct):
 
 
 class RestBooks(Struct):
-    data: list[BookRow]
+    data: Annotated[list[BookRow], MOST_ROWS]
 
 
 class Announcement(Struct):
@@ -140,9 +140,9 @@ class Announcements(Struct):
 # strict=False: v1 writes numbers as text, v2 wrote them as numbers
 read_book_frame = Decoder(BookFrame, strict=False).decode
 read_frame = Decoder(Frame, strict=False).decode
-read_tickers = Decoder(list[TickerRow], strict=False).decode
-read_trades = Decoder(list[TradeRow], strict=False).decode
-read_values = Decoder(list[ValueRow], strict=False).decode
+read_tickers = rows_of(TickerRow)
+read_trades = rows_of(TradeRow)
+read_values = rows_of(ValueRow)
 read_body = Decoder(RestBody, strict=False).decode
 read_rest_books = Decoder(RestBooks, strict=False).decode
 read_announcements = Decoder(Announcements, strict=False).decode
