@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, TypeAlias
+from types import GenericAlias
+from typing import Annotated, Any, TypeAlias, TypeVar, cast
 
-from msgspec import Meta, MsgspecError
+from msgspec import Meta, MsgspecError, Raw
+from msgspec.json import Decoder
 
 from feeds.model import (
     LevelRow,
@@ -15,6 +18,7 @@ from feeds.model import (
 UNREADABLE: tuple[type[Exception], ...] = (MsgspecError, ValueError, IndexError, RecursionError)
 """All exceptions of reading bytes that may hold anything: malformed, wrong types, not UTF-8, missing rows, too deep."""
 
+T = TypeVar("T")
 NS_PER_MS = 1_000_000
 GZIP_HEAD = b"\x1f\x8b"
 """The first bytes of a gzip member; no text starts so."""
@@ -47,6 +51,14 @@ def number(text: str) -> float | None:
     return value
 
 
+def rate(text: str) -> float | None:
+    """A funding rate as decimal text -> fraction; "" -> None. Raises ValueError for more than the whole position."""
+    value = number(text)
+    if value is not None and abs(value) > 1:
+        raise ValueError("not a funding rate")
+    return value
+
+
 def ms_ns(text: str) -> int | None:
     """Milliseconds since the epoch as text -> ns; "" and "0" -> None. Raises ValueError."""
     if not text or text == "0":
@@ -76,6 +88,16 @@ Price: TypeAlias = Annotated[float, Meta(gt=0, lt=1e18)]
 """For typed decoding; with ``strict=False`` decimal text is read too. msgspec refuses NaN, infinities and negatives
 while it decodes, so no loop of ours has to check every level."""
 Size: TypeAlias = Annotated[float, Meta(ge=0, lt=1e18)]
+Seq: TypeAlias = Annotated[int, Meta(ge=0, lt=1 << 62)]
+"""A sequence number."""
+PrevSeq: TypeAlias = Annotated[int, Meta(ge=-1, lt=1 << 62)]
+"""The number of the message before; some venues write -1 where there is none."""
+Rate: TypeAlias = Annotated[float, Meta(ge=-1, le=1)]
+"""A funding rate of one interval, as a fraction. The highest known caps are a few per cent."""
+MOST_ROWS = Meta(max_length=10_000)
+"""Rows of trades, liquidations and the like in one message. Real ones have at most a few hundred."""
+MOST_LEVELS = Meta(max_length=20_000)
+"""Levels of one side of a book in one message."""
 Millis: TypeAlias = Annotated[int, Meta(ge=0, lt=1 << 43)]
 """A venue's time, ms since the epoch; bounded so that its nanoseconds fit 64 bits. 0 means not sent."""
 
@@ -85,3 +107,10 @@ class Level(LevelRow, array_like=True, gc=False):
 
     price: Price
     size: Size
+
+
+def rows_of(row: type[T], *, strict: bool = False) -> Callable[[bytes | Raw], list[T]]:
+    """A decoder of a list of ``row``, of at most ``MOST_ROWS``."""
+    # Any: a type that is only known when this runs
+    bounded = cast("Any", Annotated)[GenericAlias(list, (row,)), MOST_ROWS]
+    return cast("Callable[[bytes | Raw], list[T]]", Decoder(bounded, strict=strict).decode)

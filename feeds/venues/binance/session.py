@@ -42,7 +42,7 @@ from feeds.venues.binance.wire import (
     read_mark_price,
     read_trade,
 )
-from feeds.venues.reading import NS_PER_MS, UNREADABLE, number
+from feeds.venues.reading import NS_PER_MS, UNREADABLE, number, rate
 from feeds.venues.sockets import batches
 
 STREAMS_A_MESSAGE = 200
@@ -142,7 +142,7 @@ def _mark(body: Raw, symbol: str) -> Sequence[Event]:
             symbol=symbol,
             mark=_positive(m.mark),
             index=_positive(m.index),
-            funding_rate=number(m.funding_rate) if m.next_funding_ms else None,  # dated futures send 0 and no time
+            funding_rate=rate(m.funding_rate) if m.next_funding_ms else None,  # dated futures send 0 and no time
             next_funding_ns=m.next_funding_ms * NS_PER_MS or None,
             gateway_ns=m.event_ms * NS_PER_MS or None,
         ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Raw, Struct
@@ -11,7 +11,7 @@ from msgspec import Raw, Struct
 from feeds.model import (
     Fault,
 )
-from feeds.venues.reading import Millis, Price, Size
+from feeds.venues.reading import MOST_LEVELS, Millis, PrevSeq, Price, Seq, Size
 
 
 class ErrorRow(Struct):
@@ -32,12 +32,12 @@ class Frame(Struct):
 
 class DepthRow(Struct, rename={"event_ms": "E", "engine_ms": "T", "first": "U", "last": "u", "bids": "b", "asks": "a"}):
     event_ms: Millis
-    first: int
-    last: int
-    bids: list[tuple[Price, Size]]
-    asks: list[tuple[Price, Size]]
+    first: Seq
+    last: Seq
+    bids: Annotated[list[tuple[Price, Size]], MOST_LEVELS]
+    asks: Annotated[list[tuple[Price, Size]], MOST_LEVELS]
     engine_ms: Millis = 0
-    pu: int | None = None
+    pu: PrevSeq | None = None
 
 
 class BookTickerRow(
@@ -48,7 +48,7 @@ class BookTickerRow(
     bid_size: Size
     ask: Size
     ask_size: Size
-    seq: int
+    seq: Seq
     event_ms: Millis = 0
     engine_ms: Millis = 0
 
@@ -144,9 +144,9 @@ class TimeRow(Struct, rename="camel"):
 
 
 class RestBook(Struct, rename={"last_update_id": "lastUpdateId", "event_ms": "E", "engine_ms": "T"}):
-    last_update_id: int
-    bids: list[tuple[Price, Size]]
-    asks: list[tuple[Price, Size]]
+    last_update_id: Seq
+    bids: Annotated[list[tuple[Price, Size]], MOST_LEVELS]
+    asks: Annotated[list[tuple[Price, Size]], MOST_LEVELS]
     event_ms: Millis = 0
     engine_ms: Millis = 0
 

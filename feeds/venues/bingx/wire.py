@@ -14,7 +14,7 @@ from msgspec import Meta, Raw, Struct, field
 from msgspec.json import Decoder
 
 from feeds.model import Fault
-from feeds.venues.reading import Millis, Price, Size
+from feeds.venues.reading import Millis, Price, Size, rows_of
 
 Sequence64 = Annotated[int, Meta(ge=0, lt=1 << 62)]
 SideLevels = Annotated[list[tuple[Price, Size]], Meta(max_length=5_000)]
@@ -140,7 +140,7 @@ read_body = Decoder(RestBody, strict=False).decode
 read_rest_book = Decoder(RestBook, strict=False).decode
 read_time = Decoder(ServerTime, strict=False).decode
 _read_trade = Decoder(TradeRow, strict=False).decode
-_read_trades = Decoder(list[TradeRow], strict=False).decode
+_read_trades = rows_of(TradeRow)
 
 
 def read_trades(data: Raw) -> Sequence[TradeRow]:

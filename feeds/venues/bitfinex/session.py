@@ -144,6 +144,8 @@ class BitfinexSession:
         stream = self._stream(frame)
         if stream is None or frame.chan_id is None:
             return (Unknown(what=f"subscribed to {frame.channel[:32]} {frame.symbol[:32]}{frame.key[:32]}"),)
+        if stream.chan is not None and self._by_chan.get(stream.chan) is stream:
+            del self._by_chan[stream.chan]  # else every answer with a new number would leave one behind
         stream.chan, stream.asked = frame.chan_id, False
         stream.bid = stream.ask = None
         self._by_chan[frame.chan_id] = stream

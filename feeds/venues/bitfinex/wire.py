@@ -18,12 +18,10 @@ from msgspec.json import Decoder
 from feeds.model import Fault
 from feeds.venues.answers import http_fault
 from feeds.venues.base import Answer
-from feeds.venues.reading import UNREADABLE, Millis, Price, Size
+from feeds.venues.reading import UNREADABLE, Millis, Price, Rate, Seq, Size
 
 CHECKED_LEVELS = 25
 Signed = Annotated[float, Meta(gt=-1e18, lt=1e18)]
-Rate = Annotated[float, Meta(gt=-1e6, lt=1e6)]
-Seq = Annotated[int, Meta(ge=0, lt=1 << 62)]
 Whole = Annotated[int, Meta(ge=0, lt=1 << 62)]
 
 FAULTS: Mapping[int, Fault] = {

@@ -43,7 +43,7 @@ from feeds.venues.bitget.wire import (
     read_tickers,
     read_trades,
 )
-from feeds.venues.reading import NS_PER_MS, UNREADABLE, ms_ns, number
+from feeds.venues.reading import NS_PER_MS, UNREADABLE, ms_ns, number, rate
 from feeds.venues.retry import RetrySchedule
 from feeds.venues.sockets import batches
 
@@ -275,7 +275,7 @@ class BitgetSession:
                 symbol=symbol,
                 mark=_price(row.mark_price),
                 index=_price(row.index_price),
-                funding_rate=number(row.funding_rate),
+                funding_rate=rate(row.funding_rate),
                 next_funding_ns=ms_ns(row.next_funding_time),
                 gateway_ns=gateway_ns,
             )

@@ -9,7 +9,7 @@ from msgspec import Meta, Raw, Struct, field
 from msgspec.json import Decoder
 
 from feeds.model import Fault, Side
-from feeds.venues.reading import Millis, Price, Size
+from feeds.venues.reading import Millis, PrevSeq, Price, Seq, Size, rows_of
 
 _FAULTS: Mapping[str, Fault] = {
     "429": Fault.OUR_LIMIT,
@@ -59,8 +59,8 @@ class ClassicBookRow(Struct, kw_only=True, gc=False):
     asks: SideLevels
     ts: Millis = 0
     """Time of the matching engine."""
-    seq: int | None = None  # not sent by v2 in 2024
-    pseq: int | None = None
+    seq: Seq | None = None  # not sent by v2 in 2024
+    pseq: PrevSeq | None = None
 
 
 class BookRow(ClassicBookRow, kw_only=True, gc=False):
@@ -116,12 +116,12 @@ class RestBody(Struct, rename="camel"):
 
 
 read_frame = Decoder(Frame, strict=False).decode
-read_books = Decoder(list[BookRow], strict=False).decode
-read_classic_books = Decoder(list[ClassicBookRow], strict=False).decode
-read_trades = Decoder(list[TradeRow], strict=False).decode
-read_classic_trades = Decoder(list[ClassicTradeRow], strict=False).decode
-read_tickers = Decoder(list[TickerRow], strict=False).decode
-read_liquidations = Decoder(list[LiquidationRow], strict=False).decode
+read_books = rows_of(BookRow)
+read_classic_books = rows_of(ClassicBookRow)
+read_trades = rows_of(TradeRow)
+read_classic_trades = rows_of(ClassicTradeRow)
+read_tickers = rows_of(TickerRow)
+read_liquidations = rows_of(LiquidationRow)
 read_body = Decoder(RestBody, strict=False).decode
 read_time = Decoder(TimeRow, strict=False).decode
 read_rest_book = Decoder(BookRow, strict=False).decode

@@ -32,7 +32,7 @@ from feeds.model import (
 )
 from feeds.venues.base import Payload, SocketPlan, by_venue_id
 from feeds.venues.bybit.wire import Frame, read_book, read_frame, read_liquidations, read_ticker, read_trades
-from feeds.venues.reading import NS_PER_MS, UNREADABLE, ms_ns, number
+from feeds.venues.reading import NS_PER_MS, UNREADABLE, ms_ns, number, rate
 from feeds.venues.retry import RetrySchedule
 
 BOOK_LEVELS = 1_000
@@ -301,7 +301,7 @@ class BybitSession:
             symbol=route.symbol,
             mark=number(row.mark_price),
             index=number(row.index_price),
-            funding_rate=number(row.funding_rate),
+            funding_rate=rate(row.funding_rate),
             next_funding_ns=ms_ns(row.next_funding_time),
             interval_h=number(row.funding_interval_hour),
             gateway_ns=gateway_ns,

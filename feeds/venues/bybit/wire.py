@@ -12,7 +12,7 @@ from msgspec.json import Decoder
 from feeds.model import Fault, Product, StatusNotice
 from feeds.venues.answers import http_fault
 from feeds.venues.base import Answer
-from feeds.venues.reading import Millis, Price, Size, ms_ns
+from feeds.venues.reading import Millis, Price, Seq, Size, ms_ns, rows_of
 
 _FAULTS: Mapping[int, Fault] = {
     429: Fault.OVERLOAD,  # "high server load"
@@ -55,8 +55,8 @@ SideLevels = Annotated[list[tuple[Price, Size]], Meta(max_length=20_000)]
 class BookRow(Struct, gc=False):
     bids: SideLevels = field(name="b")
     asks: SideLevels = field(name="a")
-    update: int = field(name="u")
-    cross_seq: int | None = field(name="seq", default=None)
+    update: Seq = field(name="u")
+    cross_seq: Seq | None = field(name="seq", default=None)
 
 
 class RestBook(Struct):
@@ -122,8 +122,8 @@ class RestBody(Struct, rename="camel"):
 
 read_frame = Decoder(Frame, strict=False).decode
 read_book = Decoder(BookRow, strict=False).decode
-read_trades = Decoder(list[TradeRow], strict=False).decode
-read_liquidations = Decoder(list[LiquidationRow], strict=False).decode
+read_trades = rows_of(TradeRow)
+read_liquidations = rows_of(LiquidationRow)
 read_ticker = Decoder(TickerRow, strict=False).decode
 read_body = Decoder(RestBody, strict=False).decode
 read_time = Decoder(TimeRow, strict=False).decode

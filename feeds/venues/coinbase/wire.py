@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Raw, Struct, field
 from msgspec.json import Decoder
 
-from feeds.venues.reading import Price, Size, Stamp
+from feeds.venues.reading import Price, Size, Stamp, rows_of
 
 
 class Frame(Struct, gc=False):
@@ -51,9 +51,9 @@ class SubscribedRow(Struct):
 
 
 read_frame = Decoder(Frame).decode
-read_books = Decoder(list[BookRow], strict=False).decode
-read_trades = Decoder(list[TradesRow], strict=False).decode
-read_subscribed = Decoder(list[SubscribedRow]).decode
+read_books = rows_of(BookRow)
+read_trades = rows_of(TradesRow)
+read_subscribed = rows_of(SubscribedRow, strict=True)
 
 
 class ErrorRow(Struct):

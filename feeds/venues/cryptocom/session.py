@@ -292,6 +292,8 @@ class CryptocomSession:
         for row in wire.read_values(result.data):
             at_ns = row.t * NS_PER_MS
             if result.channel == "funding":
+                if abs(row.v) > 1:
+                    raise ValueError("not a funding rate")
                 due_ns = (at_ns // _HOUR_NS + 1) * _HOUR_NS if at_ns else None
                 events.append(Mark(symbol=symbol, funding_rate=row.v, next_funding_ns=due_ns, interval_h=FUNDING_H))
                 continue

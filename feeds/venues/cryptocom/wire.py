@@ -9,7 +9,7 @@ from msgspec import Meta, Raw, Struct
 from msgspec.json import Decoder
 
 from feeds.model import Fault
-from feeds.venues.reading import Level, Millis, Price, Size
+from feeds.venues.reading import MOST_LEVELS, MOST_ROWS, Level, Millis, Price, Size, rows_of
 
 Number = Annotated[int, Meta(ge=0, lt=1 << 62)]
 Nanos = Annotated[int, Meta(ge=0, lt=1 << 62)]
@@ -41,8 +41,8 @@ FAULTS: Mapping[int, Fault] = {
 
 
 class Sides(Struct, gc=False):
-    bids: list[Level]
-    asks: list[Level]
+    bids: Annotated[list[Level], MOST_LEVELS]
+    asks: Annotated[list[Level], MOST_LEVELS]
 
 
 class BookRow(Struct, gc=False):
@@ -50,8 +50,8 @@ class BookRow(Struct, gc=False):
 
     ``t``: time of publishing; ``tt``: time of the book's last change."""
 
-    bids: list[Level] | None = None
-    asks: list[Level] | None = None
+    bids: Annotated[list[Level], MOST_LEVELS] | None = None
+    asks: Annotated[list[Level], MOST_LEVELS] | None = None
     update: Sides | None = None
     t: Millis = 0
     tt: Millis = 0
@@ -62,7 +62,7 @@ class BookRow(Struct, gc=False):
 class BookResult(Struct, gc=False):
     channel: Literal["book", "book.update"]
     instrument_name: str
-    data: list[BookRow]
+    data: Annotated[list[BookRow], MOST_ROWS]
     subscription: str = ""
     depth: Annotated[int, Meta(ge=1, le=1_000)] | None = None
 
@@ -129,7 +129,7 @@ class RestBookRow(Sides):
 
 
 class RestBooks(Struct):
-    data: list[RestBookRow]
+    data: Annotated[list[RestBookRow], MOST_ROWS]
 
 
 class Announcement(Struct):
@@ -148,9 +148,9 @@ class Announcements(Struct):
 # strict=False: v1 writes numbers as text, v2 wrote them as numbers
 read_book_frame = Decoder(BookFrame, strict=False).decode
 read_frame = Decoder(Frame, strict=False).decode
-read_tickers = Decoder(list[TickerRow], strict=False).decode
-read_trades = Decoder(list[TradeRow], strict=False).decode
-read_values = Decoder(list[ValueRow], strict=False).decode
+read_tickers = rows_of(TickerRow)
+read_trades = rows_of(TradeRow)
+read_values = rows_of(ValueRow)
 read_body = Decoder(RestBody, strict=False).decode
 read_rest_books = Decoder(RestBooks, strict=False).decode
 read_announcements = Decoder(Announcements, strict=False).decode

@@ -9,13 +9,12 @@ from msgspec import Meta, Raw, Struct
 from msgspec.json import Decoder
 
 from feeds.model import Fault, LevelRow, Side
-from feeds.venues.reading import Level, Millis, Price, Size
+from feeds.venues.reading import Level, Millis, PrevSeq, Price, Rate, Seq, Size, rows_of
 
 BOOK_LEVELS = 10_000
 """The most that ``get_order_book`` gives. The channel carries the whole book; a longer side is not called complete."""
 
 Micros = Annotated[int, Meta(ge=0, lt=1 << 53)]
-Rate = Annotated[float, Meta(gt=-1e6, lt=1e6)]
 
 _FAULTS: Mapping[int, Fault] = {
     -32700: Fault.BAD_REQUEST,
@@ -79,11 +78,11 @@ Rows = Annotated[list[Row], Meta(max_length=4 * BOOK_LEVELS)]
 
 class BookRow(Struct, gc=False):
     instrument_name: str
-    change_id: int
+    change_id: Seq
     bids: Rows
     asks: Rows
     type: str = ""  # not sent in 2019
-    prev_change_id: int | None = None
+    prev_change_id: PrevSeq | None = None
     timestamp: Millis = 0
 
 
@@ -96,7 +95,7 @@ class BookFrame(Struct, gc=False):
 
 
 class RestBook(Struct, gc=False):
-    change_id: int
+    change_id: Seq
     bids: Annotated[list[Level], Meta(max_length=4 * BOOK_LEVELS)]
     asks: Annotated[list[Level], Meta(max_length=4 * BOOK_LEVELS)]
     timestamp: Millis = 0
@@ -150,7 +149,7 @@ _read_book_frame = Decoder(BookFrame).decode
 _read_book = Decoder(BookRow).decode
 read_rest_book = Decoder(RestBook).decode
 read_quote = Decoder(QuoteRow).decode
-read_trades = Decoder(list[TradeRow]).decode
+read_trades = rows_of(TradeRow, strict=True)
 read_ticker = Decoder(TickerRow).decode
 read_platform = Decoder(PlatformRow).decode
 read_status = Decoder(StatusRow).decode

@@ -30,7 +30,7 @@ from feeds.model import (
 )
 from feeds.venues.base import Payload, SocketPlan, by_venue_id
 from feeds.venues.gate import wire
-from feeds.venues.reading import NS_PER_MS, UNREADABLE, number
+from feeds.venues.reading import NS_PER_MS, UNREADABLE, number, rate
 from feeds.venues.retry import RetrySchedule
 from feeds.venues.sockets import batches
 
@@ -272,7 +272,7 @@ class GateSession:
                 symbol=self._symbols[row.contract],
                 mark=number(row.mark_price),
                 index=number(row.index_price),
-                funding_rate=number(row.funding_rate),
+                funding_rate=rate(row.funding_rate),
                 gateway_ns=frame.time_ms * NS_PER_MS or None,
             )
             for row in wire.tickers(frame.result)

@@ -12,7 +12,7 @@ from msgspec import Meta, Raw, Struct, field
 from msgspec.json import Decoder
 
 from feeds.model import Levels, Side
-from feeds.venues.reading import Millis, Price, Size
+from feeds.venues.reading import MOST_ROWS, Millis, Price, Size
 
 Signed = Annotated[float, Meta(gt=-1e18, lt=1e18)]
 """Size with a sign: > 0 bought, < 0 sold."""
@@ -146,11 +146,11 @@ read_notice = Decoder(Announced, strict=False).decode
 read_book = Decoder(BookRow, strict=False).decode
 read_update = Decoder(UpdateRow, strict=False).decode
 read_top = Decoder(TopRow, strict=False).decode
-read_spot_trades = Decoder(list[SpotTradeRow] | SpotTradeRow, strict=False).decode
-read_trades = Decoder(list[TradeRow] | TradeRow, strict=False).decode
-read_liquidations = Decoder(list[LiquidationRow] | LiquidationRow, strict=False).decode
+read_spot_trades = Decoder(Annotated[list[SpotTradeRow], MOST_ROWS] | SpotTradeRow, strict=False).decode
+read_trades = Decoder(Annotated[list[TradeRow], MOST_ROWS] | TradeRow, strict=False).decode
+read_liquidations = Decoder(Annotated[list[LiquidationRow], MOST_ROWS] | LiquidationRow, strict=False).decode
 """A list for several, an object for one: the documents and the captures show both shapes of these channels."""
-read_tickers = Decoder(list[TickerRow | list[TickerRow]] | TickerRow, strict=False).decode
+read_tickers = Decoder(Annotated[list[TickerRow | list[TickerRow]], MOST_ROWS] | TickerRow, strict=False).decode
 read_rest_book = Decoder(RestBook, strict=False).decode
 read_body = Decoder(RestBody, strict=False).decode
 

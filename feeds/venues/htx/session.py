@@ -29,7 +29,7 @@ from feeds.venues.base import Payload, SocketPlan, Subscription, by_venue_id
 from feeds.venues.htx import wire
 from feeds.venues.htx.mbp_rule import MbpSync
 from feeds.venues.htx.wire import fault_of
-from feeds.venues.reading import GZIP_HEAD, NS_PER_MS, UNREADABLE, gunzip, number
+from feeds.venues.reading import GZIP_HEAD, NS_PER_MS, UNREADABLE, gunzip, rate
 from feeds.venues.retry import RetrySchedule
 
 BOOK_LEVELS = 150
@@ -200,6 +200,8 @@ class HtxSession:
         if known is None:
             name, kind = _named(frame.ch)
             reader, symbol = self._books.get(kind), self._symbols.get(name)
+            if not frame.ch.startswith("market."):  # such a name could be invented anew in every message
+                reader = None
             if reader is None or symbol is None:
                 return _unknown_instrument(frame.ch, reader is not None)
             known = self._known[frame.ch] = reader, symbol, kind
@@ -317,7 +319,7 @@ class HtxSession:
                 return [
                     Mark(
                         symbol=self._symbols[row.contract_code],
-                        funding_rate=number(row.funding_rate or ""),
+                        funding_rate=rate(row.funding_rate or ""),
                         next_funding_ns=(row.settlement_time or 0) * NS_PER_MS or None,
                         gateway_ns=gateway_ns,
                     )

@@ -16,7 +16,7 @@ from feeds.model import (
     Fault,
     Side,
 )
-from feeds.venues.reading import Millis, Price, Size
+from feeds.venues.reading import MOST_ROWS, Millis, Price, Size, rows_of
 
 Sequence64 = Annotated[int, Meta(ge=0, lt=1 << 62)]
 SideLevels = Annotated[list[tuple[Price, Size]], Meta(max_length=5_000)]
@@ -97,7 +97,7 @@ class TradeRow(Struct, gc=False):
 
 
 class Trades(Struct, gc=False):
-    data: list[TradeRow]
+    data: Annotated[list[TradeRow], MOST_ROWS]
 
 
 class Kline(Struct, gc=False):
@@ -166,8 +166,8 @@ read_spot_top = Decoder(SpotTop).decode
 read_swap_top = Decoder(SwapTop).decode
 read_trades = Decoder(Trades).decode
 read_kline = Decoder(Kline, strict=False).decode
-read_liquidations = Decoder(list[LiquidationRow]).decode
-read_funding = Decoder(list[FundingRow], strict=False).decode
+read_liquidations = rows_of(LiquidationRow, strict=True)
+read_funding = rows_of(FundingRow)
 read_body = Decoder(RestBody, strict=False).decode
 read_time = Decoder(Millis, strict=False).decode
 read_market_status = Decoder(MarketStatus).decode

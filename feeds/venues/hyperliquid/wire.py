@@ -9,7 +9,7 @@ from msgspec import Meta, Raw, Struct
 from msgspec.json import Decoder
 
 from feeds.model import Levels
-from feeds.venues.reading import Millis, Price, Size
+from feeds.venues.reading import Millis, Price, Rate, Size, rows_of
 
 Coin = Annotated[str, Meta(max_length=64)]
 
@@ -55,7 +55,7 @@ class TradeRow(Struct, gc=False):
 class Context(Struct, rename="camel", gc=False):
     mark_px: Price | None = None
     oracle_px: Price | None = None
-    funding: Annotated[float, Meta(gt=-10, lt=10)] | None = None
+    funding: Rate | None = None
 
 
 class ContextRow(Struct, gc=False):
@@ -105,7 +105,7 @@ class StatusRow(Struct, rename="camel"):
 read_frame = Decoder(Frame).decode
 read_book = Decoder(BookRow, strict=False).decode
 read_bbo = Decoder(BboRow, strict=False).decode
-read_trades = Decoder(list[TradeRow], strict=False).decode
+read_trades = rows_of(TradeRow)
 read_context = Decoder(ContextRow, strict=False).decode
 read_subscription = Decoder(SubscriptionAnswer).decode
 read_meta = Decoder(MetaPost).decode

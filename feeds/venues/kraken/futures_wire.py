@@ -10,7 +10,7 @@ from msgspec.json import Decoder
 from feeds.model import (
     Side,
 )
-from feeds.venues.reading import Millis, Price, Size
+from feeds.venues.reading import Millis, Price, Rate, Size
 
 Signed = Annotated[float, Meta(gt=-1e18, lt=1e18)]
 Sequence64 = Annotated[int, Meta(ge=0, lt=1 << 62)]
@@ -44,7 +44,7 @@ class Frame(Struct, gc=False):
     asks: SideLevels | None = None
     mark: Size | None = field(name="markPrice", default=None)
     index: Size | None = None
-    rate: Signed | None = field(name="relative_funding_rate", default=None)
+    rate: Rate | None = field(name="relative_funding_rate", default=None)
     next_ms: Millis | None = field(name="next_funding_rate_time", default=None)
 
 

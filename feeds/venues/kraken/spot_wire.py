@@ -11,7 +11,7 @@ from feeds.model import (
     LevelRow,
     Side,
 )
-from feeds.venues.reading import Price, Size, Stamp
+from feeds.venues.reading import Price, Size, Stamp, rows_of
 
 
 class Frame(Struct, gc=False):
@@ -71,7 +71,7 @@ class StatusRow(Struct):
 
 read_frame = Decoder(Frame).decode
 read_subscribed = Decoder(SubscribedRow).decode
-read_books = Decoder(list[BookRow]).decode
-read_tickers = Decoder(list[TickerRow]).decode
-read_trades = Decoder(list[TradeRow]).decode
-read_status = Decoder(list[StatusRow]).decode
+read_books = rows_of(BookRow, strict=True)
+read_tickers = rows_of(TickerRow, strict=True)
+read_trades = rows_of(TradeRow, strict=True)
+read_status = rows_of(StatusRow, strict=True)

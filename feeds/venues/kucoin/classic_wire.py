@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 from msgspec import Meta, Raw, Struct
 from msgspec.json import Decoder
 
-from feeds.venues.kucoin.wire import Nanos, Rate, Sequence64, SideLevels
-from feeds.venues.reading import Millis, Price, Size
+from feeds.venues.kucoin.wire import Nanos, Sequence64, SideLevels
+from feeds.venues.reading import Millis, Price, Rate, Size
 
 
 class ClassicFrame(Struct, gc=False):

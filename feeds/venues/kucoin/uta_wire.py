@@ -5,8 +5,8 @@ from __future__ import annotations
 from msgspec import Raw, Struct, field
 from msgspec.json import Decoder
 
-from feeds.venues.kucoin.wire import Nanos, Rate, Sequence64, SideLevels
-from feeds.venues.reading import Millis, Price
+from feeds.venues.kucoin.wire import Nanos, Sequence64, SideLevels
+from feeds.venues.reading import Millis, Price, Rate
 
 
 class UtaFrame(Struct, gc=False):

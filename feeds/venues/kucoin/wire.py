@@ -16,7 +16,6 @@ from feeds.venues.reading import Millis, Price, Size
 Nanos = Annotated[int, Meta(ge=0, lt=1 << 62)]
 """Since the epoch; 0 means not sent."""
 Sequence64 = Annotated[int, Meta(ge=0, lt=1 << 62)]
-Rate = Annotated[float, Meta(gt=-1e6, lt=1e6)]
 SideLevels = Annotated[list[tuple[Price, Size]], Meta(max_length=20_000)]
 
 

@@ -7,9 +7,8 @@ from typing import Annotated, Literal
 from msgspec import Meta, Raw, Struct
 from msgspec.json import Decoder
 
-from feeds.venues.reading import Level, Millis, Price, Size
+from feeds.venues.reading import MOST_ROWS, Level, Millis, Price, Rate, Size
 
-Rate = Annotated[float, Meta(ge=-10, le=10)]
 Version = Annotated[int, Meta(ge=0, lt=1 << 62)]
 
 
@@ -59,7 +58,7 @@ class TickerRow(Struct, gc=False, rename="camel"):
 
 read_frame = Decoder(Frame, strict=False).decode
 read_depth = Decoder(DepthRow, strict=False).decode
-read_deals = Decoder(list[DealRow] | DealRow, strict=False).decode
+read_deals = Decoder(Annotated[list[DealRow], MOST_ROWS] | DealRow, strict=False).decode
 read_price = Decoder(PriceRow, strict=False).decode
 read_funding = Decoder(FundingRow, strict=False).decode
 read_ticker = Decoder(TickerRow, strict=False).decode

@@ -41,7 +41,7 @@ _TOPICS: Mapping[Channel, str] = {
     Channel.TRADES: "spot@public.aggre.deals.v3.api.pb@10ms@",
 }
 _TOPIC = re.compile(r"spot@[^\s,\[\]]{1,200}")
-_REFUSED = re.compile(r"Not Subscribed successfully! \[([^\]]*)\]")
+_REFUSED = re.compile(r"Not Subscribed successfully! \[([^\[\]]*)\]")
 _OUR_LIMIT = re.compile(r"limit|exceed|too many|frequent", re.IGNORECASE)
 
 
@@ -94,7 +94,7 @@ class SpotSession:
         answer_text = read_answer(raw).msg
         if answer_text == "PONG":
             return (Pong(),)
-        refused = [topic for found in _REFUSED.finditer(answer_text) for topic in _TOPIC.findall(found[1])]
+        refused = {topic for found in _REFUSED.finditer(answer_text) for topic in _TOPIC.findall(found[1])}
         events: list[Event] = []
         for topic in _TOPIC.findall(answer_text):
             asked = self._asked.get(topic)

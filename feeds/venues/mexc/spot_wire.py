@@ -114,7 +114,8 @@ def read_push(raw: bytes) -> Any:
 
 
 class AnswerRow(Struct, gc=False):
-    msg: str
+    msg: Annotated[str, Meta(max_length=32_768)]
+    """Names the topics of one request, of which we ask for three."""
 
 
 SideLevels = Annotated[list[tuple[Price, Size]], Meta(max_length=20_000)]

@@ -46,7 +46,7 @@ from feeds.venues.okx.wire import (
     read_trades,
     status_notice,
 )
-from feeds.venues.reading import NS_PER_MS, UNREADABLE, ms_ns, number
+from feeds.venues.reading import NS_PER_MS, UNREADABLE, ms_ns, rate
 from feeds.venues.retry import RetrySchedule
 
 _NOTICE_S = 60.0  # the connection closes 60 s after notice 64008
@@ -311,7 +311,7 @@ class OkxSession:
             events.append(
                 Mark(
                     symbol=symbol,
-                    funding_rate=number(row.funding_rate),
+                    funding_rate=rate(row.funding_rate),
                     next_funding_ns=due_ns,
                     interval_h=interval_h,
                     gateway_ns=row.ts * NS_PER_MS or None,

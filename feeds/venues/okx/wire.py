@@ -9,7 +9,7 @@ from msgspec import Meta, Raw, Struct
 from msgspec.json import Decoder
 
 from feeds.model import Fault, Side, StatusNotice
-from feeds.venues.reading import Level, Millis, Price, Size, ms_ns
+from feeds.venues.reading import MOST_ROWS, Level, Millis, PrevSeq, Price, Seq, Size, ms_ns, rows_of
 
 BOOK_LEVELS = 400
 
@@ -59,15 +59,15 @@ class BookRow(Struct, rename="camel", gc=False):
     bids: SideLevels
     asks: SideLevels
     ts: Millis = 0
-    seq_id: int | None = None  # not sent in 2022, and not in all REST answers
-    prev_seq_id: int | None = None
+    seq_id: Seq | None = None  # not sent in 2022, and not in all REST answers
+    prev_seq_id: PrevSeq | None = None
 
 
 class BookFrame(Struct, rename="camel", gc=False):
     """A whole ``books`` message, decoded at once: a quarter cheaper than decoding ``Frame`` and then its rows."""
 
     arg: Arg
-    data: list[BookRow] = []
+    data: Annotated[list[BookRow], MOST_ROWS] = []
     action: str | None = None
     event: str | None = None
 
@@ -89,7 +89,7 @@ class LiquidatedRow(Struct, rename="camel", gc=False):
 
 class LiquidationsRow(Struct, rename="camel", gc=False):
     inst_id: str
-    details: list[LiquidatedRow]
+    details: Annotated[list[LiquidatedRow], MOST_ROWS]
 
 
 class MarkRow(Struct, rename="camel", gc=False):
@@ -128,13 +128,13 @@ class RestBody(Struct):
 
 read_frame = Decoder(Frame, strict=False).decode
 read_book_frame = Decoder(BookFrame, strict=False).decode
-read_books = Decoder(list[BookRow], strict=False).decode
-read_trades = Decoder(list[TradeRow], strict=False).decode
-read_liquidations = Decoder(list[LiquidationsRow], strict=False).decode
-read_marks = Decoder(list[MarkRow], strict=False).decode
-read_fundings = Decoder(list[FundingRow], strict=False).decode
-read_statuses = Decoder(list[StatusRow], strict=False).decode
-read_times = Decoder(list[TimeRow], strict=False).decode
+read_books = rows_of(BookRow)
+read_trades = rows_of(TradeRow)
+read_liquidations = rows_of(LiquidationsRow)
+read_marks = rows_of(MarkRow)
+read_fundings = rows_of(FundingRow)
+read_statuses = rows_of(StatusRow)
+read_times = rows_of(TimeRow)
 read_body = Decoder(RestBody, strict=False).decode
 
 

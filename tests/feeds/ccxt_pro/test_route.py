@@ -130,7 +130,7 @@ class Rig:
 async def test_the_process_is_told_what_to_watch_and_where() -> None:
     rig = Rig()
     pipe = await rig.begin()
-    job = Job(ccxt_id="phemex", product="spot", rest="http://here", ws="ws://here", venue="phemex")
+    job = Job(ccxt_id="phemex", product="spot", rest="http://here", ws="ws://here", venue="phemex", proxies={})
     assert pipe.sent == [job, Follow((BTC, ETH))]
     await rig.watch.stop()
     assert pipe.ended
