@@ -200,7 +200,14 @@ class Server:
             self._screens.add(screen)
             reading = asyncio.create_task(self._read_commands(reader, screen))
             await self._send_frames(writer, screen, reading)
-        except (OSError, LinkError, asyncio.IncompleteReadError, TimeoutError, asyncio.CancelledError):
+        except (
+            OSError,
+            LinkError,
+            asyncio.IncompleteReadError,
+            TimeoutError,
+            asyncio.CancelledError,
+            RuntimeError,  # uvloop's word for a transport that has closed meanwhile
+        ):
             # the screen has gone, is stuck, or does not speak our protocol: it loses its link, nothing else happens
             pass
         finally:

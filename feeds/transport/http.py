@@ -290,7 +290,7 @@ class HttpClient:
         try:
             async with asyncio.timeout_at(deadline):
                 answer = await connection.send(self._prefix + request.path, request, self._netloc)
-        except h11.LocalProtocolError as error:
+        except (h11.LocalProtocolError, UnicodeError) as error:
             connection.abort()
             raise HttpError("first_byte", f"cannot be sent: {error}", timing) from error
         except (TimeoutError, OSError) as error:

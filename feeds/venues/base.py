@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol, TypeAlias
+from urllib.parse import quote
 
 from msgspec import Struct
 from msgspec.structs import force_setattr
@@ -100,9 +101,14 @@ class Subscription(Struct, frozen=True):
     """None: a channel that covers the whole product."""
 
 
+_IN_PATHS = "".join(c for c in map(chr, range(0x21, 0x7F)) if c not in "#<>\\^`|")
+"""Printable ASCII that may be sent as it is: separators, ``%``, and quotes and braces, which venues take."""
+
+
 class RestRequest(Struct, frozen=True, kw_only=True):
     path: str
-    """Starts with a slash and includes the query. Appended to the product's ``rest`` base URL."""
+    """Starts with a slash and includes the query. Appended to the product's ``rest`` base URL. What may not stand in a
+    URL (coins with Chinese names exist) is percent-encoded here, for all venues; a ``%`` stays as it is."""
     host: str | None = None
     """Base URL of another published host that serves the path. None: the product's own. Where the product's base URL is
     replaced (by the user's config or the simulator), this request goes there too. Read by ``Requester`` only."""
@@ -111,6 +117,9 @@ class RestRequest(Struct, frozen=True, kw_only=True):
     headers: Mapping[str, str] = {}
     weight: float = 1.0
     """Cost in units of ``ProductFacts.rest_limit``."""
+
+    def __post_init__(self) -> None:
+        force_setattr(self, "path", quote(self.path, safe=_IN_PATHS, errors="replace"))
 
 
 class Answer(Struct, frozen=True, kw_only=True):

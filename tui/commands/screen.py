@@ -32,10 +32,10 @@ def no_screen_here() -> str | None:
 
     Keys are read from stdin and the screen is drawn on stderr.
     """
+    if sys.stdout.isatty() and os.environ.get("TERM") == "dumb":
+        return "this terminal (TERM=dumb) cannot show the live screen; use 'detour log' to measure without it"
     if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
         return "the live screen needs a terminal; use 'detour log' to measure without one"
-    if os.environ.get("TERM") == "dumb":
-        return "this terminal (TERM=dumb) cannot show the live screen; use 'detour log' to measure without it"
     return None
 
 

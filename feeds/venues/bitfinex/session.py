@@ -38,8 +38,12 @@ FUNDING_H = 8.0
 FLAGS = 32768 + 65536 + 131072
 """TIMESTAMP, SEQ_ALL, OB_CHECKSUM."""
 _BOOK, _BBO = Channel.BOOK, Channel.BBO  # local names: read for every message
-_HEAD = re.compile(rb'\s*\[\s*(\d{1,12})\s*,\s*(\[\s*\[|\[\s*\]|\[|"\w{1,8}")')
-"""The start of an array: channel id, then a list of rows, an empty list, a single row or a tag, however spaced."""
+_HEAD = re.compile(rb'\[(\d{1,12}),(\[\[|\[\]|\[(?=[-\d])|"\w{1,8}")')
+"""The start of an array: channel id, then a list of rows, an empty list, a single row or a tag."""
+_SPACED_HEAD = re.compile(rb'\s*\[\s*(\d{1,12})\s*,\s*(\[\s*\[|\[\s*\]|\[|"\w{1,8}")')
+"""The same with white space in it, or with a row of something else."""
+_MARKS = {mark: mark for mark in (b"[[", b"[]", b"[", b'"cs"', b'"hb"', b'"te"', b'"tu"')}
+"""Marks without white space: nearly all."""
 _LOST = -1
 """A number that no message has: a delta that claims to follow it is a gap."""
 
@@ -100,11 +104,11 @@ class BitfinexSession:
         if b'"' not in raw and (events := self._level(raw)) is not None:
             return events
         try:
-            head = _HEAD.match(raw)
+            head = _HEAD.match(raw) or _SPACED_HEAD.match(raw)
             if head is None:
                 return self._control(wire.read_control(raw))
             before = self._lost
-            events = self._array(raw, self._by_chan.get(int(head[1])), b"".join(head[2].split()))
+            events = self._array(raw, self._by_chan.get(int(head[1])), _MARKS.get(head[2]) or b"".join(head[2].split()))
             return events if before == self._lost else [*events, *self._restart_best_prices()]
         except UNREADABLE as error:
             return (Garbled(what=str(error)[:200]),)

@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from feeds.books.book import Outcome
+from feeds.books.book import Book, Outcome
 from feeds.model import Channel, Garbled, Unknown
 from tests.feeds.matrix.churn import Churn
 from tests.feeds.matrix.products import CELLS, Cell, Loss
@@ -72,6 +72,27 @@ def test_a_wrong_checksum_empties_the_book_and_a_fresh_snapshot_mends_it(cell: C
     assert not churn.line.book.synced
     assert not churn.line.book.bids
     mend(churn)
+
+
+@pytest.mark.parametrize("cell", [c for c in CELLS if c.checksum], ids=lambda cell: cell.route)
+def test_a_checksum_that_we_compute_wrongly_is_dropped_and_not_asked_for_for_ever(
+    cell: Cell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where the venue counts with other decimals than its list says."""
+    churn = Churn(cell)
+    rule = type(churn.line.book.rule)
+    right = rule.checksum
+    monkeypatch.setattr(rule, "checksum", lambda self, book, instrument: (right(self, book, instrument) or 0) ^ 1)
+    churn.line.book = Book(churn.line.instrument, churn.line.venue.rule(cell.product))
+    churn.sync()
+    asked, outcomes = 0, list[Outcome]()
+    for _ in range(60):
+        outcomes += churn.tell(churn.change())
+        if not churn.line.book.synced:
+            asked += 1
+            churn.apply(churn.send(churn.line.ours.resubscribe(Channel.BOOK, churn.line.instrument.symbol)))
+    assert asked <= 2
+    assert churn.line.book.synced and churn.equal()
 
 
 @pytest.mark.parametrize("cell", [c for c in CELLS if not c.checksum], ids=lambda cell: cell.route)

@@ -6,7 +6,7 @@ import pytest
 from msgspec import structs
 from rich.cells import cell_len
 
-from feeds.frame import Frame
+from feeds.frame import Depth, Frame
 from tests.tui.scripted import changed, frame, history
 from tui.history import HistoryBuffer
 from tui.panes.route_page.page import route_lines
@@ -43,3 +43,14 @@ def test_old_figures_are_removed() -> None:
     text = "\n".join(page(frame("1011", 45), age_s=60.0))
     assert "too old" in text
     assert "781" not in text
+
+
+def test_a_thin_book_is_not_an_empty_one_and_another_coin_has_no_gap() -> None:
+    shown = frame("calm")
+    view_of = page(shown)
+    pairs = tuple(
+        structs.replace(pair, depth={"10": Depth(4_999.0, 0.0)}, gap_bps=None, unlike=True) for pair in shown.pairs
+    )
+    told = [text for text in page(changed(shown, pairs=pairs)) if "<0.01|0.00" in text]
+    assert told and all("unlike" in text for text in told)
+    assert not any("unlike" in text for text in view_of)
