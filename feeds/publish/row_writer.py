@@ -112,7 +112,7 @@ class RowWriter:
 
     def put(self, batch: Batch) -> None:
         with self._change:
-            if self._gone:
+            if self._gone or self._closing:  # what comes after the last rows is not logged
                 return
             self._waiting.append(batch)
             self._waiting_bytes += len(batch.lines)
