@@ -408,8 +408,8 @@ class Frame(Struct, frozen=True, kw_only=True, eq=False):
 
     t_ns: int
     mono_ns: int | None = None
-    """The same moment on the collector's monotonic clock: schedules go by it, since the wall clock may be set. None:
-    not known (a frame of a recording), and then ``t_ns`` stands for it."""
+    """The same moment on a clock that nobody sets and that counts sleeps: schedules go by it. None: not known (a frame
+    of a recording), and then ``t_ns`` stands for it."""
     number: int
     """Counts up by one from the collector's start."""
     vantage: str

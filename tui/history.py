@@ -23,6 +23,8 @@ class HistoryBuffer:
         """Counts the seconds written. What was drawn from the buffer stays valid until it changes."""
         self._series: dict[str, deque[float | None]] = {}
         self._length = 0
+        self._gap_ns: int | None = None
+        """The collector's wall clock minus its steady one, as of the last frame."""
 
     def __len__(self) -> int:
         return self._length
@@ -43,6 +45,7 @@ class HistoryBuffer:
     def write(self, frame: Frame) -> None:
         """Add a frame. Seconds without one are gaps. When the clock goes back (a new replay), all is dropped."""
         now_s = frame.t_ns // _SECOND_NS
+        self._follow(frame)
         if self.end_s is not None and now_s == self.end_s:
             return
         if self.end_s is None or now_s < self.end_s or now_s - self.end_s > HISTORY_S:
@@ -61,6 +64,15 @@ class HistoryBuffer:
         self._length = min(HISTORY_S, self._length + missing + 1)
         self.end_s = now_s
         self.revision += 1
+
+    def _follow(self, frame: Frame) -> None:
+        """Where the collector's clock was set, the past goes along: it lies as long ago as it does."""
+        if frame.mono_ns is None:
+            return
+        before_ns, self._gap_ns = self._gap_ns, frame.t_ns - frame.mono_ns
+        if before_ns is not None and self.end_s is not None and abs(self._gap_ns - before_ns) >= _SECOND_NS:
+            self.end_s += round((self._gap_ns - before_ns) / _SECOND_NS)
+            self.revision += 1
 
     def at(self, name: str, t_s: int) -> float | None:
         """The value of one second."""

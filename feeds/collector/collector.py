@@ -165,7 +165,13 @@ class Collector:
                 await self._second(running)
                 second_s = max(second_s + 1.0, loop.time() + 0.5)
             self._look_at_the_clock()
-            frame = await self._frame_maker.make(running.session, running.assessor.latest, self._own_row, self._events)
+            frame = await self._frame_maker.make(
+                running.session,
+                running.assessor.latest,
+                self._own_row,
+                self._events,
+                stood_ns=self._machine.stood_ns,
+            )
             if self._history.due(frame):
                 self._history.add(frame)
             self.sinks.publish(frame)

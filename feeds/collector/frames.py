@@ -31,8 +31,11 @@ class FrameMaker:
         self._session: WatchSession | None = None
         self._depths: dict[tuple[str, str], tuple[Ladder, dict[str, Depth]]] = {}
 
-    async def make(self, session: WatchSession, assessment: Assessment, own: SelfRow, events: EventLog) -> Frame:
-        """The sockets are read in between: see ``in_turns``."""
+    async def make(
+        self, session: WatchSession, assessment: Assessment, own: SelfRow, events: EventLog, *, stood_ns: int = 0
+    ) -> Frame:
+        """The sockets are read in between: see ``in_turns``. ``stood_ns``: for how long the monotonic clock has stood
+        still in sleeps."""
         if session is not self._session:
             self._session, self._depths = session, {}
         # the ages of all pairs go by one reading of the wall clock: it may be set in the midst of them
@@ -43,7 +46,7 @@ class FrameMaker:
         self._number += 1
         return Frame(
             t_ns=self._clock.time_ns(),
-            mono_ns=self._clock.monotonic_ns(),
+            mono_ns=self._clock.monotonic_ns() + stood_ns,
             number=self._number,
             vantage=self._vantage,
             watchlist=session.watchlist.name,

@@ -62,6 +62,11 @@ class OwnMachine:
             slept_ms=found.slept_ns / MS,
         )
 
+    @property
+    def stood_ns(self) -> int:
+        """For how long the monotonic clock has stood still in sleeps: what lay in between was not a moment."""
+        return self._breaks.stood_ns
+
     def sample(self) -> SelfSample:
         """How late our event loop was lately."""
         lag = self._lag.read()

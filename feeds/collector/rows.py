@@ -109,8 +109,9 @@ def channel_row(life: ChannelLife) -> ChannelRow:
 
 
 def pair_kind(pair: PairState, *, connected: bool, silent: bool) -> PairKind:
-    """Only ``live`` may be read as current: a synced book on a connected socket of a route that is not silent."""
-    if pair.refused is not None and not pair.book.synced:
+    """Only ``live`` may be read as current: a synced book on a connected socket of a route that is not silent.
+    ``refused``: nothing can come, because the venue refuses it or lists it as inactive."""
+    if pair.hopeless is not None:
         return "refused"
     if not pair.book.synced:
         return "resyncing" if pair.synced_before else "waiting"

@@ -5,9 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from feeds.books.route_books import RouteBooks, median_ms
-from feeds.clock import MS
 from feeds.measure.clock_offset import OffsetEstimator
-from feeds.measure.time_breaks import ASLEEP_NS, SET_NS
+from feeds.measure.time_breaks import SET_NS
 from feeds.quantiles import percentile
 from feeds.samples import FeedSample, symbol_of
 
@@ -24,7 +23,7 @@ class FeedSampler:
         """``messages``: of the route since its start. What only its sockets know is left None."""
         books = self._books
         bursts, ages, lags = books.bursts.take()
-        corrected = self._offset.ages_ms(ages) if self._one_clock(now_ns - mono_ns, interval_ms) else []
+        corrected = self._offset.ages_ms(ages) if self._one_clock(now_ns - mono_ns) else []
         sample = FeedSample(
             route=self._route,
             t_ns=now_ns,
@@ -51,8 +50,7 @@ class FeedSampler:
         never = tuple(k for k in sample.never_data if symbol_of(k) not in symbols)
         return msgspec.structs.replace(sample, channel_silence_ms=silences, never_data=never)
 
-    def _one_clock(self, gap_ns: int, interval_ms: float) -> bool:
-        """Was the whole interval measured with one clock, and were we awake? Ages across a step are meaningless."""
+    def _one_clock(self, gap_ns: int) -> bool:
+        """Was the whole interval measured with one clock? Ages across a step are meaningless."""
         before_ns, self._gap_ns = self._gap_ns, gap_ns
-        same = before_ns is None or abs(gap_ns - before_ns) < SET_NS
-        return same and interval_ms * MS < ASLEEP_NS
+        return before_ns is None or abs(gap_ns - before_ns) < SET_NS

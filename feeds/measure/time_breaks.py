@@ -55,6 +55,8 @@ class TimeBreaks:
         self._mono_ns = clock.monotonic_ns()
         self._gap_ns = clock.time_ns() - self._mono_ns
         self._suspended_ns = 0 if suspended is None else suspended()
+        self.stood_ns = 0
+        """For how long the monotonic clock has stood still in sleeps, all in all."""
 
     def look(self) -> TimeBreak | None:
         """None: nothing has happened, or the clocks could not be read at once this time."""
@@ -75,6 +77,7 @@ class TimeBreaks:
         if stood_ns:
             self._suspended_ns = suspended_ns
             self._gap_ns += stood_ns
+            self.stood_ns += stood_ns
         if abs(step_ns) >= MS:  # less is left to add up: clocks are read that precisely
             self._gap_ns = gap_ns
         elif not (ran_on_ns or stood_ns):

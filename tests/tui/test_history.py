@@ -96,3 +96,14 @@ def test_a_bucket_begun_just_now_does_not_dip() -> None:
     """With one second of ten, the highest of that bucket would fall; it looks back ten seconds instead."""
     values: list[float | None] = [*[5.0] * 19, 1.0, 1.0]
     assert buckets(values, first_s=0, width_s=10)[-1] == (2, 5.0)
+
+
+def test_a_clock_that_is_set_takes_the_past_along() -> None:
+    """Charts neither go blank nor show a hole of an hour."""
+    for set_s in (3_600, -3_600, 30, -30):
+        buffer = HistoryBuffer()
+        for second in range(6):
+            shown = frame("calm", second)
+            wall_ns = shown.t_ns + (set_s * SECOND if second >= 3 else 0)
+            buffer.write(structs.replace(shown, t_ns=wall_ns, mono_ns=77 + second * SECOND))
+        assert buffer.window(NAME, BEGIN_S + 5 + set_s, 6) == [frame("calm", s).routes[0].rest_ms.p50 for s in range(6)]

@@ -135,3 +135,18 @@ def test_a_congested_home_that_nothing_can_be_compared_with_is_not_suggested() -
     watched.ask(three())
     assert watched.ask(views).best is None
     assert ask(views | {BINANCE: view(BINANCE, size=50.0)}).best == BINANCE
+
+
+def test_a_clock_that_is_set_neither_hurries_nor_holds_a_suggestion() -> None:
+    for set_s in (3_600, -3_600):
+        adviser, best, since_ns = Adviser(SETTINGS), list[str | None](), None
+        for second in range(60):
+            views = three() if second == 0 else three(binance=dear(7.0))
+            wall_ns = (10_000 + second + (set_s if second >= 2 else 0)) * SECOND
+            row = adviser.advise(BUY, SYMBOL, with_gaps(views), wall_ns, home=BINANCE, mono_ns=(1 + second) * SECOND)
+            best.append(row.best)
+            since_ns = row.since_ns
+        steady = Seconds()
+        steady.ask(three())
+        assert best == [BINANCE, *(steady.ask(three(binance=dear(7.0))).best for _ in range(59))]
+        assert since_ns is not None and 0 < wall_ns - since_ns < 60 * SECOND, "told in today's clock"
