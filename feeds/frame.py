@@ -18,6 +18,7 @@ from msgspec import Struct
 
 from feeds.model import SEVERITY, Cause, Product, Reason, Side, State
 
+EVENTS_KEPT = 200
 SCHEMA = 1
 """Version of the row formats; raised when a field changes its meaning or goes."""
 
@@ -441,9 +442,6 @@ class Frame(Struct, frozen=True, kw_only=True, eq=False):
     def steady_ns(self) -> int:
         """When it was made, on a clock that nobody sets."""
         return self.t_ns if self.mono_ns is None else self.mono_ns
-
-
-EVENTS_KEPT = 200
 
 
 def worst_first(routes: Iterable[RouteRow], home: str | None) -> list[RouteRow]:
